@@ -1,0 +1,2 @@
+//! The management API.
+pub mod views;

@@ -1,0 +1,291 @@
+//! The shapes that leave and enter by the API: what the page, the CLI and scripts see. They are made
+//! from the domain's nouns here and nowhere else; TypeScript's types are generated from them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::{Ending, PausedBy, StandingState, WindowSource};
+
+/// An account with what it is good for now.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AccountView {
+    pub id: i64,
+    pub name: String,
+    /// Key of the provider in `/api/v1/providers`.
+    pub provider: String,
+    /// Where its requests go instead of the provider's own address.
+    pub base_url: Option<String>,
+    /// Lower goes first. -1000 to 1000.
+    pub priority: i32,
+    pub standing: StandingView,
+    /// Every usage window that is known, the most used first.
+    pub windows: Vec<WindowView>,
+    /// Requests that it is serving at this moment.
+    pub in_flight: u32,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// Ready, cooling, paused or in need of a sign-in, and why.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StandingView {
+    #[schema(inline)]
+    pub state: StandingState,
+    /// A sentence; absent when ready.
+    pub reason: Option<String>,
+    /// When it is expected back; absent when ready or unknown.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// Who paused it, when paused.
+    #[schema(inline)]
+    pub paused_by: Option<PausedBy>,
+}
+
+/// One usage limit as the upstream states it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WindowView {
+    /// The upstream's own name: `5h`, `7d`, `7d_opus`, `requests`.
+    pub name: String,
+    /// The model family that it limits; absent where it limits all.
+    pub family: Option<String>,
+    /// Used share, 0 to 1; absent where unknown or past its reset.
+    pub utilization: Option<f64>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resets_at: Option<Timestamp>,
+    /// The upstream refuses until the reset.
+    pub spent: bool,
+    #[schema(inline)]
+    pub source: WindowSource,
+    #[schema(value_type = String, format = DateTime)]
+    pub learned_at: Timestamp,
+}
+
+/// A new account.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    pub name: String,
+    pub provider: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    #[serde(default)]
+    pub priority: i32,
+    /// The API key. It goes to the keychain and is never sent back.
+    pub key: String,
+}
+
+/// What to change; absent fields stay as they are.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountChange {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// An empty text removes the custom address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// A new key for the same account; lifts "needs sign-in".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Why an account is to be paused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseOrder {
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An upstream that accounts can be at.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProviderView {
+    pub id: String,
+    pub title: String,
+    pub about: String,
+    /// Absent where each account has to name its own address.
+    pub base_url: Option<String>,
+}
+
+/// One client request with its attempts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RequestView {
+    /// `req_` and 13 characters; sorts by time.
+    pub id: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    pub method: String,
+    pub path: String,
+    /// The model that the client asked for.
+    pub model: Option<String>,
+    /// The model that the reply names.
+    pub served_model: Option<String>,
+    pub session: Option<String>,
+    pub agent: Option<String>,
+    /// The client's user-agent.
+    pub client: Option<String>,
+    pub stream: bool,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Absent while it is running.
+    #[schema(inline)]
+    pub ending: Option<Ending>,
+    /// The status that the client saw.
+    pub status: Option<u16>,
+    /// A sentence where something went wrong.
+    pub error: Option<String>,
+    /// Name of the account whose answer the client got.
+    pub account: Option<String>,
+    pub attempts: Vec<AttemptView>,
+    pub usage: UsageView,
+    /// From arrival to the end, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// From arrival to the first byte of the answer, in milliseconds.
+    pub first_byte_ms: Option<f64>,
+}
+
+/// One try at one upstream.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// Name of the account that tried; `removed` if it is gone.
+    pub account: String,
+    pub status: Option<u16>,
+    /// fine, throttled, quota_spent, credential_refused, weather, request_fault.
+    pub verdict: String,
+    pub error: Option<String>,
+    /// From the request's arrival to this try, in milliseconds.
+    pub began_ms: f64,
+    /// How long until its head was there or it failed, in milliseconds.
+    pub took_ms: f64,
+}
+
+/// Tokens by kind; absent where the upstream has not said.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+pub struct UsageView {
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+    pub cache_read: Option<u64>,
+    pub cache_write: Option<u64>,
+}
+
+/// A page of requests, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RequestPage {
+    pub requests: Vec<RequestView>,
+    /// Pass it as `before` to read on; absent on the last page.
+    pub next: Option<String>,
+}
+
+/// The state of the whole, for the head of the page, the tray and `headgate status`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    pub version: String,
+    #[schema(inline)]
+    pub proxy: ProxyState,
+    /// `http://127.0.0.1:8417`; absent while it does not listen.
+    pub address: Option<String>,
+    /// Why it does not listen, with a next step.
+    pub problem: Option<String>,
+    /// `keychain`, `file` or `memory`.
+    pub vault: String,
+    /// Where everything is kept.
+    pub data_dir: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// Requests running at this moment.
+    pub running: u32,
+    /// Requests that wait for a place.
+    pub waiting: u32,
+}
+
+/// Whether requests are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyState {
+    Running,
+    /// By the user: requests are refused with a sentence.
+    Paused,
+    /// It could not take its port.
+    NotListening,
+}
+
+/// What the Overview shows, computed in one place so that page, tray and CLI agree.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Overview {
+    /// "Can I keep working, and until when?" in one honest sentence.
+    pub sentence: String,
+    /// How the sentence is meant: good, care, bad.
+    #[schema(inline)]
+    pub mood: Mood,
+    pub accounts: Vec<AccountView>,
+    /// Since local midnight.
+    pub today: Today,
+}
+
+/// The colour of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mood {
+    Good,
+    Care,
+    Bad,
+}
+
+/// Sums since local midnight.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+pub struct Today {
+    pub requests: u64,
+    pub complete: u64,
+    /// Complete only because a second account took over.
+    pub rescued: u64,
+    pub input: u64,
+    pub output: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+}
+
+/// What the event stream carries. A reader that lags gets `behind` and reads everything again.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventView {
+    /// A request began, moved on or ended; the row as it is now.
+    Request { request: Box<RequestView> },
+    /// Something about the accounts changed; read them again.
+    Accounts,
+    /// The proxy was paused, resumed, started or stopped; read the status again.
+    Status,
+    /// Events were lost; read everything again.
+    Behind,
+}
+
+/// A link for a browser that may be opened once, within two minutes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DashboardLink {
+    /// The ticket stands behind `#`, so it reaches no log and no other server.
+    pub url: String,
+}
+
+/// The ticket out of a dashboard link.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ticket {
+    pub ticket: String,
+}
+
+/// What a ticket is exchanged for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PageSession {
+    /// Goes into `authorization: Bearer …` of every further call; good until the core stops.
+    pub token: String,
+}
+
+/// What went wrong, for a person and for a program.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// A word to match: `not_found`, `name_taken`, `bad_input`, `vault_locked`, `unauthorized`…
+    pub code: String,
+    /// A sentence with a next step.
+    pub message: String,
+}

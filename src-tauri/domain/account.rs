@@ -1,0 +1,101 @@
+//! Who pays: one credential at one provider. The credential itself is never here; it lives in `secrets`.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{AccountId, Bench, Pause, WireFormat};
+
+/// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// Stable for life.
+    pub id: AccountId,
+    /// Chosen by the user, unique without regard to case.
+    pub name: AccountName,
+    /// Which described upstream it belongs to.
+    pub provider: ProviderId,
+    /// Where requests go instead of the provider's own address. Holds no credential.
+    pub base_url: Option<Url>,
+    /// Lower goes first, as in a queue. 0 is the default; -1,000 to 1,000.
+    pub priority: i32,
+    /// Set by a person or a rule; only a person lifts a person's pause.
+    pub pause: Option<Pause>,
+    /// Set by a verdict; ends by itself.
+    pub bench: Option<Bench>,
+    /// Why the credential no longer works, once an upstream said so.
+    pub refused: Option<Arc<str>>,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// The upstream described in `providers/catalog.toml` under this key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProviderId(pub Arc<str>);
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One entry of the catalog.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provider {
+    /// Its key in the catalog.
+    pub id: ProviderId,
+    /// What people call it.
+    pub title: String,
+    /// One sentence for the dialog in which it is chosen.
+    pub about: String,
+    /// Its own address, where it has one; otherwise each account names its own.
+    pub base_url: Option<Url>,
+    /// How requests and replies are written.
+    pub format: WireFormat,
+    /// The header that carries the credential, and what stands before the key in it.
+    pub credential: (http::HeaderName, String),
+}
+
+/// A name a person gave: 1 to 64 characters, no control characters, not blank at either end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AccountName(Arc<str>);
+
+/// Why a name was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an account's name has 1 to 64 printable characters and is not blank at its ends")]
+pub struct BadName;
+
+impl AccountName {
+    /// Takes a name as typed, without the blanks around it.
+    ///
+    /// # Errors
+    /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        let text = text.trim();
+        let length = text.chars().count();
+        if length == 0 || length > 64 || text.chars().any(char::is_control) {
+            return Err(BadName);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Display for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

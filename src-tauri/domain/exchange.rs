@@ -1,0 +1,130 @@
+//! One client request from its arrival to its named ending, with every try it took.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{AccountId, Ask, ExchangeId, Usage};
+
+/// What is known when a request is admitted. Written at once, so that a crash leaves a trace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExchangeStart {
+    /// Sorts by time.
+    pub id: ExchangeId,
+    /// When its head had arrived.
+    pub started_at: Timestamp,
+    /// The method as the client sent it.
+    pub method: Arc<str>,
+    /// The path as the client sent it, without the query.
+    pub path: Arc<str>,
+    /// What it asks for.
+    pub ask: Ask,
+}
+
+/// The whole story; still open while `ending` is `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    /// How it began.
+    pub start: ExchangeStart,
+    /// How it ended; `None` while it runs.
+    pub ending: Option<Ending>,
+    /// A sentence for endings that need one; never holds a credential or a prompt.
+    pub error: Option<Arc<str>>,
+    /// The status the client saw; `None` if it left before there was one.
+    pub status: Option<u16>,
+    /// The account whose answer the client saw.
+    pub account: Option<AccountId>,
+    /// The model that served, where the reply names it.
+    pub served_model: Option<Arc<str>>,
+    /// What the reply says it used.
+    pub usage: Usage,
+    /// From arrival to the first byte of the answer's body.
+    pub first_byte: Option<Duration>,
+    /// From arrival to the end; `None` while it runs, or if we died before its end.
+    pub duration: Option<Duration>,
+    /// Every try, in order. At least one unless we refused.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Exchange {
+    /// A request of which nothing is known but its beginning.
+    pub fn open(start: ExchangeStart) -> Self {
+        Self {
+            start,
+            ending: None,
+            error: None,
+            status: None,
+            account: None,
+            served_model: None,
+            usage: Usage::default(),
+            first_byte: None,
+            duration: None,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+/// One try at one upstream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Who tried.
+    pub account: AccountId,
+    /// The upstream's status; `None` when no head came.
+    pub status: Option<u16>,
+    /// The verdict's word, see `Verdict::word`.
+    pub verdict: Arc<str>,
+    /// What went wrong where there was no head, as a sentence.
+    pub error: Option<Arc<str>>,
+    /// From the exchange's arrival to this try.
+    pub began: Duration,
+    /// How long until its head was there or it failed.
+    pub took: Duration,
+}
+
+/// The seven ways an exchange ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The answer was delivered whole.
+    Complete,
+    /// The client went away first.
+    ClientLeft,
+    /// The upstream answered with an error, before or within the stream.
+    UpstreamError,
+    /// The upstream's answer stopped before its end.
+    UpstreamCut,
+    /// The upstream fell silent and we gave up waiting.
+    UpstreamStalled,
+    /// We refused it ourselves.
+    Refused,
+    /// We died while it was running.
+    Interrupted,
+}
+
+impl Ending {
+    /// All of them, as the store writes them down.
+    pub const ALL: [Self; 7] = [
+        Self::Complete,
+        Self::ClientLeft,
+        Self::UpstreamError,
+        Self::UpstreamCut,
+        Self::UpstreamStalled,
+        Self::Refused,
+        Self::Interrupted,
+    ];
+
+    /// The word for SQL, the wire and the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientLeft => "client_left",
+            Self::UpstreamError => "upstream_error",
+            Self::UpstreamCut => "upstream_cut",
+            Self::UpstreamStalled => "upstream_stalled",
+            Self::Refused => "refused",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The words of Headgate as plain data. No I/O, no clock, no async: everything above may use this room,
+//! and this room uses nothing.
+
+mod account;
+mod ask;
+mod exchange;
+mod id;
+mod standing;
+mod usage;
+mod verdict;
+mod window;
+
+pub use account::{Account, AccountName, BadName, Provider, ProviderId};
+pub use ask::{Ask, Family, WireFormat};
+pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
+pub use id::{AccountId, BadId, ExchangeId};
+pub use standing::{Bench, Pause, PausedBy, Standing, StandingState};
+pub use usage::Usage;
+pub use verdict::Verdict;
+pub use window::{Window, WindowName, WindowSource};

@@ -1,0 +1,68 @@
+//! What an account is good for now, and why. A standing is computed from what is kept (pause, bench,
+//! refusal, windows) and the time; it is never stored, so it can't be out of date.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The state, with the sentence that explains it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// One of the four.
+    pub state: StandingState,
+    /// Why it is not ready, as a sentence; `None` when ready.
+    pub reason: Option<Arc<str>>,
+    /// When it is expected back; `None` when ready, or when nobody knows.
+    pub until: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Good for anything.
+    pub const READY: Self = Self { state: StandingState::Ready, reason: None, until: None };
+}
+
+/// The four standings of the design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StandingState {
+    /// Takes requests.
+    Ready,
+    /// Rests until a time; comes back by itself.
+    Cooling,
+    /// Switched off until somebody resumes it.
+    Paused,
+    /// Its credential was refused; a person has to renew it.
+    NeedsSignIn,
+}
+
+/// Why and by whom an account was switched off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// In the words of whoever paused it; may be empty.
+    pub reason: Arc<str>,
+    /// A person's pause is only lifted by a person.
+    pub by: PausedBy,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Who paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PausedBy {
+    /// From the page, the window, the CLI or the API.
+    User,
+}
+
+/// A rest that a verdict imposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bench {
+    /// Over at this moment.
+    pub until: Timestamp,
+    /// As a sentence.
+    pub reason: Arc<str>,
+    /// How many benches in a row, without a success between; drives the backoff.
+    pub streak: u32,
+}

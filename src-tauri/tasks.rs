@@ -1,0 +1,45 @@
+//! Every task that runs aside from its caller, so that a drain can stop them and wait for them.
+
+use std::future::Future;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The set of running tasks. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Starts a task on the runtime that calls. It should watch [`Tasks::stopping`].
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    /// Completes once the drain has begun.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Whether the drain has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Asks every task to end; does not wait.
+    pub fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+    }
+
+    /// Completes when every task has ended after [`Tasks::stop`].
+    pub async fn ended(&self) {
+        self.tracker.wait().await;
+    }
+
+    /// How many run now.
+    pub fn count(&self) -> usize {
+        self.tracker.len()
+    }
+}
