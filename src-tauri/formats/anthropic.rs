@@ -199,7 +199,13 @@ mod tests {
 
     #[test]
     fn metadata_of_another_shape_is_no_session_and_no_error() {
-        for metadata in [r#""text""#, "null", r#"{"user_id":"plain"}"#, r#"{"user_id":7}"#, r#"{"user_id":"{\"session_id\":\"\"}"}"#] {
+        for metadata in [
+            r#""text""#,
+            "null",
+            r#"{"user_id":"plain"}"#,
+            r#"{"user_id":7}"#,
+            r#"{"user_id":"{\"session_id\":\"\"}"}"#,
+        ] {
             let body = format!(r#"{{"model":"m","metadata":{metadata}}}"#);
             assert_eq!(RequestHead::read(body.as_bytes()).unwrap().session, None, "{metadata}");
         }

@@ -23,7 +23,12 @@ impl EventLines {
     /// Hears a piece and calls `on_event(name, data)` for each event that ends in it. The name is empty
     /// where the event has none. `wants(name)` says whether the data of a named event matters at all;
     /// what does not matter is skipped, not copied.
-    pub fn feed(&mut self, piece: &[u8], wants: impl Fn(&[u8]) -> bool, mut on_event: impl FnMut(&[u8], &[u8])) {
+    pub fn feed(
+        &mut self,
+        piece: &[u8],
+        wants: impl Fn(&[u8]) -> bool,
+        mut on_event: impl FnMut(&[u8], &[u8]),
+    ) {
         let mut rest = piece;
         if self.after_cr && rest.first() == Some(&b'\n') {
             rest = &rest[1..];
@@ -70,7 +75,12 @@ impl EventLines {
         self.line.extend_from_slice(part);
     }
 
-    fn end_line_of(&mut self, line: &[u8], wants: &impl Fn(&[u8]) -> bool, on_event: &mut impl FnMut(&[u8], &[u8])) {
+    fn end_line_of(
+        &mut self,
+        line: &[u8],
+        wants: &impl Fn(&[u8]) -> bool,
+        on_event: &mut impl FnMut(&[u8], &[u8]),
+    ) {
         let line = if self.begun { line } else { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) };
         self.begun = true;
         if line.is_empty() {
@@ -128,9 +138,16 @@ mod tests {
         let mut lines = EventLines::default();
         let mut seen = Vec::new();
         for piece in pieces {
-            lines.feed(piece, |_| true, |name, data| {
-                seen.push((String::from_utf8_lossy(name).into_owned(), String::from_utf8_lossy(data).into_owned()));
-            });
+            lines.feed(
+                piece,
+                |_| true,
+                |name, data| {
+                    seen.push((
+                        String::from_utf8_lossy(name).into_owned(),
+                        String::from_utf8_lossy(data).into_owned(),
+                    ));
+                },
+            );
         }
         seen
     }
@@ -142,7 +159,11 @@ mod tests {
     #[test]
     fn every_spelling_of_an_event_is_understood() {
         assert_eq!(events(&[b"event: a\ndata: 1\n\n"]), [pair("a", "1")]);
-        assert_eq!(events(&[b"event:a\r\ndata:1\r\n\r\n"]), [pair("a", "1")], "CRLF, no space after the colon");
+        assert_eq!(
+            events(&[b"event:a\r\ndata:1\r\n\r\n"]),
+            [pair("a", "1")],
+            "CRLF, no space after the colon"
+        );
         assert_eq!(events(&[b"event: a\rdata: 1\r\r"]), [pair("a", "1")], "CR alone");
         assert_eq!(events(&[b"\xEF\xBB\xBFdata: 1\n\n"]), [pair("", "1")], "a BOM, no event line");
         assert_eq!(events(&[b": a comment\ndata: 1\ndata: 2\n\n"]), [pair("", "1\n2")], "several data lines");
@@ -169,10 +190,14 @@ mod tests {
     fn unwanted_data_is_not_kept() {
         let mut lines = EventLines::default();
         let mut seen = 0;
-        lines.feed(b"event: delta\ndata: secret\n\n", |name| name != b"delta", |_, data| {
-            seen += 1;
-            assert!(data.is_empty());
-        });
+        lines.feed(
+            b"event: delta\ndata: secret\n\n",
+            |name| name != b"delta",
+            |_, data| {
+                seen += 1;
+                assert!(data.is_empty());
+            },
+        );
         assert_eq!(seen, 1, "that it happened is still told");
     }
 

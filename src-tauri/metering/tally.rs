@@ -43,7 +43,8 @@ impl Tally {
     /// A listener fit for a reply of this `content-type`; `encoded` replies can't be understood.
     pub fn new(content_type: Option<&[u8]>, encoded: bool) -> Self {
         let kind = content_type.unwrap_or_default();
-        let is = |wanted: &[u8]| kind.len() >= wanted.len() && kind[..wanted.len()].eq_ignore_ascii_case(wanted);
+        let is =
+            |wanted: &[u8]| kind.len() >= wanted.len() && kind[..wanted.len()].eq_ignore_ascii_case(wanted);
         let ear = if encoded {
             Ear::Deaf
         } else if is(b"text/event-stream") {

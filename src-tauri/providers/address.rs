@@ -11,7 +11,9 @@ pub enum BadAddress {
     NotAnAddress(String),
     #[error("an address starts with https://, or with http:// for a server on this machine")]
     Scheme,
-    #[error("plain http:// would send the key unprotected over the network; only this machine (127.0.0.1, localhost) may be reached that way")]
+    #[error(
+        "plain http:// would send the key unprotected over the network; only this machine (127.0.0.1, localhost) may be reached that way"
+    )]
     PlainText,
     #[error("leave user name and password out of the address; the key is asked for apart")]
     Credentials,
@@ -65,7 +67,12 @@ pub fn upstream_uri(base: &Url, path_and_query: &str) -> Option<Uri> {
         .filter(|rest| !overlap.is_empty() && rest.starts_with('/'))
         .unwrap_or(path_and_query);
     let authority = &base[url::Position::BeforeHost..url::Position::AfterPort];
-    Uri::builder().scheme(base.scheme()).authority(authority).path_and_query(format!("{base_path}{rest}")).build().ok()
+    Uri::builder()
+        .scheme(base.scheme())
+        .authority(authority)
+        .path_and_query(format!("{base_path}{rest}"))
+        .build()
+        .ok()
 }
 
 #[cfg(test)]
@@ -80,15 +87,24 @@ mod tests {
     fn the_clients_path_and_query_stay_as_they_were_sent() {
         let path = "/v1/messages?beta=true&x=%2F";
         assert_eq!(joined("https://api.anthropic.com", path), format!("https://api.anthropic.com{path}"));
-        assert_eq!(joined("https://api.example.com/anthropic/", path), format!("https://api.example.com/anthropic{path}"));
+        assert_eq!(
+            joined("https://api.example.com/anthropic/", path),
+            format!("https://api.example.com/anthropic{path}")
+        );
         assert_eq!(joined("http://[::1]:9000", path), format!("http://[::1]:9000{path}"));
     }
 
     #[test]
     fn a_version_that_stands_in_base_and_path_is_written_once() {
         assert_eq!(joined("https://gw.example.com/v1", "/v1/messages"), "https://gw.example.com/v1/messages");
-        assert_eq!(joined("https://gw.example.com/v1/", "/v1/models?limit=1"), "https://gw.example.com/v1/models?limit=1");
-        assert_eq!(joined("https://gw.example.com/v", "/v1/messages"), "https://gw.example.com/v/v1/messages");
+        assert_eq!(
+            joined("https://gw.example.com/v1/", "/v1/models?limit=1"),
+            "https://gw.example.com/v1/models?limit=1"
+        );
+        assert_eq!(
+            joined("https://gw.example.com/v", "/v1/messages"),
+            "https://gw.example.com/v/v1/messages"
+        );
     }
 
     #[test]

@@ -37,7 +37,9 @@ impl Catalog {
             let id = ProviderId(key.into());
             let mut credential = Vec::new();
             for (header, template) in entry.credential {
-                let prefix = template.strip_suffix("{key}").ok_or(format!("{id}: {header} has no {{key}} at its end"))?;
+                let prefix = template
+                    .strip_suffix("{key}")
+                    .ok_or(format!("{id}: {header} has no {{key}} at its end"))?;
                 let header = header.parse().map_err(|_| format!("{id}: {header} is no header name"))?;
                 credential.push((header, prefix.to_owned()));
             }

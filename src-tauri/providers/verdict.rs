@@ -15,7 +15,13 @@ use crate::{
 const MAX_PAUSE: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// Reads a verdict. `body` is as much of an error's body as was read; `windows` are those of this reply.
-pub fn verdict(status: StatusCode, headers: &HeaderMap, body: &[u8], windows: &[Window], now: Timestamp) -> Verdict {
+pub fn verdict(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    windows: &[Window],
+    now: Timestamp,
+) -> Verdict {
     match status.as_u16() {
         200..=399 => Verdict::Fine,
         401 => Verdict::CredentialRefused,
@@ -79,7 +85,8 @@ mod tests {
 
     #[test]
     fn each_status_has_its_verdict() {
-        let error = |message: &str| format!(r#"{{"type":"error","error":{{"type":"x","message":"{message}"}}}}"#);
+        let error =
+            |message: &str| format!(r#"{{"type":"error","error":{{"type":"x","message":"{message}"}}}}"#);
         assert_eq!(read(200, ""), Verdict::Fine);
         assert_eq!(read(400, &error("max_tokens: too large")), Verdict::RequestFault);
         assert_eq!(read(400, &error("Your credit balance is too low to access the API")), out_of_credit());
@@ -116,7 +123,9 @@ mod tests {
         assert_eq!(read("12"), Some(Duration::from_secs(12)));
         assert_eq!(read("0.5"), Some(Duration::from_millis(500)));
         assert_eq!(read("Mon, 23 Nov 2026 12:01:00 GMT"), Some(Duration::from_secs(60)));
-        for nonsense in ["0", "-5", "NaN", "1e300", "99999999999", "Mon, 23 Nov 2020 12:01:00 GMT", "soon", ""] {
+        for nonsense in
+            ["0", "-5", "NaN", "1e300", "99999999999", "Mon, 23 Nov 2020 12:01:00 GMT", "soon", ""]
+        {
             assert_eq!(read(nonsense), None, "{nonsense}");
         }
     }

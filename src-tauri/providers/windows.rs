@@ -48,7 +48,9 @@ fn read_unified<'a>(drafts: &mut BTreeMap<&'a str, Draft>, rest: &'a str, value:
     let draft = drafts.entry(name).or_default();
     match what {
         "utilization" => draft.utilization = number(value),
-        "reset" => draft.resets_at = value.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        "reset" => {
+            draft.resets_at = value.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
+        }
         _ => draft.spent = value == "rejected",
     }
     draft.known = true;
@@ -107,7 +109,8 @@ mod tests {
     }
 
     fn read(pairs: &[(&'static str, &str)]) -> Vec<Window> {
-        let headers = pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
+        let headers =
+            pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
         read_windows(&headers.collect(), now())
     }
 
