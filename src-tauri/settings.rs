@@ -206,7 +206,13 @@ mod tests {
 
     #[test]
     fn a_mistake_is_named_with_its_file() {
-        for text in ["prot = 1", "port = \"x\"", "[limits]\nidle_seconds = -1", "[limits]\nconcurrent_requests = 0", "port = 99999"] {
+        for text in [
+            "prot = 1",
+            "port = \"x\"",
+            "[limits]\nidle_seconds = -1",
+            "[limits]\nconcurrent_requests = 0",
+            "port = 99999",
+        ] {
             let error = load(text, None).unwrap_err().to_string();
             assert!(error.contains("settings.toml"), "{error}");
         }

@@ -79,7 +79,13 @@ impl Roster {
             given: new.provider.chars().take(40).collect(),
             known: inner.catalog.ids(),
         })?;
-        let address = new.base_url.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(base_url).transpose()?;
+        let address = new
+            .base_url
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(base_url)
+            .transpose()?;
         if address.is_none() && provider.base_url.is_none() {
             return Err(EditError::NeedsAddress(provider.title.clone()));
         }
@@ -87,7 +93,13 @@ impl Roster {
         let key = check_key(new.key)?;
 
         let _acting = lock(&inner.acting);
-        let row = NewAccountRow { name, provider: provider.id.clone(), base_url: address, priority: new.priority, created_at: inner.clock.now() };
+        let row = NewAccountRow {
+            name,
+            provider: provider.id.clone(),
+            base_url: address,
+            priority: new.priority,
+            created_at: inner.clock.now(),
+        };
         let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
         let id = account.id;
         if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
@@ -111,7 +123,9 @@ impl Roster {
         let name = change.name.as_deref().map(AccountName::new).transpose()?;
         let key = change.key.map(check_key).transpose()?;
         change.priority.map_or(Ok(()), check_priority)?;
-        let address = change.base_url.map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
+        let address = change
+            .base_url
+            .map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
         let address = address.transpose()?;
         let has_new_key = key.is_some();
         if let Some(key) = key {
@@ -182,15 +196,23 @@ impl Roster {
 
     /// Applies a change to what is kept and then to what is used. The change is applied twice because
     /// verdicts go on arriving while the disk is busy, and none of them may be lost.
-    fn act(&self, id: AccountId, change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>) -> Result<Arc<Contender>, EditError> {
+    fn act(
+        &self,
+        id: AccountId,
+        change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
+    ) -> Result<Arc<Contender>, EditError> {
         let inner = self.inner();
         let _acting = lock(&inner.acting);
         let mut contender = Contender::clone(&*self.find(id)?);
         change(&mut contender.account, &contender.provider)?;
-        inner.store.save_account(&contender.account).map_err(|error| named(error, contender.account.name.as_str()))?;
+        inner
+            .store
+            .save_account(&contender.account)
+            .map_err(|error| named(error, contender.account.name.as_str()))?;
         self.keep_name(id, contender.account.name.clone());
         let mut applied = Ok(());
-        let updated = inner.update(id, |contender| applied = change(&mut contender.account, &contender.provider));
+        let updated =
+            inner.update(id, |contender| applied = change(&mut contender.account, &contender.provider));
         applied?;
         inner.events.tell(|| Event::Accounts);
         updated.ok_or(EditError::NotFound)

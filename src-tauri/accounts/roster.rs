@@ -44,7 +44,13 @@ impl Roster {
     ///
     /// # Errors
     /// If the store or the vault can't be read.
-    pub fn load(store: Store, vault: Arc<dyn Vault>, catalog: Catalog, clock: Clock, events: Events) -> Result<Self, EditError> {
+    pub fn load(
+        store: Store,
+        vault: Arc<dyn Vault>,
+        catalog: Catalog,
+        clock: Clock,
+        events: Events,
+    ) -> Result<Self, EditError> {
         let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
         for (id, window) in store.windows()? {
             windows.entry(id).or_default().push(window);

@@ -34,16 +34,19 @@ pub async fn providers(State(api): State<Api>) -> Json<Vec<ProviderView>> {
 }
 
 /// Every account with its standing and its windows.
-#[utoipa::path(get, path = "/api/v1/accounts", responses((status = OK, body = [AccountView])))]
+#[utoipa::path(get, path = "/api/v1/accounts", operation_id = "list_accounts", responses((status = OK, body = [AccountView])))]
 pub async fn list(State(api): State<Api>) -> Json<Vec<AccountView>> {
     Json(api.accounts())
 }
 
 /// Adds an account; it may serve the next request.
-#[utoipa::path(post, path = "/api/v1/accounts", responses(
+#[utoipa::path(post, path = "/api/v1/accounts", operation_id = "add_account", responses(
     (status = CREATED, body = AccountView), (status = CONFLICT, body = Problem), (status = UNPROCESSABLE_ENTITY, body = Problem),
 ))]
-pub async fn add(State(api): State<Api>, Body(new): Body<NewAccount>) -> Result<(StatusCode, Json<AccountView>), Refused> {
+pub async fn add(
+    State(api): State<Api>,
+    Body(new): Body<NewAccount>,
+) -> Result<(StatusCode, Json<AccountView>), Refused> {
     let roster = api.gateway.roster.clone();
     let new = accounts::NewAccount {
         name: new.name,
@@ -57,7 +60,7 @@ pub async fn add(State(api): State<Api>, Body(new): Body<NewAccount>) -> Result<
 }
 
 /// One account.
-#[utoipa::path(get, path = "/api/v1/accounts/{id}", params(("id" = i64, Path)), responses(
+#[utoipa::path(get, path = "/api/v1/accounts/{id}", operation_id = "show_account", params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
@@ -67,11 +70,15 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
 }
 
 /// Changes name, priority, address or key; whatever is absent stays.
-#[utoipa::path(patch, path = "/api/v1/accounts/{id}", params(("id" = i64, Path)), responses(
+#[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = UNPROCESSABLE_ENTITY, body = Problem),
 ))]
-pub async fn change(State(api): State<Api>, Id(id): Id<i64>, Body(change): Body<AccountChange>) -> Result<Json<AccountView>, Refused> {
+pub async fn change(
+    State(api): State<Api>,
+    Id(id): Id<i64>,
+    Body(change): Body<AccountChange>,
+) -> Result<Json<AccountView>, Refused> {
     let roster = api.gateway.roster.clone();
     let change = Change {
         name: change.name,
@@ -84,7 +91,7 @@ pub async fn change(State(api): State<Api>, Id(id): Id<i64>, Body(change): Body<
 }
 
 /// Removes an account and its key. Its history stays.
-#[utoipa::path(delete, path = "/api/v1/accounts/{id}", params(("id" = i64, Path)), responses(
+#[utoipa::path(delete, path = "/api/v1/accounts/{id}", operation_id = "remove_account", params(("id" = i64, Path)), responses(
     (status = NO_CONTENT), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCode, Refused> {
@@ -94,17 +101,21 @@ pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCod
 }
 
 /// Takes an account out of service until it is resumed. Running requests go on.
-#[utoipa::path(post, path = "/api/v1/accounts/{id}/pause", params(("id" = i64, Path)), responses(
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/pause", operation_id = "pause_account", params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
 ))]
-pub async fn pause(State(api): State<Api>, Id(id): Id<i64>, Body(order): Body<PauseOrder>) -> Result<Json<AccountView>, Refused> {
+pub async fn pause(
+    State(api): State<Api>,
+    Id(id): Id<i64>,
+    Body(order): Body<PauseOrder>,
+) -> Result<Json<AccountView>, Refused> {
     let roster = api.gateway.roster.clone();
     let paused = blocking(move || roster.pause(AccountId(id), &order.reason)).await?;
     Ok(Json(api.view(&paused)))
 }
 
 /// Puts an account back into service, whatever kept it out.
-#[utoipa::path(post, path = "/api/v1/accounts/{id}/resume", params(("id" = i64, Path)), responses(
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/resume", operation_id = "resume_account", params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn resume(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {

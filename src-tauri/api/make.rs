@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::views::{AccountView, AttemptView, ProviderView, RequestView, StandingView, UsageView, WindowView};
+use super::views::{
+    AccountView, AttemptView, ProviderView, RequestView, StandingView, UsageView, WindowView,
+};
 use crate::{
     accounts::Roster,
     domain::{AccountId, Attempt, Exchange, Provider, Usage, Window},
@@ -95,7 +97,12 @@ fn attempt(attempt: &Attempt, roster: &Roster) -> AttemptView {
 }
 
 fn usage(usage: Usage) -> UsageView {
-    UsageView { input: usage.input, output: usage.output, cache_read: usage.cache_read, cache_write: usage.cache_write }
+    UsageView {
+        input: usage.input,
+        output: usage.output,
+        cache_read: usage.cache_read,
+        cache_write: usage.cache_write,
+    }
 }
 
 fn name(roster: &Roster, id: AccountId) -> String {

@@ -75,11 +75,14 @@ impl std::ops::Deref for Api {
 }
 
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Headgate",
-    description = "Everything that Headgate's page, window and command line can do. In the window it needs no token; by HTTP every call but `/api/v1/session` carries `authorization: Bearer …`.",
-    license(name = "MIT")
-), components(schemas(views::EventView)))]
+#[openapi(
+    info(
+        title = "Headgate",
+        description = "Everything that Headgate's page, window and command line can do. In the window it needs no token; by HTTP every call but `/api/v1/session` carries `authorization: Bearer …`.",
+        license(name = "MIT")
+    ),
+    components(schemas(views::EventView))
+)]
 struct Document;
 
 impl Api {
@@ -132,5 +135,8 @@ fn routes() -> OpenApiRouter<Api> {
 async fn blocking<T: Send + 'static, E: Into<Refused> + Send + 'static>(
     act: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Refused> {
-    tokio::task::spawn_blocking(act).await.map_err(|_| Refused::broken("the act broke off"))?.map_err(Into::into)
+    tokio::task::spawn_blocking(act)
+        .await
+        .map_err(|_| Refused::broken("the act broke off"))?
+        .map_err(Into::into)
 }

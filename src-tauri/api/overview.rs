@@ -42,12 +42,17 @@ pub async fn overview(State(api): State<Api>) -> Result<Json<Overview>, Refused>
 }
 
 fn midnight(now: Timestamp, zone: &TimeZone) -> Timestamp {
-    let today = now.to_zoned(zone.clone());
+    let today = now.to_zoned_datetime(zone.clone());
     today.start_of_day().map_or(now, |start| start.timestamp())
 }
 
 /// What a person wants to know first.
-pub fn sentence(accounts: &[AccountView], is_paused: bool, now: Timestamp, zone: &TimeZone) -> (Mood, String) {
+pub fn sentence(
+    accounts: &[AccountView],
+    is_paused: bool,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> (Mood, String) {
     if is_paused {
         return (Mood::Care, "Headgate is paused: requests are refused until you resume it.".into());
     }
@@ -64,15 +69,26 @@ pub fn sentence(accounts: &[AccountView], is_paused: bool, now: Timestamp, zone:
         .min_by_key(|(until, _)| *until);
     if ready == 0 {
         return match back {
-            Some((until, account)) => (Mood::Bad, format!("Nobody can work until {}: then {} is back.", clock_time(until, now, zone), account.name)),
-            None if count(StandingState::NeedsSignIn) > 0 => (Mood::Bad, "Nobody can work: an account needs a new key.".into()),
+            Some((until, account)) => (
+                Mood::Bad,
+                format!(
+                    "Nobody can work until {}: then {} is back.",
+                    clock_time(until, now, zone),
+                    account.name
+                ),
+            ),
+            None if count(StandingState::NeedsSignIn) > 0 => {
+                (Mood::Bad, "Nobody can work: an account needs a new key.".into())
+            }
             None => (Mood::Bad, "Nobody can work: every account is paused.".into()),
         };
     }
     let mut text = match (ready, total) {
         (1, 1) => "Your account is ready.".to_owned(),
         (ready, total) if ready == total => format!("All {total} accounts are ready."),
-        (ready, total) => format!("{ready} of {total} accounts {} ready.", if ready == 1 { "is" } else { "are" }),
+        (ready, total) => {
+            format!("{ready} of {total} accounts {} ready.", if ready == 1 { "is" } else { "are" })
+        }
     };
     if let Some((until, account)) = back {
         let reason = account.standing.reason.as_deref().unwrap_or("it rests");
@@ -93,7 +109,7 @@ pub fn sentence(accounts: &[AccountView], is_paused: bool, now: Timestamp, zone:
 
 /// "14:20", or with the day where it is not within the next day.
 fn clock_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let local = at.to_zoned(zone.clone());
+    let local = at.to_zoned_datetime(zone.clone());
     let is_near = at.duration_since(now) < jiff::SignedDuration::from_hours(20);
     local.strftime(if is_near { "%H:%M" } else { "%a %H:%M" }).to_string()
 }

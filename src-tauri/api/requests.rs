@@ -37,10 +37,13 @@ const USUAL_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 500;
 
 /// Requests, newest first.
-#[utoipa::path(get, path = "/api/v1/requests", params(Wanted), responses(
+#[utoipa::path(get, path = "/api/v1/requests", operation_id = "list_requests", params(Wanted), responses(
     (status = OK, body = RequestPage), (status = UNPROCESSABLE_ENTITY, body = Problem),
 ))]
-pub async fn list(State(api): State<Api>, Filter(wanted): Filter<Wanted>) -> Result<Json<RequestPage>, Refused> {
+pub async fn list(
+    State(api): State<Api>,
+    Filter(wanted): Filter<Wanted>,
+) -> Result<Json<RequestPage>, Refused> {
     let limit = wanted.limit.unwrap_or(USUAL_PAGE).clamp(1, LARGEST_PAGE);
     let filter = RequestFilter {
         limit: limit + 1,
@@ -59,14 +62,15 @@ pub async fn list(State(api): State<Api>, Filter(wanted): Filter<Wanted>) -> Res
 }
 
 /// One request with its attempts.
-#[utoipa::path(get, path = "/api/v1/requests/{id}", params(("id" = String, Path)), responses(
+#[utoipa::path(get, path = "/api/v1/requests/{id}", operation_id = "show_request", params(("id" = String, Path)), responses(
     (status = OK, body = RequestView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn show(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<RequestView>, Refused> {
     let id = id_of(&id)?;
     let store = api.store.clone();
     let found = blocking(move || store.request(id)).await?;
-    let found = found.ok_or_else(|| Refused::not_found("there is no such request, or it is too old to be kept"))?;
+    let found =
+        found.ok_or_else(|| Refused::not_found("there is no such request, or it is too old to be kept"))?;
     Ok(Json(make::request(&found, &api.gateway.roster)))
 }
 

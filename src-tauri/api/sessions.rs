@@ -17,9 +17,12 @@ impl Api {
     /// If nothing listens, or there is no randomness.
     pub fn dashboard_link(&self) -> Result<String, Refused> {
         let Listening::At(address) = *self.listening.read().unwrap_or_else(PoisonError::into_inner) else {
-            return Err(Refused::broken("Headgate does not listen, so there is no page; start it with `headgate serve`"));
+            return Err(Refused::broken(
+                "Headgate does not listen, so there is no page; start it with `headgate serve`",
+            ));
         };
-        let ticket = self.keys.ticket(self.clock.now()).map_err(|error| Refused::broken(error.to_string()))?;
+        let ticket =
+            self.keys.ticket(self.clock.now()).map_err(|error| Refused::broken(error.to_string()))?;
         Ok(format!("http://{address}/#ticket={}", ticket.expose()))
     }
 }
@@ -34,7 +37,10 @@ pub async fn make_link(State(api): State<Api>) -> Result<Json<DashboardLink>, Re
 #[utoipa::path(post, path = "/api/v1/session", responses(
     (status = OK, body = PageSession), (status = UNAUTHORIZED, body = Problem),
 ))]
-pub async fn open_session(State(api): State<Api>, Body(ticket): Body<Ticket>) -> Result<Json<PageSession>, Refused> {
+pub async fn open_session(
+    State(api): State<Api>,
+    Body(ticket): Body<Ticket>,
+) -> Result<Json<PageSession>, Refused> {
     let token = api.keys.redeem(&ticket.ticket, api.clock.now()).ok_or_else(Refused::unauthorized)?;
     Ok(Json(PageSession { token: token.expose().clone() }))
 }

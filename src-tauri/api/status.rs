@@ -27,7 +27,9 @@ impl Api {
             version: env!("CARGO_PKG_VERSION").into(),
             proxy,
             address: address.map(|address| format!("http://{address}")),
-            problem: problem.or_else(|| writer.trouble.map(|trouble| format!("The database can't be written: {trouble}"))),
+            problem: problem.or_else(|| {
+                writer.trouble.map(|trouble| format!("The database can't be written: {trouble}"))
+            }),
             vault: self.vault.to_string(),
             data_dir: self.data_dir.clone(),
             started_at: self.started_at,

@@ -54,7 +54,8 @@ impl FolderLock {
     /// `WouldBlock` if another process has it, else whatever the file system says.
     pub fn take(folder: &Path) -> io::Result<Self> {
         make_private_folder(folder)?;
-        let lock = private(OpenOptions::new().create(true).truncate(false).write(true)).open(folder.join(LOCK))?;
+        let lock =
+            private(OpenOptions::new().create(true).truncate(false).write(true)).open(folder.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),

@@ -47,7 +47,9 @@ struct Inner {
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// Another core has the folder; it can be reached if it listens.
-    #[error("another Headgate is using {folder}; stop it first, or give this one a folder of its own with --data-dir")]
+    #[error(
+        "another Headgate is using {folder}; stop it first, or give this one a folder of its own with --data-dir"
+    )]
     InUse { folder: String, core: Option<CoreFile> },
     #[error("the data folder {folder} can't be used: {source}")]
     Folder { folder: String, source: io::Error },
@@ -74,7 +76,9 @@ impl App {
     pub fn open(settings: Settings, clock: Clock, vault: Option<Arc<dyn Vault>>) -> Result<Self, AppError> {
         let folder = settings.data_dir.display().to_string();
         let lock = FolderLock::take(&settings.data_dir).map_err(|source| match source.kind() {
-            io::ErrorKind::WouldBlock => AppError::InUse { folder: folder.clone(), core: CoreFile::read(&settings.data_dir) },
+            io::ErrorKind::WouldBlock => {
+                AppError::InUse { folder: folder.clone(), core: CoreFile::read(&settings.data_dir) }
+            }
             _ => AppError::Folder { folder: folder.clone(), source },
         })?;
         let store = open_store(&settings.data_dir)?;
@@ -89,7 +93,8 @@ impl App {
             tracing::warn!(interrupted, "requests were running when Headgate ended the last time");
         }
         let kind = vault.kind();
-        let roster = Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone()).map_err(AppError::Accounts)?;
+        let roster = Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone())
+            .map_err(AppError::Accounts)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let gateway = Gateway::new(crate::proxy::Parts {
             roster,
@@ -127,7 +132,12 @@ impl App {
             return Ok(server.address());
         }
         let api = &self.0.api;
-        let started = Server::start(api.gateway.clone(), door(api.guarded_router()), self.0.settings.port, self.0.tasks.clone());
+        let started = Server::start(
+            api.gateway.clone(),
+            door(api.guarded_router()),
+            self.0.settings.port,
+            self.0.tasks.clone(),
+        );
         let listening = match &started {
             Ok(server) => Listening::At(server.address()),
             Err(error) => Listening::Failed(error.to_string()),
@@ -214,8 +224,13 @@ fn door(router: Router) -> Door {
     Arc::new(move |request| {
         let router = router.clone();
         Box::pin(async move {
-            let answer = router.oneshot(request.map(axum::body::Body::new)).await.unwrap_or_else(|never| match never {});
-            answer.map(|body| AnswerBody::new(http_body_util::BodyExt::map_err(body, |error| Cut(error.to_string().into()))))
+            let answer = router
+                .oneshot(request.map(axum::body::Body::new))
+                .await
+                .unwrap_or_else(|never| match never {});
+            answer.map(|body| {
+                AnswerBody::new(http_body_util::BodyExt::map_err(body, |error| Cut(error.to_string().into())))
+            })
         })
     })
 }

@@ -45,7 +45,7 @@ enum Act {
     BaseUrl {
         /// Name or id.
         account: String,
-        /// Like https://gateway.example.com
+        /// Like `https://gateway.example.com`
         url: String,
     },
     /// Give it a new key, read from standard input.
@@ -110,7 +110,12 @@ impl Accounts {
     }
 }
 
-async fn perform(act: Act, key: Option<Sensitive<String>>, core: &Core, global: &Global) -> Result<(), Trouble> {
+async fn perform(
+    act: Act,
+    key: Option<Sensitive<String>>,
+    core: &Core,
+    global: &Global,
+) -> Result<(), Trouble> {
     let key = key.map(|key| key.expose().clone());
     match act {
         Act::List => {
@@ -127,23 +132,40 @@ async fn perform(act: Act, key: Option<Sensitive<String>>, core: &Core, global: 
                 key: key.unwrap_or_default(),
             };
             let added = core.call(Method::POST, "/api/v1/accounts", Some(&new)).await?;
-            told("Added", &added, global)
+            tell("Added", &added, global);
+            Ok(())
         }
-        Act::Rename { account, name } => change(core, global, &account, AccountChange { name: Some(name), ..AccountChange::default() }).await,
+        Act::Rename { account, name } => {
+            change(core, global, &account, AccountChange { name: Some(name), ..AccountChange::default() })
+                .await
+        }
         Act::Priority { account, priority } => {
-            change(core, global, &account, AccountChange { priority: Some(priority), ..AccountChange::default() }).await
+            change(
+                core,
+                global,
+                &account,
+                AccountChange { priority: Some(priority), ..AccountChange::default() },
+            )
+            .await
         }
-        Act::BaseUrl { account, url } => change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() }).await,
-        Act::SetKey { account } => change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await,
+        Act::BaseUrl { account, url } => {
+            change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
+                .await
+        }
+        Act::SetKey { account } => {
+            change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await
+        }
         Act::Pause { account, reason } => {
             let path = format!("{}/pause", path_of(core, &account).await?);
             let paused = core.call(Method::POST, &path, Some(&PauseOrder { reason })).await?;
-            told("Paused", &paused, global)
+            tell("Paused", &paused, global);
+            Ok(())
         }
         Act::Resume { account } => {
             let path = format!("{}/resume", path_of(core, &account).await?);
             let resumed = core.call(Method::POST, &path, None::<&()>).await?;
-            told("Resumed", &resumed, global)
+            tell("Resumed", &resumed, global);
+            Ok(())
         }
         Act::Remove { account, yes } => remove(core, global, &account, yes).await,
     }
@@ -152,7 +174,8 @@ async fn perform(act: Act, key: Option<Sensitive<String>>, core: &Core, global: 
 async fn change(core: &Core, global: &Global, account: &str, change: AccountChange) -> Result<(), Trouble> {
     let path = path_of(core, account).await?;
     let changed = core.call(Method::PATCH, &path, Some(&change)).await?;
-    told("Changed", &changed, global)
+    tell("Changed", &changed, global);
+    Ok(())
 }
 
 async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Result<(), Trouble> {
@@ -186,17 +209,19 @@ async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
     let found = by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == given));
     match found {
         Some(account) => Ok(format!("/api/v1/accounts/{}", account.id)),
-        None => Err(Trouble::new(Code::NotFound, format!("there is no account \"{given}\"; `headgate accounts` lists them"))),
+        None => Err(Trouble::new(
+            Code::NotFound,
+            format!("there is no account \"{given}\"; `headgate accounts` lists them"),
+        )),
     }
 }
 
-fn told(done: &str, account: &AccountView, global: &Global) -> Result<(), Trouble> {
+fn tell(done: &str, account: &AccountView, global: &Global) {
     if global.json {
         table::json(account);
     } else {
         println!("{done} {} (id {}).", account.name, account.id);
     }
-    Ok(())
 }
 
 fn show(accounts: &[AccountView], json: bool) {
@@ -204,7 +229,9 @@ fn show(accounts: &[AccountView], json: bool) {
         return table::json(&accounts);
     }
     if accounts.is_empty() {
-        println!("No account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin`.");
+        println!(
+            "No account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin`."
+        );
         return;
     }
     let (now, zone) = (Clock::system().now(), Clock::system().zone());
@@ -255,6 +282,8 @@ fn read_key() -> Result<Sensitive<String>, Trouble> {
         input.lock().take(MOST).read_to_string(&mut text)
     };
     let key = Sensitive::new(text);
-    read.map_err(|error| Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}")))?;
+    read.map_err(|error| {
+        Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}"))
+    })?;
     Ok(key)
 }

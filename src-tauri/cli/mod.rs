@@ -24,8 +24,10 @@ use crate::settings::{Choices, Settings, VaultChoice};
 /// A local proxy between Claude Code and every account you may use.
 #[derive(Debug, Parser)]
 #[command(name = "headgate", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such thing, 4 data folder, \
-    database or keychain can't be used, 5 the port is taken.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such thing, 4 data folder, \
+    database or keychain can't be used, 5 the port is taken."
+)]
 struct Line {
     #[command(flatten)]
     global: Global,

@@ -44,10 +44,18 @@ impl Core {
     ///
     /// # Errors
     /// What the API says is wrong, with the exit code that fits.
-    pub async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T, Trouble> {
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Trouble> {
         let answer = self.send(method, path, body).await?;
         serde_json::from_slice(&answer).map_err(|error| {
-            Trouble::new(Code::Failed, format!("the running Headgate answered in a way that this one does not understand: {error}"))
+            Trouble::new(
+                Code::Failed,
+                format!("the running Headgate answered in a way that this one does not understand: {error}"),
+            )
         })
     }
 
@@ -79,8 +87,16 @@ impl Core {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Bytes, Trouble> {
-        let body = body.map(serde_json::to_vec).transpose().map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Bytes, Trouble> {
+        let body = body
+            .map(serde_json::to_vec)
+            .transpose()
+            .map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -89,7 +105,11 @@ impl Core {
             .map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
         let (status, body) = match self {
             Self::Own(app) => {
-                let answer = app.router().oneshot(request.map(Body::from)).await.unwrap_or_else(|never| match never {});
+                let answer = app
+                    .router()
+                    .oneshot(request.map(Body::from))
+                    .await
+                    .unwrap_or_else(|never| match never {});
                 read(answer).await?
             }
             Self::Running(core) => send_to(core, request).await?,
@@ -111,7 +131,10 @@ where
 
 async fn send_to(core: &CoreFile, mut request: Request<Bytes>) -> Result<(StatusCode, Bytes), Trouble> {
     let gone = |error: &dyn std::fmt::Display| {
-        Trouble::new(Code::Folder, format!("the running Headgate at {} does not answer: {error}", core.address))
+        Trouble::new(
+            Code::Folder,
+            format!("the running Headgate at {} does not answer: {error}", core.address),
+        )
     };
     let socket = TcpStream::connect(core.address).await.map_err(|error| gone(&error))?;
     let (mut sender, connection) =

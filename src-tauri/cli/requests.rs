@@ -28,7 +28,9 @@ impl Requests {
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
         let core = global.core().await?;
         let read = match &self.id {
-            Some(id) => core.get(&format!("/api/v1/requests/{}", escaped(id))).await.map(|request| vec![request]),
+            Some(id) => {
+                core.get(&format!("/api/v1/requests/{}", escaped(id))).await.map(|request| vec![request])
+            }
             None => self.read(&core).await,
         };
         core.close().await;
@@ -84,7 +86,11 @@ fn show(requests: &[RequestView]) {
                 request.ending.map_or("running", crate::domain::Ending::word).into(),
                 table::duration(request.first_byte_ms),
                 table::duration(request.duration_ms),
-                format!("{} in, {} out", table::tokens(request.usage.input), table::tokens(request.usage.output)),
+                format!(
+                    "{} in, {} out",
+                    table::tokens(request.usage.input),
+                    table::tokens(request.usage.output)
+                ),
             ]
         })
         .collect();

@@ -34,8 +34,9 @@ impl Serve {
         let clock = Clock::system();
         let app = match open(&settings, &clock).await {
             Err(AppError::Database { error: OpenError::Corrupt { .. }, .. }) if self.repair => {
-                let moved = app::set_database_aside(&settings.data_dir, &clock)
-                    .map_err(|error| Trouble::new(Code::Folder, format!("the database could not be moved aside: {error}")))?;
+                let moved = app::set_database_aside(&settings.data_dir, &clock).map_err(|error| {
+                    Trouble::new(Code::Folder, format!("the database could not be moved aside: {error}"))
+                })?;
                 eprintln!("headgate: the damaged database is now {}; a new one begins", moved.display());
                 open(&settings, &clock).await?
             }

@@ -18,7 +18,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
     }
     println!("{}", overview.sentence);
     match (status.proxy, &status.address) {
-        (ProxyState::Running, Some(address)) => println!("Listening on {address}, {} running, {} waiting.", status.running, status.waiting),
+        (ProxyState::Running, Some(address)) => {
+            println!("Listening on {address}, {} running, {} waiting.", status.running, status.waiting);
+        }
         (ProxyState::Paused, Some(address)) => println!("Paused on {address}."),
         _ => println!("Not running. Start it with `headgate serve`."),
     }
@@ -54,7 +56,10 @@ pub async fn set_paused(global: &Global, paused: bool) -> Result<(), Trouble> {
     if global.json {
         table::json(&status);
     } else {
-        println!("{}", if paused { "Paused. Requests are refused until `headgate resume`." } else { "Resumed." });
+        println!(
+            "{}",
+            if paused { "Paused. Requests are refused until `headgate resume`." } else { "Resumed." }
+        );
     }
     Ok(())
 }
@@ -81,5 +86,11 @@ fn open(url: &str) {
     };
     let quiet = std::process::Stdio::null;
     // The link was printed: whoever has no such program opens it by hand.
-    let _ = std::process::Command::new(program).args(first).arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    let _ = std::process::Command::new(program)
+        .args(first)
+        .arg(url)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn();
 }

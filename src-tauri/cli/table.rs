@@ -27,8 +27,8 @@ fn printable(text: &str) -> &str {
 
 /// `14:20:07`, or with the date where it is not today.
 pub fn time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let local = at.to_zoned(zone.clone());
-    let is_today = local.date() == now.to_zoned(zone.clone()).date();
+    let local = at.to_zoned_datetime(zone.clone());
+    let is_today = local.date() == now.to_zoned_datetime(zone.clone()).date();
     local.strftime(if is_today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" }).to_string()
 }
 

@@ -135,7 +135,14 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_are_answered() {
         assert!(meant("127.0.0.1:8417", None) && meant("localhost:8417", None) && meant("[::1]:8417", None));
-        for foreign in ["evil.example", "127.0.0.1.evil.example:8417", "localhost.evil.example", "user@127.0.0.1", "", "127.0.0.2"] {
+        for foreign in [
+            "evil.example",
+            "127.0.0.1.evil.example:8417",
+            "localhost.evil.example",
+            "user@127.0.0.1",
+            "",
+            "127.0.0.2",
+        ] {
             assert!(!meant(foreign, None), "{foreign}");
         }
     }
@@ -143,7 +150,13 @@ mod tests {
     #[test]
     fn a_page_of_another_origin_is_refused() {
         assert!(meant("127.0.0.1:8417", Some("http://127.0.0.1:8417")));
-        for foreign in ["https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:8417", "https://127.0.0.1:8417"] {
+        for foreign in [
+            "https://evil.example",
+            "null",
+            "http://127.0.0.1:9999",
+            "http://localhost:8417",
+            "https://127.0.0.1:8417",
+        ] {
             assert!(!meant("127.0.0.1:8417", Some(foreign)), "{foreign}");
         }
     }

@@ -58,12 +58,13 @@ impl Failure {
     /// Status and error type.
     fn kind(&self) -> (u16, ErrorKind) {
         match self {
-            Self::Paused | Self::NotRecorded | Self::NoAccount => (503, ErrorKind::ApiError),
+            Self::NobodyReady(wait) if wait.until.is_some() => (429, ErrorKind::RateLimitError),
+            Self::Paused | Self::NotRecorded | Self::NoAccount | Self::NobodyReady(_) => {
+                (503, ErrorKind::ApiError)
+            }
             Self::Full { .. } => (529, ErrorKind::OverloadedError),
             Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
             Self::NotJson { .. } | Self::BodyCut => (400, ErrorKind::InvalidRequestError),
-            Self::NobodyReady(wait) if wait.until.is_some() => (429, ErrorKind::RateLimitError),
-            Self::NobodyReady(_) => (503, ErrorKind::ApiError),
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
             Self::Foreign => (403, ErrorKind::PermissionError),
         }
@@ -104,14 +105,17 @@ impl Failure {
         let (status, kind) = self.kind();
         let id = id.map(|id| id.to_string());
         let body = error_body(kind, &self.message(now), id.as_deref());
-        let mut answer = plain(StatusCode::from_u16(status).expect("the table holds statuses"), "application/json", body);
+        let mut answer =
+            plain(StatusCode::from_u16(status).expect("the table holds statuses"), "application/json", body);
         let retry_after = self.retry_after(now);
         let headers = answer.headers_mut();
         if let Some(pause) = retry_after {
             // A client that comes back a moment early would be refused again: round up.
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil().max(1.0) as u64));
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil().max(1.0) as u64));
         }
-        let is_worth_it = retry_after.is_some_and(|pause| pause <= PATIENCE) || matches!(self, Self::Unreachable { .. });
+        let is_worth_it =
+            retry_after.is_some_and(|pause| pause <= PATIENCE) || matches!(self, Self::Unreachable { .. });
         if !is_worth_it {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }

@@ -13,7 +13,11 @@ use super::{
 use crate::routing::{Decision, pick};
 
 /// Serves one request of the proxy's own paths.
-pub async fn forward(gateway: &Gateway, upstreams: &Upstreams, request: Request<Incoming>) -> Response<AnswerBody> {
+pub async fn forward(
+    gateway: &Gateway,
+    upstreams: &Upstreams,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let mut record = match admit(gateway, &request).await {
         Ok(record) => record,
         Err(failure) => return failure.answer(None, gateway.clock.now()),

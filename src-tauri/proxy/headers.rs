@@ -44,7 +44,10 @@ pub fn upstream(client: &HeaderMap, provider: &Provider, key: &Sensitive<String>
     let named = named_by_connection(client);
     let mut headers = HeaderMap::with_capacity(client.len() + 2);
     for (name, value) in client {
-        let stays = HOP_BY_HOP.contains(name) || OURS.contains(name) || named.contains(name) || name.as_str().starts_with(CONTROL);
+        let stays = HOP_BY_HOP.contains(name)
+            || OURS.contains(name)
+            || named.contains(name)
+            || name.as_str().starts_with(CONTROL);
         if !stays {
             headers.append(name, value.clone());
         }

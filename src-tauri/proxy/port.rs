@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 
 /// Name and process id of the program that listens on this port of the loopback.
 pub fn holder(port: u16) -> Option<String> {
-    let inode = listening_inode(&fs::read_to_string("/proc/net/tcp").ok()?, port)
-        .or_else(|| listening_inode(&fs::read_to_string("/proc/net/tcp6").ok()?, port))?;
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let process = processes.map(|entry| entry.path()).find(|process| has_open(process, &socket))?;

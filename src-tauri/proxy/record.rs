@@ -31,7 +31,12 @@ impl Record {
     ///
     /// # Errors
     /// [`Failure::NotRecorded`] once nothing can be written down any more: such a request must not go on.
-    pub async fn open(gateway: &Gateway, permit: Permit, method: &Method, path: &str) -> Result<Self, Failure> {
+    pub async fn open(
+        gateway: &Gateway,
+        permit: Permit,
+        method: &Method,
+        path: &str,
+    ) -> Result<Self, Failure> {
         let slot = gateway.ledger.admit().await.map_err(|_| Failure::NotRecorded)?;
         let now = gateway.clock.now();
         let start = ExchangeStart {
@@ -135,10 +140,14 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.end_attempt(None, "abandoned", None);
-        let ending = if self.gateway.stopping.load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::ClientLeft };
+        let ending = if self.gateway.stopping.load(Ordering::Relaxed) {
+            Ending::Interrupted
+        } else {
+            Ending::ClientLeft
+        };
         self.end(ending, None);
         self.exchange.duration = Some(self.gateway.clock.instant().duration_since(self.arrived));
-        let begun = self.entry.take().or_else(|| Some(self.slot.take()?.begin(&self.exchange.start)));
+        let begun = self.entry.take().or_else(|| Some(self.slot.take()?.begin(self.exchange.start.clone())));
         if let Some(entry) = begun {
             let open = Exchange::open(self.exchange.start.clone());
             entry.finish(std::mem::replace(&mut self.exchange, open));

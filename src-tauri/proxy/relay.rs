@@ -67,7 +67,8 @@ impl Answer {
 }
 
 fn listener(method: &Method, status: StatusCode, headers: &HeaderMap) -> Tally {
-    let has_body = method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+    let has_body =
+        method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
     let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
     let kind = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
     Tally::new(kind.filter(|_| has_body), is_encoded)
@@ -105,7 +106,10 @@ impl Relay {
     fn ending(&self) -> (Ending, Option<Arc<str>>) {
         if self.status.as_u16() >= 400 {
             let said = formats::error_in(&self.error_text).map(|(kind, message)| in_short(&kind, &message));
-            return (Ending::UpstreamError, said.or_else(|| Some(format!("status {}", self.status.as_u16()).into())));
+            return (
+                Ending::UpstreamError,
+                said.or_else(|| Some(format!("status {}", self.status.as_u16()).into())),
+            );
         }
         if let Some((kind, message)) = self.tally.heard().error {
             return (Ending::UpstreamError, Some(in_short(&kind, &message)));
@@ -200,7 +204,8 @@ impl Drop for Relay {
     fn drop(&mut self) {
         // The server does not ask again once a length is fulfilled, and many clients hang up as soon as
         // they have read the last event: neither of them left early.
-        let was_delivered = self.begun.is_empty() && (self.body.has_ended() || (self.tally.is_stream() && self.tally.is_whole()));
+        let was_delivered = self.begun.is_empty()
+            && (self.body.has_ended() || (self.tally.is_stream() && self.tally.is_whole()));
         if was_delivered {
             self.end();
         }

@@ -80,7 +80,8 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
 }
 
 async fn read_body(mut body: Incoming, headers: &HeaderMap, limit: usize) -> Result<Bytes, Failure> {
-    let claimed: Option<usize> = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let claimed: Option<usize> =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if claimed.is_some_and(|length| length > limit) {
         ignore(body).await;
         return Err(Failure::TooLarge { limit });

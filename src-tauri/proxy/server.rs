@@ -32,7 +32,9 @@ use super::{
 use crate::tasks::Tasks;
 
 /// Where requests go that are not the proxy's: the management API and the page.
-pub type Door = Arc<dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>> + Send + Sync>;
+pub type Door = Arc<
+    dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>> + Send + Sync,
+>;
 
 /// A listening proxy. Dropped without [`Server::drain`], it stops at once.
 #[derive(Debug)]
@@ -46,19 +48,19 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody else has the port.
-    #[error("port {port} is taken{}; choose another with --port or `port` in settings.toml", by(.by.as_deref()))]
+    #[error("port {port} is taken{}; choose another with --port or `port` in settings.toml", by_whom(.by.as_deref()))]
     PortTaken { port: u16, by: Option<String> },
     /// Anything else.
     #[error("127.0.0.1:{port} can't be listened on: {source}")]
     Io { port: u16, source: io::Error },
 }
 
-fn by(name: Option<&str>) -> String {
+fn by_whom(name: Option<&str>) -> String {
     name.map_or_else(String::new, |name| format!(" by {name}"))
 }
 
 /// A connection that has not sent a whole request head by then is closed.
-const HEAD_LIMIT: Duration = Duration::from_secs(60);
+const HEAD_LIMIT: Duration = Duration::from_mins(1);
 const MAX_WORKERS: usize = 8;
 
 impl Server {
@@ -79,7 +81,12 @@ impl Server {
             let listener = listener.try_clone().map_err(failed)?;
             let (ended, wait) = oneshot::channel();
             let worker = Worker {
-                upstreams: Upstreams::new(gateway.tls.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone()),
+                upstreams: Upstreams::new(
+                    gateway.tls.clone(),
+                    &gateway.limits,
+                    gateway.clock.clone(),
+                    tasks.clone(),
+                ),
                 gateway: gateway.clone(),
                 door: Arc::clone(&door),
                 tasks: tasks.clone(),
@@ -168,7 +175,8 @@ impl Worker {
                 let worker = worker.clone();
                 async move { Ok::<_, Infallible>(worker.serve(request).await) }
             });
-            let connection = graceful.watch(builder.serve_connection(TokioIo::new(socket), service).into_owned());
+            let connection =
+                graceful.watch(builder.serve_connection(TokioIo::new(socket), service).into_owned());
             self.tasks.spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a connection ended early");

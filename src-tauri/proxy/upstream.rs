@@ -37,7 +37,7 @@ const MAX_IDLE_AGE: Duration = Duration::from_secs(50);
 const MERGE: usize = 32 * 1024;
 
 /// Why no head came back. Each is a sentence and holds no credential.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unreached {
     #[error("{0}")]
     Connect(String),
@@ -106,13 +106,22 @@ impl Upstreams {
     ///
     /// # Errors
     /// [`Unreached`] if there is no head, for whatever reason.
-    pub async fn send(&self, uri: &Uri, request: &Request<Bytes>) -> Result<Response<UpstreamBody>, Unreached> {
+    pub async fn send(
+        &self,
+        uri: &Uri,
+        request: &Request<Bytes>,
+    ) -> Result<Response<UpstreamBody>, Unreached> {
         let origin = Origin::of(uri).ok_or_else(|| Unreached::Address(uri.to_string()))?;
-        let late = Unreached::HeadLate { host: origin.host.to_string(), seconds: self.0.head_limit.as_secs_f64() };
+        let late =
+            Unreached::HeadLate { host: origin.host.to_string(), seconds: self.0.head_limit.as_secs_f64() };
         tokio::time::timeout(self.0.head_limit, self.try_send(origin, request)).await.unwrap_or(Err(late))
     }
 
-    async fn try_send(&self, origin: Origin, request: &Request<Bytes>) -> Result<Response<UpstreamBody>, Unreached> {
+    async fn try_send(
+        &self,
+        origin: Origin,
+        request: &Request<Bytes>,
+    ) -> Result<Response<UpstreamBody>, Unreached> {
         if let Some(mut line) = self.take_idle(&origin) {
             // The peer may have closed a warm connection while our request was on its way; a fresh one tells.
             if let Ok(head) = line.exchange(request).await {
@@ -128,7 +137,8 @@ impl Upstreams {
 
     fn answer(&self, head: Response<Incoming>, line: Line, origin: Origin) -> Response<UpstreamBody> {
         let (parts, body) = head.into_parts();
-        let mut body = UpstreamBody { body, line: Some(line), origin, pool: self.clone(), failed: None, ended: false };
+        let mut body =
+            UpstreamBody { body, line: Some(line), origin, pool: self.clone(), failed: None, ended: false };
         if body.body.is_end_stream() {
             body.end();
         }
@@ -151,9 +161,10 @@ impl Upstreams {
             .map_err(|error| format!("{} can't be reached: {error}", origin.host))?;
         // A refused option costs latency, not correctness.
         let _ = socket.set_nodelay(true);
-        let io: Box<dyn Io> = match origin.tls {
-            true => Box::new(self.0.tls.connect(&origin.host, socket).await?),
-            false => Box::new(socket),
+        let io: Box<dyn Io> = if origin.tls {
+            Box::new(self.0.tls.connect(&origin.host, socket).await?)
+        } else {
+            Box::new(socket)
         };
         let (sender, drive) = http1::handshake(TokioIo::new(io))
             .await
@@ -200,7 +211,9 @@ impl Upstreams {
                 let now = pool.0.clock.instant();
                 let mut idle = pool.idle();
                 for lines in idle.lines.values_mut() {
-                    lines.retain_mut(|(line, since)| now.duration_since(*since) < MAX_IDLE_AGE && line.is_ready());
+                    lines.retain_mut(|(line, since)| {
+                        now.duration_since(*since) < MAX_IDLE_AGE && line.is_ready()
+                    });
                 }
                 idle.lines.retain(|_, lines| !lines.is_empty());
                 if idle.lines.is_empty() {
@@ -312,12 +325,15 @@ impl Body for UpstreamBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Some(Err(error)));
         }
         let mut gathered = Gathered::default();
-        while gathered.len() < MERGE && !(self.ended && !gathered.is_empty()) {
+        while gathered.len() < MERGE && (gathered.is_empty() || !self.ended) {
             match self.poll_next(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => gathered.add(data),
