@@ -152,26 +152,3 @@ impl Drop for Sandbox {
         self.stop.cancel();
     }
 }
-
-/// Plays a scenario that comes with the program until the tasks are told to stop. `ready` is given the
-/// address once it listens.
-///
-/// # Errors
-/// An unknown scenario, or a port that is taken.
-pub async fn serve(
-    scenario: &str,
-    port: u16,
-    clock: &Clock,
-    tasks: &Tasks,
-    ready: impl FnOnce(&str),
-) -> anyhow::Result<()> {
-    use anyhow::Context as _;
-
-    let scenario = Scenario::named(scenario)?;
-    let sandbox = Sandbox::start_on(port, &scenario, clock, tasks)
-        .await
-        .with_context(|| format!("while opening 127.0.0.1:{port}"))?;
-    ready(sandbox.base_url());
-    tasks.stopping().await;
-    Ok(())
-}
