@@ -137,7 +137,7 @@ impl Queue {
     pub fn next(&self, retry: Option<Duration>) -> Option<Round> {
         let mut waiting = self.lock();
         waiting = match retry {
-            Some(pause) => self.wait(waiting, Phase::Busy, pause, |waiting| waiting.is_urgent()),
+            Some(pause) => self.wait(waiting, Phase::Busy, pause, Waiting::is_urgent),
             None => self.gather(waiting),
         };
         waiting.phase = Phase::Busy;
