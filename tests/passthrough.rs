@@ -18,8 +18,8 @@ async fn an_odd_body_goes_up_byte_for_byte() {
         "\"n\":123456789012345678901234567890.5e400,\"s\":\"\\ud83d lone, \\u0000 and é\",",
         "\"dup\":1,\"dup\":2,\"messages\":[]  } \n",
     );
-    let reply = house.client.post("/v1/messages?beta=true&x=%2Fy", body).await;
-    assert_eq!(reply.status, StatusCode::OK);
+    // Whatever the upstream thinks of it: it is for the upstream to say.
+    house.client.post("/v1/messages?beta=true&x=%2Fy", body).await.bytes().await;
     let seen = &house.sandbox.seen("key-work")[0];
     assert_eq!(seen.body, Bytes::from(body), "not a byte may differ");
     assert_eq!(seen.path, "/v1/messages?beta=true&x=%2Fy", "nor the query");
@@ -41,9 +41,8 @@ async fn an_answer_comes_back_as_the_upstream_sent_it() {
     let straight = direct.send(request(0)).await;
     let through = house.client.send(request(1)).await;
     assert_eq!(straight.header("content-type"), through.header("content-type"));
-    let without_ids =
-        |text: String| text.replace("msg_sandbox_1", "msg_sandbox_2").replace("00000001", "00000002");
-    assert_eq!(without_ids(straight.text().await), without_ids(through.text().await));
+    let straight = straight.text().await.replace("msg_sandbox_000001", "msg_sandbox_000002");
+    assert_eq!(straight, through.text().await);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use headgate::{
 };
 use http::{Request, StatusCode};
 
-use crate::harness::{House, ask};
+use crate::harness::{House, aside, ask};
 
 #[tokio::test]
 async fn without_an_account_the_client_is_told_how_to_add_one() {
@@ -45,7 +45,7 @@ async fn a_body_over_the_limit_is_refused_with_413() {
     assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(reply.json().await["error"]["type"], "request_too_large");
     assert_eq!(house.ended().await.ending, Some(Ending::Refused));
-    let fits = format!(r#"{{"model":"m","x":"{}"}}"#, "x".repeat(2048 - 21));
+    let fits = format!(r#"{{"model":"m","x":"{}"}}"#, "x".repeat(2048 - 20));
     assert_eq!(fits.len(), 2048, "a body of exactly the limit");
     assert_eq!(house.client.post("/v1/messages", fits).await.status, StatusCode::OK);
 }
@@ -105,15 +105,15 @@ async fn s26_more_requests_than_places_wait_and_then_are_refused() {
     let house = House::within(limits, &["work"]).await;
     house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
     let client = house.client.clone();
-    let first =
-        tokio::spawn(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
+    let mut first =
+        aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
     house.sandbox.await_held("head").await.unwrap();
     let refused = house.ask().await;
     assert_eq!(refused.status.as_u16(), 529);
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
     assert_eq!(refused.json().await["error"]["type"], "overloaded_error");
     house.sandbox.release("head");
-    assert_eq!(first.await.unwrap(), StatusCode::OK);
+    assert_eq!(first.join_next().await.unwrap().unwrap(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use headgate::{
     settings::Limits,
 };
 
-use crate::harness::{House, soon};
+use crate::harness::{House, aside, soon};
 
 #[tokio::test]
 async fn a_drain_lets_a_stream_end() {
@@ -15,7 +15,7 @@ async fn a_drain_lets_a_stream_end() {
     let mut reply = house.ask_stream().await;
     reply.piece().await.unwrap().unwrap();
     let app = house.app.clone();
-    let draining = tokio::spawn(async move { app.drain().await });
+    let mut draining = aside(async move { app.drain().await });
     let address = house.app.api().status().address.unwrap();
     let refused = async {
         let address = address.trim_start_matches("http://");
@@ -26,7 +26,7 @@ async fn a_drain_lets_a_stream_end() {
     soon("new connections to be refused", refused).await;
     house.sandbox.release("middle");
     assert!(reply.text().await.contains("message_stop"), "the running stream ends as it should");
-    soon("the drain to end", draining).await.unwrap();
+    soon("the drain to end", draining.join_next()).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -13,10 +13,15 @@ use std::{future::Future, time::Duration};
 
 /// Waits for something that must happen; a journey that hangs fails and says what it waited for.
 pub async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(20), event).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited 20 s for {what}"),
-    }
+    let happened = tokio::time::timeout(Duration::from_secs(20), event).await;
+    happened.unwrap_or_else(|_| panic!("waited 20 s for {what}"))
+}
+
+/// Runs something beside the journey; dropped, it is ended.
+pub fn aside<T: Send + 'static>(act: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinSet<T> {
+    let mut set = tokio::task::JoinSet::new();
+    set.spawn(act);
+    set
 }
 
 /// A request of the kind that Claude Code sends, small.
