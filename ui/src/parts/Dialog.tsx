@@ -1,0 +1,34 @@
+// A question that must be answered before going on. The platform's own <dialog>: it traps focus, closes
+// on Escape and gives focus back, and it needs no style element, which our CSP would refuse.
+import { useEffect, useId, useRef, type ReactNode } from "react";
+
+type Props = { title: string; onClose: () => void; children: ReactNode };
+
+export function Dialog({ title, onClose, children }: Props) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      aria-labelledby={heading}
+      onCancel={(event) => { event.preventDefault(); onClose(); }}
+      onPointerDown={(event) => event.target === ref.current && onClose()}
+      className="w-115 max-w-[calc(100vw-32px)] rounded-md bg-float shadow-float"
+    >
+      <div className="p-5">
+        <h2 id={heading} className="text-figure mb-3">{title}</h2>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+/** The row of buttons that ends a dialog. */
+export function DialogEnd({ children }: { children: ReactNode }) {
+  return <div className="mt-5 flex justify-end gap-2">{children}</div>;
+}

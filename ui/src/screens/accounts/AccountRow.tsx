@@ -1,0 +1,77 @@
+// One account as a line of the table. Its acts are words, not icons behind a menu.
+import { useResumeAccount } from "../../api/changes.ts";
+import { useProviders } from "../../api/queries.ts";
+import type { Account } from "../../api/types.ts";
+import { Button } from "../../parts/Button.tsx";
+import { StandingMark } from "../../parts/Standing.tsx";
+import { standingDetail } from "../../words/standings.ts";
+import { exactTime, until } from "../../words/times.ts";
+import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
+import type { Asked } from "./Accounts.tsx";
+
+type Props = { account: Account; now: number; onAsk: (asked: Asked) => void };
+
+export function AccountRow({ account, now, onAsk }: Props) {
+  const resume = useResumeAccount(account.id);
+  const { standing } = account;
+  const detail = standingDetail(standing, now);
+  return (
+    <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-5 [&>th]:py-2.5 [&>th]:pr-5" data-account={account.name}>
+      <td className="pl-2 text-soft">{account.priority}</td>
+      <th scope="row" className="max-w-70 text-left font-normal">
+        <button type="button" data-row={account.id} className="font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
+          {account.name}
+        </button>
+        <Upstream account={account} />
+      </th>
+      <td className="max-w-90">
+        <p title={exactTime(standing.until)}>
+          <StandingMark state={standing.state} />
+          {detail && <span className="text-soft"> {detail}</span>}
+        </p>
+        {standing.reason && <p className="text-small text-soft">{standing.reason}</p>}
+        {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
+      </td>
+      <td><Windows account={account} now={now} /></td>
+      <td className="text-right">{account.in_flight}</td>
+      <td className="whitespace-nowrap text-right">
+        <span className="inline-flex gap-5 -my-1">
+          <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
+          {standing.state === "paused"
+            ? <Button kind="text" disabled={resume.busy} onClick={() => void resume.run()}>Resume</Button>
+            : <Button kind="text" onClick={() => onAsk({ act: "pause", account })}>Pause</Button>}
+          <Button kind="text" onClick={() => onAsk({ act: "remove", account })}>Remove</Button>
+        </span>
+      </td>
+    </tr>
+  );
+}
+
+function Upstream({ account }: { account: Account }) {
+  const { data: providers } = useProviders();
+  const provider = providers?.find((each) => each.id === account.provider);
+  const address = account.base_url ?? provider?.base_url;
+  return (
+    <p className="text-small text-soft break-all">
+      {provider?.title ?? account.provider}
+      {account.base_url && <span className="mono"> {address}</span>}
+    </p>
+  );
+}
+
+const levels = { left: "", care: "text-cooling", spent: "text-bad font-medium", unknown: "text-faint" };
+
+function Windows({ account, now }: { account: Account; now: number }) {
+  if (account.windows.length === 0) return <span className="text-faint" title="The upstream has not stated a limit yet.">–</span>;
+  return (
+    <ul>
+      {inTrackOrder(account.windows).map((window) => (
+        <li key={window.name} className="flex gap-3 whitespace-nowrap" title={`Resets ${exactTime(window.resets_at)}`}>
+          <span className="w-16 text-soft">{windowTitle(window)}</span>
+          <span className={`w-12 text-right ${levels[levelOf(window)]}`}>{used(window)}</span>
+          <span className="text-soft">{window.resets_at ? `resets ${until(window.resets_at, now)}` : ""}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
