@@ -55,7 +55,7 @@ function Frame() {
     <div className="flex min-h-screen flex-col">
       <Head screen={place.screen} />
       <main className="flex-1 px-4 board:px-6">
-        {place.screen === "overview" && <Overview />}
+        {place.screen === "overview" && <Overview place={place} />}
         {place.screen === "accounts" && <Accounts place={place} />}
         {place.screen === "requests" && <Requests place={place} />}
       </main>

@@ -2,6 +2,7 @@
 // on Escape and gives focus back, and it needs no style element, which our CSP would refuse.
 import { useEffect, useId, useRef, type ReactNode } from "react";
 
+/** The control with `data-first` has the focus to begin with. */
 type Props = { title: string; onClose: () => void; children: ReactNode };
 
 export function Dialog({ title, onClose, children }: Props) {
@@ -10,6 +11,7 @@ export function Dialog({ title, onClose, children }: Props) {
   useEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => dialog?.close();
   }, []);
   return (

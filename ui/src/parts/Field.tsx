@@ -4,7 +4,7 @@ import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttribu
 export const fieldLook =
   "h-7 w-full rounded-md border border-edge bg-paper px-2 text-ink placeholder:text-faint disabled:opacity-60";
 
-type Around = { label: string; hint?: ReactNode };
+type Around = { "data-first"?: boolean; label: string; hint?: ReactNode };
 
 export function Field({ label, hint, ...rest }: Around & InputHTMLAttributes<HTMLInputElement>) {
   const id = useId();

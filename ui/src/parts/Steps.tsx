@@ -12,7 +12,7 @@ export function Steps({ request }: { request: Request }) {
   }
   const hidden = Math.max(0, attempts.length - SHOWN);
   return (
-    <span className="inline-flex min-w-0 items-center gap-1.5">
+    <span className="flex min-w-0 items-center gap-1.5">
       {hidden > 0 && <span className="text-faint" title={`${hidden} earlier tries`}>+{hidden}</span>}
       {attempts.slice(hidden).map((attempt, i, shown) => {
         const last = i === shown.length - 1;

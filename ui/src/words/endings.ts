@@ -4,7 +4,7 @@ import type { Attempt, Ending, Request } from "../api/types.ts";
 export const endingWord: Record<Ending, string> = {
   complete: "Complete",
   client_left: "Client left",
-  upstream_error: "Upstream error",
+  upstream_error: "Error",
   upstream_cut: "Cut short",
   upstream_stalled: "Stalled",
   refused: "Refused",
@@ -41,9 +41,13 @@ export function outcome(request: Request): Outcome {
     return { word: "Rescued", meaning: "Complete, because another account took over.", tone: "good" };
   }
   const meaning = request.error ?? endingMeaning[request.ending];
-  const status = request.status != null && request.status >= 400 ? ` ${request.status}` : "";
   const tone = request.ending === "complete" ? "quiet" : request.ending === "client_left" ? "care" : "bad";
-  return { word: endingWord[request.ending] + status, meaning, tone };
+  return { word: endingWord[request.ending] + refusal(request), meaning, tone };
+}
+
+/** The status says more than the word where the client got one that means failure. */
+function refusal({ status }: Request): string {
+  return status != null && status >= 400 ? ` ${status}` : "";
 }
 
 const verdicts: Record<string, string> = {

@@ -6,14 +6,15 @@ type Maybe = number | null | undefined;
 
 const thin = "\u202f";
 
-/** 812, 1.2 k, 48 k, 1.2 M: for tokens and other large counts. */
+/** 812, 1.2 k, 48 k, 18.4 M: for tokens and other large counts. */
 export function short(n: Maybe): string {
   if (n == null) return UNKNOWN;
   for (const [size, unit] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
     // 999,950 and more would round up to "1000 k".
     if (n >= size * 0.99995) {
       const value = n / size;
-      return (value < 9.995 ? value.toFixed(1) : value.toFixed(0)) + thin + unit;
+      const digits = value < 9.95 || (size > 1e3 && value < 99.95) ? 1 : 0;
+      return value.toFixed(digits) + thin + unit;
     }
   }
   return String(Math.round(n));

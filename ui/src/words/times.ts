@@ -36,7 +36,7 @@ export function duration(ms: number | null | undefined): string {
 
 function two(big: number, bigUnit: string, small: number, smallUnit: string): string {
   const head = `${big}${thin}${bigUnit}`;
-  return small === 0 ? head : `${head} ${small}${thin}${smallUnit}`;
+  return small === 0 ? head : `${head}\u00a0${small}${thin}${smallUnit}`;
 }
 
 /** 14:20 today, "Thu 14:20" within six days, "3 Dec 14:20" beyond. */
@@ -58,7 +58,7 @@ export function clockSeconds(at: string): string {
 export function until(at: Maybe, now: number): string {
   if (!at) return UNKNOWN;
   const left = new Date(at).getTime() - now;
-  return left > 0 ? `${clock(at, now)} (in ${duration(left)})` : clock(at, now);
+  return left > 0 ? `${clock(at, now)} (in\u00a0${duration(left)})` : clock(at, now);
 }
 
 /** The absolute time with its zone, for hover. */

@@ -35,7 +35,7 @@ export function AccountForm({ account, onClose }: Props) {
     <Dialog title={account ? `Change ${account.name}` : "Add an account"} onClose={onClose}>
       <form onSubmit={(event) => void send(event)} autoComplete="off">
         {!account && <ProviderChoice providers={providers} chosen={provider} onChoose={setChosen} />}
-        <Field label="Name" name="name" defaultValue={account?.name} placeholder="Work" autoFocus maxLength={64} autoComplete="off" />
+        <Field label="Name" name="name" defaultValue={account?.name} placeholder="Work" data-first maxLength={64} autoComplete="off" />
         <KeyField replaces={Boolean(account)} />
         <div className="grid grid-cols-[1fr_112px] gap-4">
           <Field

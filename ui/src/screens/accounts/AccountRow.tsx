@@ -19,7 +19,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
     <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-5 [&>th]:py-2.5 [&>th]:pr-5" data-account={account.name}>
       <td className="pl-2 text-soft">{account.priority}</td>
       <th scope="row" className="max-w-70 text-left font-normal">
-        <button type="button" data-row={account.id} className="font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
+        <button type="button" data-row={account.id} className="text-left font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
           {account.name}
         </button>
         <Upstream account={account} />
@@ -28,12 +28,12 @@ export function AccountRow({ account, now, onAsk }: Props) {
         <p title={exactTime(standing.until)}>
           <StandingMark state={standing.state} />
           {detail && <span className="text-soft"> {detail}</span>}
+          {account.in_flight > 0 && <span className="text-soft">, {account.in_flight} running</span>}
         </p>
         {standing.reason && <p className="text-small text-soft">{standing.reason}</p>}
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
       <td><Windows account={account} now={now} /></td>
-      <td className="text-right">{account.in_flight}</td>
       <td className="whitespace-nowrap text-right">
         <span className="inline-flex gap-5 -my-1">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
@@ -50,12 +50,11 @@ export function AccountRow({ account, now, onAsk }: Props) {
 function Upstream({ account }: { account: Account }) {
   const { data: providers } = useProviders();
   const provider = providers?.find((each) => each.id === account.provider);
-  const address = account.base_url ?? provider?.base_url;
   return (
-    <p className="text-small text-soft break-all">
-      {provider?.title ?? account.provider}
-      {account.base_url && <span className="mono"> {address}</span>}
-    </p>
+    <div className="text-small text-soft">
+      <p>{provider?.title ?? account.provider}</p>
+      {account.base_url && <p className="mono break-all select-text">{account.base_url}</p>}
+    </div>
   );
 }
 
@@ -69,7 +68,7 @@ function Windows({ account, now }: { account: Account; now: number }) {
         <li key={window.name} className="flex gap-3 whitespace-nowrap" title={`Resets ${exactTime(window.resets_at)}`}>
           <span className="w-16 text-soft">{windowTitle(window)}</span>
           <span className={`w-12 text-right ${levels[levelOf(window)]}`}>{used(window)}</span>
-          <span className="text-soft">{window.resets_at ? `resets ${until(window.resets_at, now)}` : ""}</span>
+          {window.resets_at && <span className="text-soft">resets {until(window.resets_at, now)}</span>}
         </li>
       ))}
     </ul>

@@ -25,7 +25,7 @@ export function Accounts({ place }: { place: Place }) {
     <>
       <div className="flex items-baseline gap-4 pt-6 pb-4">
         <h1 className="text-sentence font-normal">Accounts</h1>
-        <p className="text-soft max-board:hidden">Requests go to the lowest priority that is ready; among equals, to the one with the most left.</p>
+        <p className="text-soft max-wide:hidden">Requests go to the lowest priority that is ready; among equals, to the one with the most left.</p>
         <Button kind="loud" className="ml-auto self-center" onClick={() => go(withParams(place, { add: "1" }))}>Add an account</Button>
       </div>
       {error && !data ? <Failed what="the accounts" error={error} again={() => void refetch()} /> : null}
@@ -43,14 +43,13 @@ export function Accounts({ place }: { place: Place }) {
 function Table({ accounts, onAsk }: { accounts: Account[]; onAsk: (asked: Asked) => void }) {
   const now = useNow(15_000);
   return (
-    <table className="w-full border-t border-line">
+    <table className="w-full border-y border-line">
       <thead className="text-small text-faint">
         <tr className="text-left [&>th]:py-1.5 [&>th]:pr-5 [&>th]:font-normal">
           <th scope="col" className="w-16">Priority</th>
           <th scope="col">Account</th>
           <th scope="col">Standing</th>
           <th scope="col">Windows</th>
-          <th scope="col" className="text-right">Running</th>
           <th scope="col"><span className="sr-only">What you can do</span></th>
         </tr>
       </thead>

@@ -18,7 +18,7 @@ export function PauseForm({ account, onClose }: { account: Account; onClose: () 
     <Dialog title={`Pause ${account.name}?`} onClose={onClose}>
       <form onSubmit={(event) => void send(event)}>
         <p className="mb-4 text-soft">It gets no new requests until you resume it. Requests that it is serving go on to their end.</p>
-        <Field label="Reason" name="reason" autoFocus placeholder="Saving it for tonight" hint="You may leave it empty." autoComplete="off" maxLength={200} />
+        <Field label="Reason" name="reason" data-first placeholder="Saving it for tonight" hint="You may leave it empty." autoComplete="off" maxLength={200} />
         <FormProblem message={pause.problem} />
         <DialogEnd>
           <Button onClick={onClose}>Cancel</Button>

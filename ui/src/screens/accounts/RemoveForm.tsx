@@ -19,7 +19,7 @@ export function RemoveForm({ account, onClose }: { account: Account; onClose: ()
       </ul>
       <FormProblem message={remove.problem} />
       <DialogEnd>
-        <Button autoFocus onClick={onClose}>Keep it</Button>
+        <Button data-first onClick={onClose}>Keep it</Button>
         <Button kind="danger" disabled={remove.busy} onClick={() => void remove.run().then((done) => done && onClose())}>
           Remove the account
         </Button>

@@ -1,7 +1,8 @@
 // The board: one lane per account on a common time axis, from the past hours through now to the resets
 // ahead. What the lanes draw is also a table, for readers who cannot see it.
-import { useState } from "react";
 import type { Account } from "../../api/types.ts";
+import { withParams, type Place } from "../../nav/place.ts";
+import { go } from "../../nav/usePlace.ts";
 import { useNow } from "../../parts/useNow.ts";
 import { inOrder } from "../../words/standings.ts";
 import { hourMinute } from "../../words/times.ts";
@@ -12,8 +13,8 @@ import { leftOf, rangeOf, spans, ticksOf, type Range, type Span, type Tick } fro
 
 const spanWords: Record<Span, string> = { "6h": "6 h", "24h": "24 h", "7d": "7 d" };
 
-export function Board({ accounts }: { accounts: Account[] }) {
-  const [span, setSpan] = useState<Span>("6h");
+export function Board({ accounts, place }: { accounts: Account[]; place: Place }) {
+  const span = spans.find((each) => each === place.params.get("span")) ?? "6h";
   const now = useNow(15_000);
   const range = rangeOf(span, now);
   const ticks = ticksOf(span, range);
@@ -22,7 +23,7 @@ export function Board({ accounts }: { accounts: Account[] }) {
     <section aria-label="Accounts and their usage windows">
       <div className="board-wide">
         <div className="board-axis">
-          <SpanSwitch span={span} onChange={setSpan} />
+          <SpanSwitch span={span} onChange={(chosen) => go(withParams(place, { span: chosen === "6h" ? null : chosen }), true)} />
           <AxisLabels ticks={ticks} range={range} />
         </div>
         <div className="board-lanes">
@@ -51,15 +52,16 @@ function SpanSwitch({ span, onChange }: { span: Span; onChange: (span: Span) => 
   );
 }
 
-/** Labels keep away from the one for now, which matters more. */
+/** Labels keep away from the one for now, which matters more; on a narrow axis by more percent. */
 const CLEAR_OF_NOW = 4;
+const CLEAR_IF_NARROW = 11;
 
 function AxisLabels({ ticks, range }: { ticks: Tick[]; range: Range }) {
   const now = leftOf(range.now, range);
   return (
     <div className="board-labels" aria-hidden="true">
       {ticks.filter(({ left }) => Math.abs(left - now) > CLEAR_OF_NOW && left > 1 && left < 98).map(({ at, left, label }) => (
-        <span key={at} style={{ left: `${left}%` }}>{label}</span>
+        <span key={at} className={Math.abs(left - now) < CLEAR_IF_NARROW ? "near-now" : ""} style={{ left: `${left}%` }}>{label}</span>
       ))}
       <b style={{ left: `${now}%` }}>{hourMinute(range.now)}</b>
     </div>

@@ -2,6 +2,7 @@
 // happening now, and what did today take.
 import { useOverview } from "../../api/queries.ts";
 import type { Overview as Answer } from "../../api/types.ts";
+import type { Place } from "../../nav/place.ts";
 import { Failed, Reading } from "../../parts/Notice.tsx";
 import { Shape } from "../../parts/Standing.tsx";
 import { Board } from "./Board.tsx";
@@ -11,7 +12,7 @@ import { TodayFigures } from "./TodayFigures.tsx";
 
 const moods = { good: "ready", care: "cooling", bad: "needs_sign_in" } as const;
 
-export function Overview() {
+export function Overview({ place }: { place: Place }) {
   const { data, error, refetch } = useOverview();
   if (error && !data) return <Failed what="the overview" error={error} again={() => void refetch()} />;
   if (!data) return <Reading what="the overview" />;
@@ -19,7 +20,7 @@ export function Overview() {
   return (
     <>
       <Sentence of={data} />
-      <Board accounts={data.accounts} />
+      <Board accounts={data.accounts} place={place} />
       <div className="mt-8 grid gap-x-10 gap-y-8 wide:grid-cols-[minmax(0,1fr)_208px]">
         <Flow />
         <TodayFigures today={data.today} />

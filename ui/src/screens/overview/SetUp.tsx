@@ -21,17 +21,23 @@ export function SetUp() {
         <li>
           <h2>Point your shell at Headgate</h2>
           <p>Run this where you start Claude Code. <code>headgate env</code> prints it too.</p>
-          <p className="mt-2"><Copy text={`export ANTHROPIC_BASE_URL=${address}`} what="the line" /></p>
+          <Line text={`export ANTHROPIC_BASE_URL=${address}`} what="the line" />
         </li>
         <li>
           <h2>Work as usual</h2>
           <p>Run <code>claude</code>. Each request appears here as it happens, with the account that answered it.</p>
         </li>
       </ol>
-      <p className="mt-6 border-t border-line pt-3 text-soft">
-        No key at hand? <Copy text="headgate demo" what="the command" className="mx-1" /> shows three sandbox accounts at work, and leaves nothing behind.
-      </p>
+      <div className="mt-2 border-t border-line pt-5">
+        <h2>No key at hand?</h2>
+        <p className="text-soft">This shows three sandbox accounts at work, and leaves nothing behind.</p>
+        <Line text="headgate demo" what="the command" />
+      </div>
       {adding && <AccountForm onClose={() => setAdding(false)} />}
     </div>
   );
+}
+
+function Line({ text, what }: { text: string; what: string }) {
+  return <Copy text={text} what={what} className="mt-2 flex w-full justify-between rounded-md bg-surface px-3 py-1.5" />;
 }
