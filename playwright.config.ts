@@ -23,7 +23,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "journeys", testMatch: "*.spec.ts" },
+    { name: "states", testMatch: "states.spec.ts" },
+    { name: "journeys", testMatch: "journeys.spec.ts" },
     { name: "shots", testMatch: "shots.ts" },
   ],
 });

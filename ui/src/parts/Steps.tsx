@@ -3,7 +3,7 @@ import type { Request } from "../api/types.ts";
 import { verdictWord } from "../words/endings.ts";
 
 /** More tries than this are told by their number. */
-const SHOWN = 3;
+const SHOWN = 2;
 
 export function Steps({ request }: { request: Request }) {
   const { attempts } = request;
@@ -13,7 +13,7 @@ export function Steps({ request }: { request: Request }) {
   const hidden = Math.max(0, attempts.length - SHOWN);
   return (
     <span className="flex min-w-0 items-center gap-1.5">
-      {hidden > 0 && <span className="text-faint" title={`${hidden} earlier tries`}>+{hidden}</span>}
+      {hidden > 0 && <span className="text-faint" title={`${hidden} earlier ${hidden === 1 ? "try" : "tries"}`}>+{hidden}</span>}
       {attempts.slice(hidden).map((attempt, i, shown) => {
         const last = i === shown.length - 1;
         const fine = attempt.verdict === "fine";

@@ -10,8 +10,8 @@ const thin = "\u202f";
 export function short(n: Maybe): string {
   if (n == null) return UNKNOWN;
   for (const [size, unit] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
-    // 999,950 and more would round up to "1000 k".
-    if (n >= size * 0.99995) {
+    // 999,500 and more would round up to "1000 k".
+    if (n >= size * 0.9995) {
       const value = n / size;
       const digits = value < 9.95 || (size > 1e3 && value < 99.95) ? 1 : 0;
       return value.toFixed(digits) + thin + unit;

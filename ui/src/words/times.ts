@@ -54,11 +54,15 @@ export function clockSeconds(at: string): string {
   return formats.second.format(new Date(at));
 }
 
+/** "(in 38 min)"; nothing once it is over or where it is not known. */
+export function ahead(at: Maybe, now: number): string {
+  const left = at ? Date.parse(at) - now : 0;
+  return left > 0 ? `(in\u00a0${duration(left)})` : "";
+}
+
 /** "14:20 (in 38 min)"; once it is over, the time alone. */
 export function until(at: Maybe, now: number): string {
-  if (!at) return UNKNOWN;
-  const left = new Date(at).getTime() - now;
-  return left > 0 ? `${clock(at, now)} (in\u00a0${duration(left)})` : clock(at, now);
+  return `${clock(at, now)} ${ahead(at, now)}`.trimEnd();
 }
 
 /** The absolute time with its zone, for hover. */

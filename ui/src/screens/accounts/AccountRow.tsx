@@ -5,7 +5,7 @@ import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
 import { standingDetail } from "../../words/standings.ts";
-import { exactTime, until } from "../../words/times.ts";
+import { ahead, clock, exactTime } from "../../words/times.ts";
 import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
 import type { Asked } from "./Accounts.tsx";
 
@@ -24,7 +24,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         </button>
         <Upstream account={account} />
       </th>
-      <td className="max-w-90">
+      <td className="min-w-52 max-w-90">
         <p title={exactTime(standing.until)}>
           <StandingMark state={standing.state} />
           {detail && <span className="text-soft"> {detail}</span>}
@@ -68,7 +68,11 @@ function Windows({ account, now }: { account: Account; now: number }) {
         <li key={window.name} className="flex gap-3 whitespace-nowrap" title={`Resets ${exactTime(window.resets_at)}`}>
           <span className="w-16 text-soft">{windowTitle(window)}</span>
           <span className={`w-12 text-right ${levels[levelOf(window)]}`}>{used(window)}</span>
-          {window.resets_at && <span className="text-soft">resets {until(window.resets_at, now)}</span>}
+          {window.resets_at && (
+            <span className="text-soft">
+              resets {clock(window.resets_at, now)} <span className="max-wide:hidden">{ahead(window.resets_at, now)}</span>
+            </span>
+          )}
         </li>
       ))}
     </ul>
