@@ -144,7 +144,7 @@ export function answer(scene: Scene, method: string, url: URL): { status: number
 function page(all: Request[], query: URLSearchParams): RequestPage {
   const before = query.get("before");
   const ending = query.get("ending") as Ending | null;
-  const account = query.get("account");
+  const account = usualAccounts.find((each) => String(each.id) === query.get("account"))?.name;
   const fitting = all.filter((row) =>
     (!before || row.id < before) && (!ending || row.ending === ending) && (!account || row.account === account) && (!query.has("running") || !row.ending));
   const requests = fitting.slice(0, Number(query.get("limit") ?? 100));

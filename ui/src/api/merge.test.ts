@@ -35,9 +35,9 @@ test("the first request of all fills an empty list", () => {
 
 test("a list narrowed to an account or an ending takes only what belongs there", () => {
   const before = pages([["b"], null]);
-  expect(mergeRow(before, row("c", { account: "Spare" }), { account: "Work" })).toBe(before);
+  expect(mergeRow(before, row("c", { account: "Spare" }), { account: { id: 1, name: "Work" } })).toBe(before);
   expect(mergeRow(before, row("c", { ending: null }), { ending: "complete" })).toBe(before);
-  expect(ids(mergeRow(before, row("c"), { account: "Work", ending: "complete" }))).toEqual([["c", "b"]]);
+  expect(ids(mergeRow(before, row("c"), { account: { id: 1, name: "Work" }, ending: "complete" }))).toEqual([["c", "b"]]);
 });
 
 test("a request that ended leaves the list of running ones", () => {

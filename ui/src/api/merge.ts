@@ -2,14 +2,15 @@
 // pages out, and the very same object when nothing changed.
 import type { Ending, Request, RequestPage } from "./types.ts";
 
-export type RequestFilter = { account?: string; ending?: Ending; running?: boolean };
+/** Rows name their account; the core is asked by its id, which outlives a new name. */
+export type RequestFilter = { account?: { id: number; name: string | null }; ending?: Ending; running?: boolean };
 export type Pages = { pages: RequestPage[]; pageParams: unknown[] };
 
 /** More than this many rows are not kept; what falls off can be loaded again. */
 export const ROWS_KEPT = 1000;
 
 export function belongs(request: Request, filter: RequestFilter): boolean {
-  if (filter.account && request.account !== filter.account) return false;
+  if (filter.account && request.account !== filter.account.name) return false;
   if (filter.ending && request.ending !== filter.ending) return false;
   return !filter.running || request.ending == null;
 }

@@ -30,10 +30,12 @@ export function useProviders() {
 /** Newest first, page by page. */
 export function useRequests(filter: RequestFilter) {
   const { api } = useCore();
+  const { account, ...rest } = filter;
+  const narrowed = { ...rest, ...(account && { account: account.id }), limit: PAGE };
   return useInfiniteQuery({
     queryKey: [keys.requests, filter],
     queryFn: ({ pageParam: before }) =>
-      answer(api.GET("/api/v1/requests", { params: { query: { ...filter, limit: PAGE, ...(before ? { before } : {}) } } })),
+      answer(api.GET("/api/v1/requests", { params: { query: { ...narrowed, ...(before ? { before } : {}) } } })),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? null,
     placeholderData: keepPreviousData,

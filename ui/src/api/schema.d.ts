@@ -4,42 +4,137 @@
  */
 
 export interface paths {
-    "/api/v1/status": {
+    "/api/v1/accounts": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Status"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Every account with its standing and its windows. */
+        get: operations["list_accounts"];
+        put?: never;
+        /** Adds an account; it may serve the next request. */
+        post: operations["add_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** One account. */
+        get: operations["show_account"];
+        put?: never;
+        post?: never;
+        /** Removes an account and its key. Its history stays. */
+        delete: operations["remove_account"];
+        options?: never;
+        head?: never;
+        /** Changes name, priority, address or key; whatever is absent stays. */
+        patch: operations["change_account"];
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes an account out of service until it is resumed. Running requests go on. */
+        post: operations["pause_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts an account back into service, whatever kept it out. */
+        post: operations["resume_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Server-sent events, each `data` one `EventView`. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a link that opens the page in a browser, once, within two minutes. */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sentence, the accounts and today's sums. */
+        get: operations["overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The upstreams that accounts can be at. */
+        get: operations["providers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -57,35 +152,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Status"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Refuses requests with a sentence until resumed. Running ones go on. */
+        post: operations["pause_proxy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -101,403 +169,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Status"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/overview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Overview"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ProviderView"][];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/accounts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"][];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewAccount"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/accounts/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description done */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["AccountChange"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/v1/accounts/{id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["PauseOrder"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/accounts/{id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Serves requests again. */
+        post: operations["resume_proxy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -511,41 +184,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                    before?: string;
-                    account?: string;
-                    ending?: "complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted";
-                    running?: boolean;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RequestPage"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Requests, newest first. */
+        get: operations["list_requests"];
         put?: never;
         post?: never;
         delete?: never;
@@ -561,72 +201,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RequestView"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description events */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "text/event-stream": components["schemas"]["EventView"];
-                    };
-                };
-            };
-        };
+        /** One request with its attempts. */
+        get: operations["show_request"];
         put?: never;
         post?: never;
         delete?: never;
@@ -644,39 +220,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            responses: {
-                /** @description ok */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["PageSession"];
-                    };
-                };
-                /** @description problem */
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** Exchanges the ticket of a link for the page's token. The only call by HTTP that needs no token. */
+        post: operations["open_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** Whether requests are served, where, and what is wrong if anything is. */
+        get: operations["status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -687,161 +249,61 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An account with what it is good for now. */
         AccountView: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-            provider: string;
-            /** Format: int64 */
-            priority: number;
-            standing: components["schemas"]["StandingView"];
-            windows: components["schemas"]["WindowView"][];
-            /** Format: int64 */
-            in_flight: number;
+            /** @description Where its requests go instead of the provider's own address. */
+            base_url?: string | null;
             /** Format: date-time */
             created_at: string;
-            base_url?: string | null;
-        };
-        StandingView: {
-            /** @enum {string} */
-            state: "ready" | "cooling" | "paused" | "needs_sign_in";
-            reason?: string | null;
-            /** Format: date-time */
-            until?: string | null;
-            /** @enum {string|null} */
-            paused_by?: "user" | null;
-        };
-        WindowView: {
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int32
+             * @description Requests that it is serving at this moment.
+             */
+            in_flight: number;
             name: string;
-            spent: boolean;
-            /** @enum {string} */
-            source: "header" | "refusal";
-            /** Format: date-time */
-            learned_at: string;
-            family?: string | null;
-            /** Format: double */
-            utilization?: number | null;
-            /** Format: date-time */
-            resets_at?: string | null;
-        };
-        NewAccount: {
-            name: string;
+            /**
+             * Format: int32
+             * @description Lower goes first. -1000 to 1000.
+             */
+            priority: number;
+            /** @description Key of the provider in `/api/v1/providers`. */
             provider: string;
-            base_url?: string | null;
-            /** Format: int64 */
-            priority?: number;
-            key: string;
+            standing: components["schemas"]["StandingView"];
+            /** @description Every usage window that is known, the most used first. */
+            windows: components["schemas"]["WindowView"][];
         };
-        AccountChange: {
-            name?: string | null;
-            /** Format: int64 */
-            priority?: number | null;
-            base_url?: string | null;
-            key?: string | null;
-        };
-        PauseOrder: {
-            reason?: string;
-        };
-        ProviderView: {
-            id: string;
-            title: string;
-            about: string;
-            base_url?: string | null;
-        };
-        RequestView: {
-            id: string;
-            /** Format: date-time */
-            started_at: string;
-            method: string;
-            path: string;
-            stream: boolean;
-            /** Format: int64 */
-            request_bytes: number;
-            attempts: components["schemas"]["AttemptView"][];
-            usage: components["schemas"]["UsageView"];
-            model?: string | null;
-            served_model?: string | null;
-            session?: string | null;
-            agent?: string | null;
-            client?: string | null;
-            /** @enum {string|null} */
-            ending?: "complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted" | null;
-            /** Format: int64 */
-            status?: number | null;
-            error?: string | null;
-            account?: string | null;
-            /** Format: double */
-            duration_ms?: number | null;
-            /** Format: double */
-            first_byte_ms?: number | null;
-        };
+        /** @description One try at one upstream. */
         AttemptView: {
+            /** @description Name of the account that tried; `removed` if it is gone. */
             account: string;
-            verdict: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description From the request's arrival to this try, in milliseconds.
+             */
             began_ms: number;
-            /** Format: double */
-            took_ms: number;
-            /** Format: int64 */
-            status?: number | null;
             error?: string | null;
+            /** Format: int32 */
+            status?: number | null;
+            /**
+             * Format: double
+             * @description How long until its head was there or it failed, in milliseconds.
+             */
+            took_ms: number;
+            /** @description fine, throttled, quota_spent, credential_refused, weather, request_fault. */
+            verdict: string;
         };
-        UsageView: {
-            /** Format: int64 */
-            input?: number | null;
-            /** Format: int64 */
-            output?: number | null;
-            /** Format: int64 */
-            cache_read?: number | null;
-            /** Format: int64 */
-            cache_write?: number | null;
+        /** @description A link for a browser that may be opened once, within two minutes. */
+        DashboardLink: {
+            /** @description The ticket stands behind `#`, so it reaches no log and no other server. */
+            url: string;
         };
-        RequestPage: {
-            requests: components["schemas"]["RequestView"][];
-            next?: string | null;
-        };
-        Status: {
-            version: string;
-            /** @enum {string} */
-            proxy: "running" | "paused" | "not_listening";
-            vault: string;
-            data_dir: string;
-            /** Format: date-time */
-            started_at: string;
-            /** Format: int64 */
-            running: number;
-            /** Format: int64 */
-            waiting: number;
-            address?: string | null;
-            problem?: string | null;
-        };
-        Overview: {
-            sentence: string;
-            /** @enum {string} */
-            mood: "good" | "care" | "bad";
-            accounts: components["schemas"]["AccountView"][];
-            today: components["schemas"]["Today"];
-        };
-        Today: {
-            /** Format: int64 */
-            requests: number;
-            /** Format: int64 */
-            complete: number;
-            /** Format: int64 */
-            rescued: number;
-            /** Format: int64 */
-            input: number;
-            /** Format: int64 */
-            output: number;
-            /** Format: int64 */
-            cache_read: number;
-            /** Format: int64 */
-            cache_write: number;
-        };
+        /** @description What the event stream carries. A reader that lags gets `behind` and reads everything again. */
         EventView: {
+            request: components["schemas"]["RequestView"];
             /** @enum {string} */
             type: "request";
-            request: components["schemas"]["RequestView"];
         } | {
             /** @enum {string} */
             type: "accounts";
@@ -852,18 +314,208 @@ export interface components {
             /** @enum {string} */
             type: "behind";
         };
-        DashboardLink: {
-            url: string;
+        /** @description What the Overview shows, computed in one place so that page, tray and CLI agree. */
+        Overview: {
+            accounts: components["schemas"]["AccountView"][];
+            /** @enum {string} */
+            mood: "good" | "care" | "bad";
+            /** @description "Can I keep working, and until when?" in one honest sentence. */
+            sentence: string;
+            /** @description Since local midnight. */
+            today: components["schemas"]["Today"];
+        };
+        /** @description What a ticket is exchanged for. */
+        PageSession: {
+            /** @description Goes into `authorization: Bearer …` of every further call; good until the core stops. */
+            token: string;
+        };
+        /** @description What went wrong, for a person and for a program. */
+        Problem: {
+            /** @description A word to match: `not_found`, `name_taken`, `bad_input`, `vault_locked`, `unauthorized`… */
+            code: string;
+            /** @description A sentence with a next step. */
+            message: string;
+        };
+        /** @description An upstream that accounts can be at. */
+        ProviderView: {
+            about: string;
+            /** @description Absent where each account has to name its own address. */
+            base_url?: string | null;
+            id: string;
+            title: string;
+        };
+        /** @description A page of requests, newest first. */
+        RequestPage: {
+            /** @description Pass it as `before` to read on; absent on the last page. */
+            next?: string | null;
+            requests: components["schemas"]["RequestView"][];
+        };
+        /** @description One client request with its attempts. */
+        RequestView: {
+            /** @description Name of the account whose answer the client got. */
+            account?: string | null;
+            agent?: string | null;
+            attempts: components["schemas"]["AttemptView"][];
+            /** @description The client's user-agent. */
+            client?: string | null;
+            /**
+             * Format: double
+             * @description From arrival to the end, in milliseconds.
+             */
+            duration_ms?: number | null;
+            /** @description Absent while it is running. */
+            ending?: ("complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted") | null;
+            /** @description A sentence where something went wrong. */
+            error?: string | null;
+            /**
+             * Format: double
+             * @description From arrival to the first byte of the answer, in milliseconds.
+             */
+            first_byte_ms?: number | null;
+            /** @description `req_` and 13 characters; sorts by time. */
+            id: string;
+            method: string;
+            /** @description The model that the client asked for. */
+            model?: string | null;
+            path: string;
+            /**
+             * Format: int64
+             * @description Bytes of the request's body.
+             */
+            request_bytes: number;
+            /** @description The model that the reply names. */
+            served_model?: string | null;
+            session?: string | null;
+            /** Format: date-time */
+            started_at: string;
+            /**
+             * Format: int32
+             * @description The status that the client saw.
+             */
+            status?: number | null;
+            stream: boolean;
+            usage: components["schemas"]["UsageView"];
+        };
+        /** @description Ready, cooling, paused or in need of a sign-in, and why. */
+        StandingView: {
+            /** @description Who paused it, when paused. */
+            paused_by?: "user" | null;
+            /** @description A sentence; absent when ready. */
+            reason?: string | null;
+            /**
+             * @description The four standings of the design.
+             * @enum {string}
+             */
+            state: "ready" | "cooling" | "paused" | "needs_sign_in";
+            /**
+             * Format: date-time
+             * @description When it is expected back; absent when ready or unknown.
+             */
+            until?: string | null;
+        };
+        /** @description The state of the whole, for the head of the page, the tray and `headgate status`. */
+        Status: {
+            /** @description `http://127.0.0.1:8417`; absent while it does not listen. */
+            address?: string | null;
+            /** @description Where everything is kept. */
+            data_dir: string;
+            /** @description Why it does not listen, with a next step. */
+            problem?: string | null;
+            /**
+             * @description Whether requests are served.
+             * @enum {string}
+             */
+            proxy: "running" | "paused" | "not_listening";
+            /**
+             * Format: int32
+             * @description Requests running at this moment.
+             */
+            running: number;
+            /** Format: date-time */
+            started_at: string;
+            /** @description `keychain`, `file` or `memory`. */
+            vault: string;
+            version: string;
+            /**
+             * Format: int32
+             * @description Requests that wait for a place.
+             */
+            waiting: number;
+        };
+        /** @description Sums since local midnight. */
+        Today: {
+            /** Format: int64 */
+            cache_read: number;
+            /** Format: int64 */
+            cache_write: number;
+            /** Format: int64 */
+            complete: number;
+            /** Format: int64 */
+            input: number;
+            /** Format: int64 */
+            output: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Complete only because a second account took over.
+             */
+            rescued: number;
+        };
+        /** @description Tokens by kind; absent where the upstream has not said. */
+        UsageView: {
+            /** Format: int64 */
+            cache_read?: number | null;
+            /** Format: int64 */
+            cache_write?: number | null;
+            /** Format: int64 */
+            input?: number | null;
+            /** Format: int64 */
+            output?: number | null;
+        };
+        /** @description One usage limit as the upstream states it. */
+        WindowView: {
+            /** @description The model family that it limits; absent where it limits all. */
+            family?: string | null;
+            /** Format: date-time */
+            learned_at: string;
+            /** @description The upstream's own name: `5h`, `7d`, `7d_opus`, `requests`. */
+            name: string;
+            /** Format: date-time */
+            resets_at?: string | null;
+            /**
+             * @description Where a window was learned.
+             * @enum {string}
+             */
+            source: "header" | "refusal";
+            /** @description The upstream refuses until the reset. */
+            spent: boolean;
+            /**
+             * Format: double
+             * @description Used share, 0 to 1; absent where unknown or past its reset.
+             */
+            utilization?: number | null;
+        };
+        NewAccount: {
+            name: string;
+            provider: string;
+            base_url?: string | null;
+            /** Format: int32 */
+            priority?: number;
+            key: string;
+        };
+        AccountChange: {
+            name?: string | null;
+            /** Format: int32 */
+            priority?: number | null;
+            base_url?: string | null;
+            key?: string | null;
+        };
+        PauseOrder: {
+            reason?: string;
         };
         Ticket: {
             ticket: string;
-        };
-        PageSession: {
-            token: string;
-        };
-        Problem: {
-            code: string;
-            message: string;
         };
     };
     responses: never;
@@ -873,4 +525,462 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    list_accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"][];
+                };
+            };
+        };
+    };
+    add_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream without an end; each event's data is an EventView. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventView"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardLink"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+        };
+    };
+    providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderView"][];
+                };
+            };
+        };
+    };
+    pause_proxy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    resume_proxy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    list_requests: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 where nothing is said, 500 at most. */
+                limit?: number;
+                /** @description Older than this request. */
+                before?: string;
+                /** @description Served by this account. */
+                account?: number;
+                /** @description With this ending. */
+                ending?: "complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted";
+                /** @description Only those that are running. */
+                running?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestPage"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Ticket"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSession"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+}

@@ -1,6 +1,6 @@
 // A question that must be answered before going on. The platform's own <dialog>: it traps focus, closes
 // on Escape and gives focus back, and it needs no style element, which our CSP would refuse.
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 
 /** The control with `data-first` has the focus to begin with. */
 type Props = { title: string; onClose: () => void; children: ReactNode };
@@ -8,7 +8,8 @@ type Props = { title: string; onClose: () => void; children: ReactNode };
 export function Dialog({ title, onClose, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  // Layout effects end while the element is still in the page: only then can it give focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     dialog?.querySelector<HTMLElement>("[data-first]")?.focus();

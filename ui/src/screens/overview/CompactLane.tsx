@@ -11,7 +11,7 @@ export function CompactLane({ account, now }: { account: Account; now: number })
   const level = window && levelOf(window);
   return (
     <article className="compact-lane" data-account={account.name}>
-      <h2 className="truncate"><a href={linkTo("requests", { account: account.name })}>{account.name}</a></h2>
+      <h2 className="truncate"><a href={linkTo("requests", { account: String(account.id) })}>{account.name}</a></h2>
       <span className={`inline-flex items-center gap-1.5 font-medium ${standingColour[account.standing.state]}`}>
         <Shape state={account.standing.state} />
         {standingBrief(account.standing, now)}

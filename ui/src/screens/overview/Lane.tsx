@@ -15,7 +15,7 @@ export function Lane({ account, range }: { account: Account; range: Range }) {
     <article className="lane" data-account={account.name} data-standing={standing.state}>
       <header className="lane-head">
         <h2 className="truncate">
-          <a href={linkTo("requests", { account: account.name })} className="hover:underline underline-offset-3" title={`Requests of ${account.name}`}>
+          <a href={linkTo("requests", { account: String(account.id) })} className="hover:underline underline-offset-3" title={`Requests of ${account.name}`}>
             {account.name}
           </a>
         </h2>

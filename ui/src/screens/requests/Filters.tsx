@@ -11,15 +11,15 @@ export function Filters({ place }: { place: Place }) {
   const { params } = place;
   const set = (name: string) => (value: string) => go(withParams(place, { [name]: value || null, focus: null }), true);
   const account = params.get("account") ?? "";
-  const names = accounts.map((each) => each.name);
+  const choices = accounts.map(({ id, name }) => [String(id), name] as [string, string]);
   // An account that is gone can still stand in an address.
-  if (account && !names.includes(account)) names.push(account);
+  if (account && !choices.some(([id]) => id === account)) choices.push([account, `Account ${account}, removed`]);
   const narrowed = ["account", "ending", "q"].some((name) => params.get(name));
   return (
     <div className="flex flex-wrap items-center gap-x-4 gap-y-2 pt-6 pb-4">
       <h1 className="mr-auto text-sentence font-normal">Requests</h1>
       {narrowed && <a href={linkTo("requests", { open: params.get("open") })} className="text-accent hover:underline underline-offset-3">Show all</a>}
-      <Pick label="Account" value={account} onPick={set("account")} any="All accounts" options={names.map((name) => [name, name])} />
+      <Pick label="Account" value={account} onPick={set("account")} any="All accounts" options={choices} />
       <Pick
         label="Ending" value={params.get("ending") ?? ""} onPick={set("ending")} any="All endings"
         options={[[RUNNING, "Still running"], ...endings.map((each) => [each, endingWord[each]] as [string, string])]}

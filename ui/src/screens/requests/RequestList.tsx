@@ -1,7 +1,7 @@
 // The list. While the reader is further down or reads a request, new rows wait behind a button instead
 // of pushing away what is being read.
 import { useEffect, useState } from "react";
-import { useRequests } from "../../api/queries.ts";
+import { useAccounts, useRequests } from "../../api/queries.ts";
 import { withParams, type Place } from "../../nav/place.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Failed, Nothing, Reading } from "../../parts/Notice.tsx";
@@ -11,7 +11,8 @@ import { plural } from "../../words/numbers.ts";
 import { filterIn, hasWords, heldRows } from "./filter.ts";
 
 export function RequestList({ place, open }: { place: Place; open: string | null }) {
-  const { asked, words } = filterIn(place.params);
+  const { data: accounts = [] } = useAccounts();
+  const { asked, words } = filterIn(place.params, accounts);
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRequests(asked);
   const loaded = data?.pages.flatMap((page) => page.requests) ?? [];
   const { shown, newer, release } = useHold(loaded, open !== null);

@@ -6,9 +6,14 @@ import { story } from "./story.ts";
 const row = (id: string, more: Partial<Request> = {}): Request => ({ id, path: "/v1/messages", attempts: [], usage: {}, ...more }) as Request;
 
 test("the address says what to ask the core and what to look for here", () => {
-  expect(filterIn(new URLSearchParams("account=Work&ending=client_left&q=%20opus%20"))).toEqual({ asked: { account: "Work", ending: "client_left" }, words: "opus" });
-  expect(filterIn(new URLSearchParams("ending=running"))).toEqual({ asked: { running: true }, words: "" });
-  expect(filterIn(new URLSearchParams("ending=nonsense"))).toEqual({ asked: {}, words: "" });
+  const accounts = [{ id: 1, name: "Work" }, { id: 2, name: "Spare" }];
+  expect(filterIn(new URLSearchParams("account=2&ending=client_left&q=%20opus%20"), accounts)).toEqual({ asked: { account: { id: 2, name: "Spare" }, ending: "client_left" }, words: "opus" });
+  expect(filterIn(new URLSearchParams("ending=running"), accounts)).toEqual({ asked: { running: true }, words: "" });
+  expect(filterIn(new URLSearchParams("account=x&ending=nonsense"), accounts)).toEqual({ asked: {}, words: "" });
+});
+
+test("an account that is gone can still be asked for", () => {
+  expect(filterIn(new URLSearchParams("account=9"), [])).toEqual({ asked: { account: { id: 9, name: null } }, words: "" });
 });
 
 test("every word must be somewhere in the row, in any case", () => {

@@ -1,19 +1,20 @@
 // What the list is narrowed to. The address holds it; the core answers for account and ending, the
 // words are looked for among the rows that are loaded.
 import type { RequestFilter } from "../../api/merge.ts";
-import type { Request } from "../../api/types.ts";
+import type { Account, Request } from "../../api/types.ts";
 import { endings } from "../../words/endings.ts";
 
 export const RUNNING = "running";
 
 export type Narrowed = { asked: RequestFilter; words: string };
 
-export function filterIn(params: URLSearchParams): Narrowed {
-  const account = params.get("account");
+export function filterIn(params: URLSearchParams, accounts: Pick<Account, "id" | "name">[]): Narrowed {
+  const id = Number(params.get("account"));
+  const name = accounts.find((each) => each.id === id)?.name ?? null;
   const wanted = params.get("ending");
   const ending = endings.find((each) => each === wanted);
   return {
-    asked: { ...(account && { account }), ...(ending && { ending }), ...(wanted === RUNNING && { running: true }) },
+    asked: { ...(id > 0 && { account: { id, name } }), ...(ending && { ending }), ...(wanted === RUNNING && { running: true }) },
     words: params.get("q")?.trim() ?? "",
   };
 }
