@@ -80,7 +80,7 @@ function clientName(client: string | null | undefined): string {
 }
 
 function lasting(request: Request, now: number | undefined): number | null {
-  return now == null || request.ending ? null : Math.max(0, now - Date.parse(request.started_at));
+  return now == null || request.ending ? null : Math.max(request.first_byte_ms ?? 0, now - Date.parse(request.started_at));
 }
 
 /** The names of the columns, for eyes and for screen readers. */

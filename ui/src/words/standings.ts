@@ -13,7 +13,6 @@ export const standingWord: Record<Standing["state"], string> = {
 export function standingDetail(standing: Standing, now: number): string {
   if (standing.state === "cooling" && standing.until) return `until ${until(standing.until, now)}`;
   if (standing.state === "paused" && standing.paused_by === "user") return "by you";
-  if (standing.state === "needs_sign_in") return "its key was refused";
   return "";
 }
 

@@ -16,7 +16,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
   const { standing } = account;
   const detail = standingDetail(standing, now);
   return (
-    <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-5 [&>th]:py-2.5 [&>th]:pr-5" data-account={account.name}>
+    <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-4 [&>th]:py-2.5 [&>th]:pr-4 wide:[&>td]:pr-6 wide:[&>th]:pr-6" data-account={account.name}>
       <td className="pl-2 text-soft">{account.priority}</td>
       <th scope="row" className="max-w-70 text-left font-normal">
         <button type="button" data-row={account.id} className="text-left font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
@@ -24,18 +24,18 @@ export function AccountRow({ account, now, onAsk }: Props) {
         </button>
         <Upstream account={account} />
       </th>
-      <td className="min-w-52 max-w-90">
+      <td className="min-w-44 max-w-90">
         <p title={exactTime(standing.until)}>
           <StandingMark state={standing.state} />
           {detail && <span className="text-soft"> {detail}</span>}
           {account.in_flight > 0 && <span className="text-soft">, {account.in_flight} running</span>}
         </p>
-        {standing.reason && <p className="text-small text-soft">{standing.reason}</p>}
+        {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
-      <td><Windows account={account} now={now} /></td>
+      <td className="max-board:hidden"><Windows account={account} now={now} /></td>
       <td className="whitespace-nowrap text-right">
-        <span className="inline-flex gap-5 -my-1">
+        <span className="inline-flex gap-x-4 wide:gap-x-5 -my-1 max-[680px]:flex-col max-[680px]:items-end">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
           {standing.state === "paused"
             ? <Button kind="text" disabled={resume.busy} onClick={() => void resume.run()}>Resume</Button>
@@ -53,7 +53,7 @@ function Upstream({ account }: { account: Account }) {
   return (
     <div className="text-small text-soft">
       <p>{provider?.title ?? account.provider}</p>
-      {account.base_url && <p className="mono break-all select-text">{account.base_url}</p>}
+      {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
     </div>
   );
 }
@@ -70,7 +70,8 @@ function Windows({ account, now }: { account: Account; now: number }) {
           <span className={`w-12 text-right ${levels[levelOf(window)]}`}>{used(window)}</span>
           {window.resets_at && (
             <span className="text-soft">
-              resets {clock(window.resets_at, now)} <span className="max-wide:hidden">{ahead(window.resets_at, now)}</span>
+              <span className="max-wide:sr-only">resets </span>
+              {clock(window.resets_at, now)} <span className="max-wide:hidden">{ahead(window.resets_at, now)}</span>
             </span>
           )}
         </li>

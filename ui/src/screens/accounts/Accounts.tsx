@@ -45,11 +45,11 @@ function Table({ accounts, onAsk }: { accounts: Account[]; onAsk: (asked: Asked)
   return (
     <table className="w-full border-y border-line">
       <thead className="text-small text-faint">
-        <tr className="text-left [&>th]:py-1.5 [&>th]:pr-5 [&>th]:font-normal">
-          <th scope="col" className="w-16">Priority</th>
+        <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
+          <th scope="col" className="w-14">Priority</th>
           <th scope="col">Account</th>
           <th scope="col">Standing</th>
-          <th scope="col">Windows</th>
+          <th scope="col" className="max-board:hidden">Windows</th>
           <th scope="col"><span className="sr-only">What you can do</span></th>
         </tr>
       </thead>

@@ -23,7 +23,7 @@ export function Lane({ account, range }: { account: Account; range: Range }) {
           <StandingMark state={standing.state} />
           {detail && <span className="text-soft"> {detail}</span>}
         </p>
-        {standing.reason && <p className="text-small text-soft">{standing.reason}</p>}
+        {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
       </header>
       <div className="lane-tracks">
         {account.windows.length === 0 && <NoWindows />}
