@@ -55,8 +55,8 @@ pub struct Provider {
     pub base_url: Option<Url>,
     /// How requests and replies are written.
     pub format: WireFormat,
-    /// The header that carries the credential, and what stands before the key in it.
-    pub credential: (http::HeaderName, String),
+    /// The headers that carry the credential, each with what stands before the key in it.
+    pub credential: Vec<(http::HeaderName, String)>,
 }
 
 /// A name a person gave: 1 to 64 characters, no control characters, not blank at either end.

@@ -31,7 +31,6 @@ impl Ask {
 /// The part of a model's name that limits are stated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "the names are the vendor's own")]
 pub enum Family {
     Opus,
     Sonnet,

@@ -27,8 +27,10 @@ pub enum Verdict {
         /// Its reset, where the upstream said.
         until: Option<Timestamp>,
     },
-    /// The upstream does not accept the credential (401, or 403 for a disabled organisation).
+    /// The upstream does not accept the credential (401, or a disabled organisation).
     CredentialRefused,
+    /// The account may not do this (403); another one might.
+    Forbidden,
     /// The upstream is in trouble (5xx, 529) or out of reach; not the account's doing.
     Weather,
     /// The request itself is at fault (400, 404, 413…); another account would say the same.
@@ -48,6 +50,7 @@ impl Verdict {
             Self::Throttled { .. } => "throttled",
             Self::QuotaSpent { .. } => "quota_spent",
             Self::CredentialRefused => "credential_refused",
+            Self::Forbidden => "forbidden",
             Self::Weather => "weather",
             Self::RequestFault => "request_fault",
         }

@@ -1,1 +1,6 @@
-//! .
+//! How much a reply used, heard as it passes. Holds no reply, delays none, and says "unknown" where the
+//! upstream said nothing.
+
+mod tally;
+
+pub use tally::{Heard, Tally};

@@ -1,1 +1,12 @@
-//! .
+//! What upstreams are like: the catalog (data), the address of a request, the windows a reply states, and
+//! the verdict it amounts to. Sends nothing and remembers nothing.
+
+mod address;
+mod catalog;
+mod verdict;
+mod windows;
+
+pub use address::{BadAddress, base_url, upstream_uri};
+pub use catalog::Catalog;
+pub use verdict::{retry_after, verdict};
+pub use windows::read_windows;

@@ -1,1 +1,12 @@
-//! .
+//! Who goes next. Pure decisions: values in, a value out, `now` is an argument. Knows nothing of HTTP,
+//! disks or keys, and holds no state of its own.
+
+mod pick;
+mod settle;
+mod snapshot;
+mod standing;
+
+pub use pick::{Decision, PassedOver, Wait, pick};
+pub use settle::{Learned, settle};
+pub use snapshot::{Contender, Lease, Load, Snapshot};
+pub use standing::{standing, standing_for};

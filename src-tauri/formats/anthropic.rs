@@ -1,0 +1,229 @@
+//! What we read of Anthropic's Messages API: a few fields of a request, the events and the usage of a
+//! reply, and the shape of an error. Source: the public API reference and shared notes in docs/CONTRACT.md.
+
+use std::{borrow::Cow, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fields, Malformed};
+use crate::domain::Usage;
+
+/// The longest model name or metadata that is read; longer ones are passed on unread.
+const MAX_FIELD: usize = 4 * 1024;
+
+/// The few fields of a request that decide who serves it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestHead {
+    /// `model`, where it is a string.
+    pub model: Option<Arc<str>>,
+    /// `stream`.
+    pub stream: bool,
+    /// `session_id` inside the JSON string `metadata.user_id`, as Claude Code sends it.
+    pub session: Option<Arc<str>>,
+}
+
+impl RequestHead {
+    /// Reads them out of a whole body.
+    ///
+    /// # Errors
+    /// `Malformed` if the body is not one JSON object.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let fields = Fields::read(["model", "stream", "metadata"], MAX_FIELD, body)?;
+        Ok(Self {
+            model: fields.value(0).and_then(text).map(|model| model.as_ref().into()),
+            stream: fields.value(1) == Some(b"true"),
+            session: fields.value(2).and_then(session_in),
+        })
+    }
+}
+
+fn text(value: &[u8]) -> Option<Cow<'_, str>> {
+    serde_json::from_slice::<&str>(value)
+        .map(Cow::Borrowed)
+        .or_else(|_| serde_json::from_slice::<String>(value).map(Cow::Owned))
+        .ok()
+}
+
+fn session_in(metadata: &[u8]) -> Option<Arc<str>> {
+    let user = Fields::read(["user_id"], MAX_FIELD, metadata).ok()?;
+    let user = text(user.value(0)?)?;
+    let session = Fields::read(["session_id"], 256, user.as_bytes()).ok()?;
+    text(session.value(0)?).filter(|id| !id.is_empty()).map(|id| id.as_ref().into())
+}
+
+/// The events of a stream that say something about its usage or its end; all others are content.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamEvent {
+    /// `message_start`: the input side of the usage, and the model that serves.
+    Start { usage: Usage, model: Option<Arc<str>> },
+    /// `message_delta`: the cumulative output side; may correct the rest.
+    Delta { usage: Usage },
+    /// `message_stop`: the one proper end.
+    Stop,
+    /// `error`: the upstream gave up inside a stream that began well.
+    Error { kind: Arc<str>, message: Arc<str> },
+}
+
+impl StreamEvent {
+    /// Whether an event with this name on its event line needs to be read.
+    pub fn is_worth_reading(name: &[u8]) -> bool {
+        matches!(name, b"message_start" | b"message_delta" | b"message_stop" | b"error")
+    }
+
+    /// Reads one event. The type may stand on the event line, in the data, or in both.
+    pub fn read(name: &[u8], data: &[u8]) -> Option<Self> {
+        let wire: WireEvent = serde_json::from_slice(data).unwrap_or_default();
+        let kind = wire.kind.as_deref().map_or(name, str::as_bytes);
+        if name == b"error" || kind == b"error" {
+            let (kind, message) = error_in(data).unwrap_or_else(|| ("api_error".into(), "".into()));
+            return Some(Self::Error { kind, message });
+        }
+        match kind {
+            b"message_start" => {
+                let message = wire.message.unwrap_or_default();
+                let usage = message.usage.map(Usage::from).unwrap_or_default();
+                Some(Self::Start { usage, model: message.model.map(|model| model.as_ref().into()) })
+            }
+            b"message_delta" => Some(Self::Delta { usage: wire.usage.map(Usage::from).unwrap_or_default() }),
+            b"message_stop" => Some(Self::Stop),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct WireEvent<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message: Option<WireMessage<'a>>,
+    #[serde(default)]
+    usage: Option<WireUsage>,
+}
+
+#[derive(Default, Deserialize)]
+struct WireMessage<'a> {
+    #[serde(borrow, default)]
+    model: Option<Cow<'a, str>>,
+    #[serde(default)]
+    usage: Option<WireUsage>,
+}
+
+#[derive(Default, Deserialize)]
+struct WireUsage {
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(default)]
+    cache_read_input_tokens: Option<u64>,
+    #[serde(default)]
+    cache_creation_input_tokens: Option<u64>,
+}
+
+impl From<WireUsage> for Usage {
+    fn from(wire: WireUsage) -> Self {
+        Self {
+            input: wire.input_tokens,
+            output: wire.output_tokens,
+            cache_read: wire.cache_read_input_tokens,
+            cache_write: wire.cache_creation_input_tokens,
+        }
+    }
+}
+
+/// The usage in the value of a reply's `usage` field; of `count_tokens` it is none.
+pub fn usage_in(value: &[u8]) -> Usage {
+    serde_json::from_slice::<WireUsage>(value).map(Usage::from).unwrap_or_default()
+}
+
+/// A model's name out of the value of a `model` field.
+pub fn model_of(value: &[u8]) -> Option<Arc<str>> {
+    text(value).map(|model| model.as_ref().into())
+}
+
+/// Type and message of an error body or of an `error` event's data.
+pub fn error_in(body: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        #[serde(rename = "type")]
+        kind: Arc<str>,
+        #[serde(default)]
+        message: Arc<str>,
+    }
+    let Body { error } = serde_json::from_slice(body).ok()?;
+    Some((error.kind, error.message))
+}
+
+/// The error types of Anthropic's API that we raise ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the names are the API's own")]
+pub enum ErrorKind {
+    InvalidRequestError,
+    PermissionError,
+    NotFoundError,
+    RequestTooLarge,
+    RateLimitError,
+    ApiError,
+    TimeoutError,
+    OverloadedError,
+}
+
+/// An error body in Anthropic's shape.
+pub fn error_body(kind: ErrorKind, message: &str, request_id: Option<&str>) -> String {
+    serde_json::json!({
+        "type": "error",
+        "error": { "type": kind, "message": message },
+        "request_id": request_id,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_is_found_inside_the_json_string_of_user_id() {
+        let body = br#"{"model":"claude-opus-5-5","metadata":{"user_id":"{\"device_id\":\"d\",\"session_id\":\"s-1\"}"},"stream":true}"#;
+        let head = RequestHead::read(body).unwrap();
+        assert_eq!(head.model.as_deref(), Some("claude-opus-5-5"));
+        assert_eq!(head.session.as_deref(), Some("s-1"));
+        assert!(head.stream);
+    }
+
+    #[test]
+    fn metadata_of_another_shape_is_no_session_and_no_error() {
+        for metadata in [
+            r#""text""#,
+            "null",
+            r#"{"user_id":"plain"}"#,
+            r#"{"user_id":7}"#,
+            r#"{"user_id":"{\"session_id\":\"\"}"}"#,
+        ] {
+            let body = format!(r#"{{"model":"m","metadata":{metadata}}}"#);
+            assert_eq!(RequestHead::read(body.as_bytes()).unwrap().session, None, "{metadata}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_known_by_its_line_or_by_its_data() {
+        let stop = Some(StreamEvent::Stop);
+        assert_eq!(StreamEvent::read(b"message_stop", b""), stop);
+        assert_eq!(StreamEvent::read(b"", br#"{"type":"message_stop"}"#), stop);
+        assert_eq!(StreamEvent::read(b"", b"null"), None, "scalar data is no event of ours");
+        assert!(matches!(StreamEvent::read(b"error", b"not json"), Some(StreamEvent::Error { .. })));
+    }
+
+    #[test]
+    fn what_a_usage_leaves_out_stays_unknown() {
+        let usage = usage_in(br#"{"input_tokens":3,"output_tokens":0,"service_tier":"standard"}"#);
+        assert_eq!(usage, Usage { input: Some(3), output: Some(0), cache_read: None, cache_write: None });
+        assert_eq!(usage_in(b"\"odd\""), Usage::default());
+    }
+}

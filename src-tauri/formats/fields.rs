@@ -1,0 +1,327 @@
+//! Finds the top-level fields of a JSON object in its bytes, fed in pieces of any size. It skips what it
+//! is not asked for at memory speed, keeps no more than a bounded copy of each value, and refuses to
+//! judge the grammar below the top level: that is the upstream's matter.
+
+use std::ops::Range;
+
+/// Why bytes are not a JSON object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Something else stands where the grammar wants another character; the offset is in bytes.
+    #[error("unexpected character at byte {0}")]
+    Unexpected(u64),
+    /// It stops before the object ends.
+    #[error("it ends before the object does, at byte {0}")]
+    Unfinished(u64),
+}
+
+/// A listener for `N` fields. Of a field that stands twice, the last one counts, as in most parsers.
+#[derive(Debug)]
+pub struct Fields<const N: usize> {
+    wanted: [&'static str; N],
+    values: [Vec<u8>; N],
+    spans: [Option<Range<u64>>; N],
+    keep: usize,
+    state: State,
+    key: Vec<u8>,
+    field: Option<usize>,
+    start: u64,
+    seen: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    KeyOrEnd,
+    NextKey,
+    Key { escaped: bool },
+    Colon,
+    Value,
+    Scalar,
+    Text { depth: u32, escaped: bool },
+    Nested { depth: u32 },
+    CommaOrEnd,
+    Done,
+    Broken { at: u64 },
+}
+
+/// The longest key that can be one of ours, quotes aside; a longer one is somebody else's.
+const MAX_KEY: usize = 64;
+
+impl<const N: usize> Fields<N> {
+    /// Listens for these fields and keeps at most `keep` bytes of each one's value.
+    pub fn new(wanted: [&'static str; N], keep: usize) -> Self {
+        Self {
+            wanted,
+            values: std::array::from_fn(|_| Vec::new()),
+            spans: std::array::from_fn(|_| None),
+            keep,
+            state: State::Start,
+            key: Vec::new(),
+            field: None,
+            start: 0,
+            seen: 0,
+        }
+    }
+
+    /// Reads a whole object at once.
+    ///
+    /// # Errors
+    /// `Malformed` if the bytes are not one JSON object with nothing behind it.
+    pub fn read(wanted: [&'static str; N], keep: usize, object: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Self::new(wanted, keep);
+        fields.feed(object);
+        fields.finish()?;
+        Ok(fields)
+    }
+
+    /// The value of the `index`th wanted field as it stands in the bytes; `None` if there is none or it
+    /// is longer than what is kept.
+    pub fn value(&self, index: usize) -> Option<&[u8]> {
+        let length = self.spans[index].as_ref().map(|span| span.end - span.start)?;
+        (self.values[index].len() as u64 == length).then_some(self.values[index].as_slice())
+    }
+
+    /// Where the value stands, counted from the first byte fed.
+    pub fn span(&self, index: usize) -> Option<Range<u64>> {
+        self.spans[index].clone()
+    }
+
+    /// Whether the object has ended.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Says what is wrong, if anything is.
+    ///
+    /// # Errors
+    /// `Malformed` with the offset at which the bytes stopped being an object.
+    pub fn finish(&self) -> Result<(), Malformed> {
+        match self.state {
+            State::Done => Ok(()),
+            State::Broken { at } => Err(Malformed::Unexpected(at)),
+            _ => Err(Malformed::Unfinished(self.seen)),
+        }
+    }
+
+    /// Hears the next piece.
+    pub fn feed(&mut self, piece: &[u8]) {
+        let base = self.seen;
+        let mut at = 0;
+        let mut kept_from = 0;
+        while at < piece.len() {
+            let before = self.state;
+            at = self.step(piece, at, base);
+            if self.field.is_some() && before == State::Value && self.state != State::Value {
+                // The value began at the byte that was just read, or one later for none of its bytes.
+                kept_from = usize::try_from(self.start - base).unwrap_or(0);
+            }
+            if self.state == State::CommaOrEnd && before != State::CommaOrEnd {
+                self.end_value(piece, kept_from, at, base);
+            }
+        }
+        if self.field.is_some() && !matches!(self.state, State::Value | State::Colon) {
+            self.keep_piece(&piece[kept_from..]);
+        }
+        self.seen = base + piece.len() as u64;
+    }
+
+    /// Reads from `at` to the next place where the state changes; the place is returned.
+    fn step(&mut self, piece: &[u8], at: usize, base: u64) -> usize {
+        let byte = piece[at];
+        let blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        match self.state {
+            State::Key { escaped } => return self.read_key(piece, at, escaped),
+            State::Text { depth, escaped } => return self.skip_text(piece, at, depth, escaped),
+            State::Nested { depth } => return self.skip_nested(piece, at, depth),
+            State::Scalar => {
+                if blank || matches!(byte, b',' | b'}') {
+                    self.state = State::CommaOrEnd;
+                    return at;
+                }
+            }
+            _ if blank => {}
+            State::Start if byte == b'{' => self.state = State::KeyOrEnd,
+            State::KeyOrEnd | State::CommaOrEnd if byte == b'}' => self.state = State::Done,
+            State::KeyOrEnd | State::NextKey if byte == b'"' => {
+                self.key.clear();
+                self.state = State::Key { escaped: false };
+            }
+            State::Colon if byte == b':' => self.state = State::Value,
+            State::CommaOrEnd if byte == b',' => self.state = State::NextKey,
+            State::Value => {
+                self.start = base + at as u64;
+                self.state = match byte {
+                    b'"' => State::Text { depth: 0, escaped: false },
+                    b'{' | b'[' => State::Nested { depth: 1 },
+                    b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => State::Scalar,
+                    _ => State::Broken { at: base + at as u64 },
+                };
+            }
+            State::Broken { .. } => return piece.len(),
+            _ => self.state = State::Broken { at: base + at as u64 },
+        }
+        at + 1
+    }
+
+    fn read_key(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
+        let byte = piece[at];
+        if byte == b'"' && !escaped {
+            self.field = self.wanted.iter().position(|name| name.as_bytes() == self.key);
+            if let Some(field) = self.field {
+                self.values[field].clear();
+                self.spans[field] = None;
+            }
+            self.state = State::Colon;
+        } else {
+            if self.key.len() <= MAX_KEY {
+                self.key.push(byte);
+            }
+            self.state = State::Key { escaped: byte == b'\\' && !escaped };
+        }
+        at + 1
+    }
+
+    fn skip_text(&mut self, piece: &[u8], at: usize, depth: u32, escaped: bool) -> usize {
+        if escaped {
+            self.state = State::Text { depth, escaped: false };
+            return at + 1;
+        }
+        let Some(found) = memchr::memchr2(b'"', b'\\', &piece[at..]) else { return piece.len() };
+        self.state = match piece[at + found] {
+            b'\\' => State::Text { depth, escaped: true },
+            _ if depth == 0 => State::CommaOrEnd,
+            _ => State::Nested { depth },
+        };
+        at + found + 1
+    }
+
+    fn skip_nested(&mut self, piece: &[u8], at: usize, depth: u32) -> usize {
+        let mut depth = depth;
+        for (offset, byte) in piece[at..].iter().enumerate() {
+            match byte {
+                b'"' => {
+                    self.state = State::Text { depth, escaped: false };
+                    return at + offset + 1;
+                }
+                b'{' | b'[' => depth = depth.saturating_add(1),
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.state = State::CommaOrEnd;
+                        return at + offset + 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.state = State::Nested { depth };
+        piece.len()
+    }
+
+    fn end_value(&mut self, piece: &[u8], from: usize, to: usize, base: u64) {
+        let Some(field) = self.field else { return };
+        self.keep_piece(&piece[from..to]);
+        self.spans[field] = Some(self.start..base + to as u64);
+        self.field = None;
+    }
+
+    fn keep_piece(&mut self, part: &[u8]) {
+        let Some(field) = self.field else { return };
+        let room = self.keep.saturating_sub(self.values[field].len());
+        self.values[field].extend_from_slice(&part[..part.len().min(room)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(json: &str) -> Result<Fields<3>, Malformed> {
+        Fields::read(["model", "stream", "metadata"], 1024, json.as_bytes())
+    }
+
+    #[test]
+    fn fields_are_found_where_they_stand_and_nowhere_deeper() {
+        let json = r#" { "messages":[{"model":"inner","x":"}\"{"}], "model" : "outer" ,"stream":true,"metadata":{"a":[1,{}]} } "#;
+        let fields = read(json).unwrap();
+        assert_eq!(fields.value(0), Some(br#""outer""#.as_slice()));
+        assert_eq!(fields.value(1), Some(b"true".as_slice()));
+        assert_eq!(fields.value(2), Some(br#"{"a":[1,{}]}"#.as_slice()));
+        let span = fields.span(0).unwrap();
+        assert_eq!(&json[span.start as usize..span.end as usize], r#""outer""#);
+    }
+
+    #[test]
+    fn the_last_of_two_equal_keys_counts() {
+        let fields = read(r#"{"model":"first","model":"second"}"#).unwrap();
+        assert_eq!(fields.value(0), Some(br#""second""#.as_slice()));
+    }
+
+    #[test]
+    fn what_is_not_one_object_is_named_with_its_place() {
+        assert_eq!(read("").unwrap_err(), Malformed::Unfinished(0));
+        assert_eq!(read("[1]").unwrap_err(), Malformed::Unexpected(0));
+        assert_eq!(read(r#"{"model":"x""#).unwrap_err(), Malformed::Unfinished(12));
+        assert_eq!(read(r#"{"model" "x"}"#).unwrap_err(), Malformed::Unexpected(9));
+        assert_eq!(read(r#"{"model":"x"} x"#).unwrap_err(), Malformed::Unexpected(14));
+        assert_eq!(read(r#"{"a":1,}"#).unwrap_err(), Malformed::Unexpected(7));
+        assert_eq!(read("not json").unwrap_err(), Malformed::Unexpected(0));
+    }
+
+    #[test]
+    fn a_value_longer_than_what_is_kept_is_not_shown_in_part() {
+        let fields = Fields::read(["model"], 4, br#"{"model":"far too long"}"#).unwrap();
+        assert_eq!(fields.value(0), None);
+        assert!(fields.span(0).is_some(), "its place is known all the same");
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            ".{0,12}".prop_map(serde_json::Value::String),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::Array),
+                proptest::collection::btree_map(".{0,6}", inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_finds_the_same_fields_as_a_parser(
+            model in json(), other in json(), metadata in json(), cuts in proptest::collection::vec(0usize..400, 0..6),
+        ) {
+            let object = serde_json::json!({"other": other, "model": model, "zzz": [1, 2], "metadata": metadata});
+            let text = object.to_string();
+            let mut fields = Fields::new(["model", "stream", "metadata"], usize::MAX);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.sort_unstable();
+            let mut from = 0;
+            for to in cuts.into_iter().chain([text.len()]) {
+                fields.feed(&text.as_bytes()[from..to]);
+                from = to;
+            }
+            prop_assert!(fields.finish().is_ok());
+            let parse = |index: usize| serde_json::from_slice::<serde_json::Value>(fields.value(index).unwrap()).unwrap();
+            prop_assert_eq!(parse(0), model);
+            prop_assert_eq!(parse(2), metadata);
+            prop_assert!(fields.value(1).is_none());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
+            let mut fields = Fields::new(["model"], 16);
+            let cut = cut.min(bytes.len());
+            fields.feed(&bytes[..cut]);
+            fields.feed(&bytes[cut..]);
+            let _ = fields.finish();
+        }
+    }
+}

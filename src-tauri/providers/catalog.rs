@@ -1,0 +1,88 @@
+//! Reads `catalog.toml`, which is part of the program. A mistake in it is found by the test below, not by
+//! a user.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::domain::{Provider, ProviderId, WireFormat};
+
+const TEXT: &str = include_str!("catalog.toml");
+
+/// Every provider, by its id.
+#[derive(Debug, Clone)]
+pub struct Catalog(Arc<BTreeMap<ProviderId, Arc<Provider>>>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    title: String,
+    about: String,
+    base_url: Option<Url>,
+    format: WireFormat,
+    credential: BTreeMap<String, String>,
+}
+
+impl Catalog {
+    /// The catalog that this program was built with.
+    pub fn built_in() -> Self {
+        Self::parse(TEXT).expect("the built-in catalog is read by a test")
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let entries: BTreeMap<String, Entry> = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut providers = BTreeMap::new();
+        for (key, entry) in entries {
+            let id = ProviderId(key.into());
+            let mut credential = Vec::new();
+            for (header, template) in entry.credential {
+                let prefix = template
+                    .strip_suffix("{key}")
+                    .ok_or(format!("{id}: {header} has no {{key}} at its end"))?;
+                let header = header.parse().map_err(|_| format!("{id}: {header} is no header name"))?;
+                credential.push((header, prefix.to_owned()));
+            }
+            let provider = Provider {
+                id: id.clone(),
+                title: entry.title,
+                about: entry.about,
+                base_url: entry.base_url,
+                format: entry.format,
+                credential,
+            };
+            providers.insert(id, Arc::new(provider));
+        }
+        Ok(Self(Arc::new(providers)))
+    }
+
+    /// The provider with this id.
+    pub fn get(&self, id: &str) -> Option<Arc<Provider>> {
+        self.0.get(&ProviderId(id.into())).cloned()
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.0.values()
+    }
+
+    /// Their ids in one line, for an error that says what could have been typed.
+    pub fn ids(&self) -> String {
+        self.0.keys().map(|id| id.0.as_ref()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_catalog_is_sound() {
+        let catalog = Catalog::parse(TEXT).unwrap();
+        for provider in catalog.iter() {
+            assert!(!provider.credential.is_empty(), "{} says where its key goes", provider.id);
+            assert!(provider.base_url.as_ref().is_none_or(|url| url.scheme() == "https"), "{}", provider.id);
+        }
+        assert!(catalog.get("anthropic").is_some());
+    }
+}

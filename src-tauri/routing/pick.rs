@@ -1,0 +1,243 @@
+//! Chooses which account takes a request: lowest priority number first, then the one with most left in
+//! its fullest window, then the least busy. Knows nothing of HTTP or disks, and is told the time.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Contender, Snapshot, standing_for};
+use crate::domain::{AccountId, AccountName, Ask, Family, Standing, StandingState};
+
+/// The outcome.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// This account takes it.
+    Take(Arc<Contender>),
+    /// None can.
+    Wait(Wait),
+}
+
+/// Why no account can take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// When the first one is expected back; `None` if none comes back by itself.
+    pub until: Option<Timestamp>,
+    /// Every account with its reason.
+    pub why: Vec<PassedOver>,
+}
+
+/// An account that could not take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Who.
+    pub account: AccountName,
+    /// What stood in the way; ready means that it had already failed this very request.
+    pub standing: Standing,
+}
+
+/// A window that nobody has told us about counts as half used: neither empty nor full.
+const UNKNOWN: f64 = 0.5;
+
+/// Decides for one ask. `set_aside` are the accounts that have already failed it.
+pub fn pick(ask: &Ask, snapshot: &Snapshot, set_aside: &[AccountId], now: Timestamp) -> Decision {
+    let family = ask.family();
+    let best = snapshot
+        .0
+        .iter()
+        .filter(|contender| !set_aside.contains(&contender.account.id))
+        .filter(|contender| standing_for(contender, family, now).state == StandingState::Ready)
+        .min_by(|a, b| compare(a, b, family, now));
+    match best {
+        Some(contender) => Decision::Take(Arc::clone(contender)),
+        None => Decision::Wait(wait(snapshot, family, now)),
+    }
+}
+
+fn compare(a: &Contender, b: &Contender, family: Option<Family>, now: Timestamp) -> Ordering {
+    let used = |contender: &Contender| binding_utilization(contender, family, now).unwrap_or(UNKNOWN);
+    a.account
+        .priority
+        .cmp(&b.account.priority)
+        .then_with(|| used(a).total_cmp(&used(b)))
+        .then_with(|| a.load.count().cmp(&b.load.count()))
+        .then_with(|| a.account.id.cmp(&b.account.id))
+}
+
+/// The fullest of the windows that apply; `None` if none is known.
+fn binding_utilization(contender: &Contender, family: Option<Family>, now: Timestamp) -> Option<f64> {
+    contender
+        .windows
+        .iter()
+        .filter(|window| window.applies_to(family))
+        .filter_map(|window| window.utilization_at(now))
+        .max_by(f64::total_cmp)
+}
+
+fn wait(snapshot: &Snapshot, family: Option<Family>, now: Timestamp) -> Wait {
+    let why: Vec<PassedOver> = snapshot
+        .0
+        .iter()
+        .map(|contender| PassedOver {
+            account: contender.account.name.clone(),
+            standing: standing_for(contender, family, now),
+        })
+        .collect();
+    Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), why }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::{Account, Provider, ProviderId, Window, WindowName, WindowSource, WireFormat};
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    pub(in crate::routing) fn now() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    pub(in crate::routing) fn in_minutes(minutes: i64) -> Timestamp {
+        now() + SignedDuration::from_mins(minutes)
+    }
+
+    pub(in crate::routing) fn window(name: &str, used: f64, spent: bool, reset_minutes: i64) -> Window {
+        let name = WindowName(name.into());
+        Window {
+            family: name.family(),
+            name,
+            utilization: Some(used),
+            resets_at: Some(in_minutes(reset_minutes)),
+            spent,
+            source: WindowSource::Header,
+            learned_at: now(),
+        }
+    }
+
+    pub(in crate::routing) fn account(id: i64) -> Contender {
+        let provider = Provider {
+            id: ProviderId("test".into()),
+            title: String::new(),
+            about: String::new(),
+            base_url: None,
+            format: WireFormat::Anthropic,
+            credential: Vec::new(),
+        };
+        let account = Account {
+            id: AccountId(id),
+            name: AccountName::new(&format!("account {id}")).unwrap(),
+            provider: provider.id.clone(),
+            base_url: None,
+            priority: 0,
+            pause: None,
+            bench: None,
+            refused: None,
+            created_at: now(),
+        };
+        Contender {
+            account,
+            provider: Arc::new(provider),
+            windows: Vec::new(),
+            load: super::super::Load::default(),
+        }
+    }
+
+    impl Contender {
+        pub(in crate::routing) fn with(mut self, window: Window) -> Self {
+            self.windows.push(window);
+            self
+        }
+
+        fn priority(mut self, priority: i32) -> Self {
+            self.account.priority = priority;
+            self
+        }
+    }
+
+    fn picked(contenders: Vec<Contender>, set_aside: &[i64]) -> Option<i64> {
+        let snapshot = Snapshot(contenders.into_iter().map(Arc::new).collect());
+        let set_aside: Vec<AccountId> = set_aside.iter().copied().map(AccountId).collect();
+        match pick(&Ask::default(), &snapshot, &set_aside, now()) {
+            Decision::Take(contender) => Some(contender.account.id.0),
+            Decision::Wait(_) => None,
+        }
+    }
+
+    #[test]
+    fn priority_comes_before_utilisation() {
+        let full = account(1).with(window("5h", 0.9, false, 60));
+        let empty = account(2).with(window("5h", 0.1, false, 60)).priority(1);
+        assert_eq!(picked(vec![full, empty], &[]), Some(1));
+    }
+
+    #[test]
+    fn among_equals_the_fullest_window_decides() {
+        let a = account(1).with(window("5h", 0.1, false, 60)).with(window("7d", 0.8, false, 600));
+        let b = account(2).with(window("5h", 0.6, false, 60)).with(window("7d", 0.2, false, 600));
+        assert_eq!(picked(vec![a, b], &[]), Some(2));
+    }
+
+    #[test]
+    fn unknown_is_neither_empty_nor_full() {
+        let known = |used| account(2).with(window("5h", used, false, 60));
+        assert_eq!(picked(vec![account(1), known(0.2)], &[]), Some(2), "unknown is not empty");
+        assert_eq!(picked(vec![account(1), known(0.9)], &[]), Some(1), "unknown is not full");
+        let past = account(2).with(window("5h", 0.9, false, -1));
+        assert_eq!(
+            picked(vec![account(1).with(window("5h", 0.6, false, 9)), past], &[]),
+            Some(2),
+            "a past window says nothing"
+        );
+    }
+
+    #[test]
+    fn of_two_that_are_alike_the_idle_one_goes() {
+        let busy = account(1);
+        let _lease = busy.load.lease();
+        assert_eq!(picked(vec![busy, account(2)], &[]), Some(2));
+    }
+
+    #[test]
+    fn nobody_is_asked_twice_and_the_wait_names_everyone() {
+        let spent = account(1).with(window("5h", 1.0, true, 38));
+        let snapshot = Snapshot(vec![Arc::new(spent), Arc::new(account(2))]);
+        let Decision::Wait(wait) = pick(&Ask::default(), &snapshot, &[AccountId(2)], now()) else {
+            panic!("both are out")
+        };
+        assert_eq!(wait.until, Some(in_minutes(38)));
+        assert_eq!(wait.why.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_in_which_accounts_are_listed_does_not_matter(
+            accounts in proptest::collection::vec((-2i32..3, 0.0f64..1.2, any::<bool>(), -60i64..60), 1..6), turn in 0usize..6,
+        ) {
+            let build = || accounts.iter().enumerate().map(|(index, (priority, used, spent, reset))| {
+                account(i64::try_from(index).unwrap()).priority(*priority).with(window("5h", *used, *spent, *reset))
+            }).collect::<Vec<_>>();
+            let mut turned = build();
+            turned.rotate_left(turn % accounts.len());
+            turned.reverse();
+            prop_assert_eq!(picked(build(), &[]), picked(turned, &[]));
+        }
+
+        #[test]
+        fn an_account_that_cannot_serve_is_never_picked(
+            accounts in proptest::collection::vec((any::<bool>(), any::<bool>(), 1i64..60), 1..6),
+        ) {
+            let build = accounts.iter().enumerate().map(|(index, (spent, refused, reset))| {
+                let mut contender = account(i64::try_from(index).unwrap()).with(window("5h", 0.5, *spent, *reset));
+                contender.account.refused = refused.then(|| "refused".into());
+                contender
+            }).collect::<Vec<_>>();
+            let can_serve = accounts.iter().any(|(spent, refused, _)| !spent && !refused);
+            match picked(build, &[]) {
+                Some(id) => {
+                    let (spent, refused, _) = accounts[usize::try_from(id).unwrap()];
+                    prop_assert!(!spent && !refused);
+                }
+                None => prop_assert!(!can_serve, "nobody starves while an account could serve"),
+            }
+        }
+    }
+}
