@@ -35,6 +35,11 @@ impl Clock {
         Timestamp::now() + SignedDuration::from_millis(ahead)
     }
 
+    /// The zone in which this machine's user reads the time.
+    pub fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::system()
+    }
+
     /// Steady time, for durations.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn instant(&self) -> Instant {

@@ -1,1 +1,220 @@
-//! .
+//! What the user chose. Flags win over the environment, the environment over `settings.toml` in the data
+//! folder, the file over the defaults. Read once at start; nobody looks at the environment later.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+/// The port where nobody chose another.
+pub const DEFAULT_PORT: u16 = 8417;
+
+/// Everything that can be chosen.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Everything Headgate keeps lies beneath it.
+    pub data_dir: PathBuf,
+    /// On 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// `keychain` or `file`; `None` takes what the folder used last, else the keychain where there is one.
+    pub vault: Option<VaultChoice>,
+    /// Bounds of a single request and of all of them together.
+    pub limits: Limits,
+}
+
+/// Which vault keeps the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum VaultChoice {
+    /// The operating system's keychain.
+    Keychain,
+    /// A sealed file in the data folder.
+    File,
+}
+
+/// Bounds; each says what happens at it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// A larger request body is refused with 413.
+    pub body_bytes: usize,
+    /// Requests served at once; the next one waits for a place.
+    pub concurrent_requests: usize,
+    /// Requests that wait for a place; the next one is refused with 529.
+    pub waiting_requests: usize,
+    /// A request that has waited this long is refused with 529.
+    pub wait_seconds: f64,
+    /// A connection to an upstream that is not there by then failed; another account is tried.
+    pub connect_seconds: f64,
+    /// An upstream that has sent no head by then failed; another account is tried. Answers that are not
+    /// streamed send theirs when they are finished, so this is long.
+    pub head_seconds: f64,
+    /// A stream that is silent this long is ended as `upstream_stalled`.
+    pub idle_seconds: f64,
+    /// A drain waits this long for running requests.
+    pub drain_seconds: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 32 * 1024 * 1024,
+            concurrent_requests: 2048,
+            waiting_requests: 1024,
+            wait_seconds: 10.0,
+            connect_seconds: 10.0,
+            head_seconds: 600.0,
+            idle_seconds: 300.0,
+            drain_seconds: 30.0,
+        }
+    }
+}
+
+/// What can stand in `settings.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    port: Option<u16>,
+    vault: Option<VaultChoice>,
+    limits: Limits,
+}
+
+/// What flags and environment said.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// `--data-dir` or `HEADGATE_DATA_DIR`.
+    pub data_dir: Option<PathBuf>,
+    /// `--port` or `HEADGATE_PORT`.
+    pub port: Option<u16>,
+    /// `HEADGATE_VAULT`.
+    pub vault: Option<VaultChoice>,
+}
+
+/// Why the settings can't be used; a sentence that names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("no home folder is known here; choose a folder with --data-dir or HEADGATE_DATA_DIR")]
+    NoHome,
+    #[error("{path} can't be read: {source}")]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{path} has a mistake in it: {message}")]
+    Mistake { path: PathBuf, message: String },
+}
+
+impl Settings {
+    /// Puts the choices over the file over the defaults.
+    ///
+    /// # Errors
+    /// Where no folder can be found, or the file can't be read or has a mistake in it.
+    pub fn load(choices: Choices) -> Result<Self, SettingsError> {
+        let data_dir = match choices.data_dir {
+            Some(folder) => folder,
+            None => default_data_dir().ok_or(SettingsError::NoHome)?,
+        };
+        let file = read_file(&data_dir.join("settings.toml"))?;
+        Ok(Self {
+            port: choices.port.or(file.port).unwrap_or(DEFAULT_PORT),
+            vault: choices.vault.or(file.vault),
+            limits: file.limits,
+            data_dir,
+        })
+    }
+}
+
+fn default_data_dir() -> Option<PathBuf> {
+    directories::ProjectDirs::from("dev", "", "headgate").map(|folders| folders.data_local_dir().to_owned())
+}
+
+fn read_file(path: &Path) -> Result<File, SettingsError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(source) => return Err(SettingsError::Unreadable { path: path.to_owned(), source }),
+    };
+    let mistake = |message: String| SettingsError::Mistake { path: path.to_owned(), message };
+    let file: File = toml::from_str(&text).map_err(|error| mistake(error.message().to_owned()))?;
+    file.limits.check().map_err(mistake)?;
+    Ok(file)
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), String> {
+        let seconds = [
+            ("wait_seconds", self.wait_seconds),
+            ("connect_seconds", self.connect_seconds),
+            ("head_seconds", self.head_seconds),
+            ("idle_seconds", self.idle_seconds),
+            ("drain_seconds", self.drain_seconds),
+        ];
+        if let Some((name, _)) = seconds.iter().find(|(_, value)| !(0.001..=86_400.0).contains(value)) {
+            return Err(format!("limits.{name} is a number of seconds from 0.001 to 86400"));
+        }
+        if self.concurrent_requests == 0 {
+            return Err("limits.concurrent_requests is at least 1".into());
+        }
+        if !(1024..=1 << 30).contains(&self.body_bytes) {
+            return Err("limits.body_bytes is from 1024 to 1073741824".into());
+        }
+        Ok(())
+    }
+
+    /// See [`Limits::wait_seconds`].
+    pub fn wait(&self) -> Duration {
+        Duration::from_secs_f64(self.wait_seconds)
+    }
+
+    /// See [`Limits::connect_seconds`].
+    pub fn connect(&self) -> Duration {
+        Duration::from_secs_f64(self.connect_seconds)
+    }
+
+    /// See [`Limits::head_seconds`].
+    pub fn head(&self) -> Duration {
+        Duration::from_secs_f64(self.head_seconds)
+    }
+
+    /// See [`Limits::idle_seconds`].
+    pub fn idle(&self) -> Duration {
+        Duration::from_secs_f64(self.idle_seconds)
+    }
+
+    /// See [`Limits::drain_seconds`].
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs_f64(self.drain_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, port: Option<u16>) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("settings.toml"), text).unwrap();
+        Settings::load(Choices { data_dir: Some(folder.path().to_owned()), port, vault: None })
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        assert_eq!(load("", None).unwrap().port, DEFAULT_PORT);
+        assert_eq!(load("port = 9000", None).unwrap().port, 9000);
+        assert_eq!(load("port = 9000", Some(9001)).unwrap().port, 9001);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_file() {
+        for text in [
+            "prot = 1",
+            "port = \"x\"",
+            "[limits]\nidle_seconds = -1",
+            "[limits]\nconcurrent_requests = 0",
+            "port = 99999",
+        ] {
+            let error = load(text, None).unwrap_err().to_string();
+            assert!(error.contains("settings.toml"), "{error}");
+        }
+    }
+}

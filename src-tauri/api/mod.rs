@@ -1,2 +1,142 @@
-//! The management API.
+//! The management API: everything that a person or a script can do, as one axum router with an OpenAPI
+//! document made from the same code. Browser, window, tray and CLI all come through here; it knows none
+//! of them.
+
+mod accounts;
+mod auth;
+mod events;
+mod input;
+mod make;
+mod overview;
+mod page;
+mod problem;
+mod requests;
+mod sessions;
+mod status;
 pub mod views;
+
+use std::sync::{Arc, RwLock};
+
+use axum::{Router, middleware};
+use jiff::Timestamp;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use auth::Keys;
+pub use problem::Refused;
+
+use crate::{clock::Clock, events::Events, proxy::Gateway, secrets::VaultKind, store::Store, tasks::Tasks};
+
+/// What the API works on. Clones are the same.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+/// The parts of an [`Api`].
+pub struct Parts {
+    /// The proxy's parts: roster, admission, the pause switch.
+    pub gateway: Gateway,
+    /// For questions about what is kept.
+    pub store: Store,
+    /// What happens.
+    pub events: Events,
+    /// Ends event streams when the core stops.
+    pub tasks: Tasks,
+    /// The time.
+    pub clock: Clock,
+    /// Who may come in by HTTP.
+    pub keys: Keys,
+    /// Whether and where the proxy listens.
+    pub listening: RwLock<Listening>,
+    /// Which vault is in use.
+    pub vault: VaultKind,
+    /// The data folder, for people.
+    pub data_dir: String,
+    /// When the core started.
+    pub started_at: Timestamp,
+}
+
+/// Whether and where the proxy listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listening {
+    /// Nobody has asked it to.
+    No,
+    /// Here.
+    At(std::net::SocketAddr),
+    /// It could not; a sentence with a next step.
+    Failed(String),
+}
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Headgate",
+        description = "Everything that Headgate's page, window and command line can do. In the window it needs no token; by HTTP every call but `/api/v1/session` carries `authorization: Bearer …`.",
+        license(name = "MIT")
+    ),
+    components(schemas(views::EventView))
+)]
+struct Document;
+
+impl Api {
+    /// Shares the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The router for callers in this process, who are trusted.
+    pub fn router(&self) -> Router {
+        routes().split_for_parts().0.with_state(self.clone())
+    }
+
+    /// The router for callers by HTTP: tokens are checked, and the page is served.
+    pub fn guarded_router(&self) -> Router {
+        let guard = middleware::from_fn_with_state(self.clone(), auth::guard);
+        let open = OpenApiRouter::new().routes(routes!(sessions::open_session)).split_for_parts().0;
+        self.router()
+            .layer(guard)
+            .merge(open.with_state(self.clone()))
+            .fallback(page::serve)
+            .layer(middleware::map_response(page::harden))
+    }
+}
+
+/// The OpenAPI document as JSON, with a line break at its end.
+pub fn document() -> String {
+    let (_, document) = routes().routes(routes!(sessions::open_session)).split_for_parts();
+    document.to_pretty_json().expect("the document holds nothing that JSON can't") + "\n"
+}
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(status::status))
+        .routes(routes!(status::pause_proxy))
+        .routes(routes!(status::resume_proxy))
+        .routes(routes!(overview::overview))
+        .routes(routes!(accounts::providers))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::show, accounts::change, accounts::remove))
+        .routes(routes!(accounts::pause))
+        .routes(routes!(accounts::resume))
+        .routes(routes!(requests::list))
+        .routes(routes!(requests::show))
+        .routes(routes!(events::events))
+        .routes(routes!(sessions::make_link))
+}
+
+/// Runs what blocks on disk or keychain where it may block.
+async fn blocking<T: Send + 'static, E: Into<Refused> + Send + 'static>(
+    act: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Refused> {
+    tokio::task::spawn_blocking(act)
+        .await
+        .map_err(|_| Refused::broken("the act broke off"))?
+        .map_err(Into::into)
+}

@@ -1,1 +1,148 @@
-//! .
+//! The commands of the headless door. Each is a call of the management API: by HTTP where a core runs,
+//! in this process where none does, so that both do the same.
+
+mod accounts;
+mod demo;
+mod env;
+mod failure;
+mod reach;
+mod requests;
+mod sandbox;
+mod serve;
+mod status;
+mod table;
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use failure::{Code, Trouble};
+pub use reach::Core;
+
+use crate::settings::{Choices, Settings, VaultChoice};
+
+/// A local proxy between Claude Code and every account you may use.
+#[derive(Debug, Parser)]
+#[command(name = "headgate", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such thing, 4 data folder, \
+    database or keychain can't be used, 5 the port is taken."
+)]
+struct Line {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Everything Headgate keeps lies beneath this folder.
+    #[arg(long, global = true, env = "HEADGATE_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Where keys are kept.
+    #[arg(long, global = true, env = "HEADGATE_VAULT", value_name = "KIND", hide = true)]
+    vault: Option<VaultChoice>,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy without a window.
+    Serve(serve::Serve),
+    /// See the point in half a minute: sandbox accounts, sandbox traffic, nothing kept.
+    Demo(demo::Demo),
+    /// Whether it runs, where, and how the accounts stand.
+    Status,
+    /// Print a link that opens the page once, and open it.
+    Dashboard {
+        /// Only print it.
+        #[arg(long)]
+        no_open: bool,
+    },
+    /// List accounts, or add, edit, pause, resume and remove them.
+    Accounts(accounts::Accounts),
+    /// List requests, newest first.
+    Requests(requests::Requests),
+    /// Print the lines that a shell needs to send Claude Code through Headgate.
+    Env(env::Env),
+    /// Refuse requests until resumed.
+    Pause,
+    /// Serve requests again.
+    Resume,
+    /// Run the scripted upstream by itself, for trying out and for tests.
+    Sandbox(sandbox::Sandbox),
+    /// Print the OpenAPI document of the management API.
+    Openapi,
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Reads the command line, does what it says, and answers with an exit code.
+pub fn run() -> ExitCode {
+    let line = Line::parse();
+    let json = line.global.json;
+    match dispatch(line) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            trouble.print(json);
+            trouble.code.into()
+        }
+    }
+}
+
+fn dispatch(line: Line) -> Result<(), Trouble> {
+    match &line.command {
+        Command::Openapi => {
+            print!("{}", crate::api::document());
+            return Ok(());
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Line::command(), "headgate", &mut io::stdout());
+            return Ok(());
+        }
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::new(Code::Failed, format!("no runtime could be started: {error}")))?;
+    runtime.block_on(act(line))
+}
+
+async fn act(line: Line) -> Result<(), Trouble> {
+    let global = line.global;
+    match line.command {
+        Command::Serve(serve) => serve.run(&global).await,
+        Command::Demo(demo) => demo.run(&global).await,
+        Command::Status => status::run(&global).await,
+        Command::Dashboard { no_open } => status::dashboard(&global, no_open).await,
+        Command::Accounts(accounts) => accounts.run(&global).await,
+        Command::Requests(requests) => requests.run(&global).await,
+        Command::Env(env) => env.run(&global),
+        Command::Pause => status::set_paused(&global, true).await,
+        Command::Resume => status::set_paused(&global, false).await,
+        Command::Sandbox(sandbox) => sandbox.run().await,
+        Command::Openapi | Command::Completions { .. } => Ok(()),
+    }
+}
+
+impl Global {
+    /// The settings under these flags.
+    fn settings(&self, port: Option<u16>) -> Result<Settings, Trouble> {
+        let choices = Choices { data_dir: self.data_dir.clone(), port, vault: self.vault };
+        Settings::load(choices).map_err(|error| Trouble::new(Code::Folder, error.to_string()))
+    }
+
+    /// The core that acts on these settings' folder.
+    async fn core(&self) -> Result<Core, Trouble> {
+        Core::reach(self.settings(None)?).await
+    }
+}

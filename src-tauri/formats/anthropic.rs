@@ -176,12 +176,20 @@ pub enum ErrorKind {
 
 /// An error body in Anthropic's shape.
 pub fn error_body(kind: ErrorKind, message: &str, request_id: Option<&str>) -> String {
-    serde_json::json!({
-        "type": "error",
-        "error": { "type": kind, "message": message },
-        "request_id": request_id,
-    })
-    .to_string()
+    #[derive(Serialize)]
+    struct Body<'a> {
+        r#type: &'a str,
+        error: Inner<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a str>,
+    }
+    #[derive(Serialize)]
+    struct Inner<'a> {
+        r#type: ErrorKind,
+        message: &'a str,
+    }
+    let body = Body { r#type: "error", error: Inner { r#type: kind, message }, request_id };
+    serde_json::to_string(&body).expect("strings are JSON")
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The longest pause that is believed: a month. Beyond it the number is a mistake.
-const MAX_PAUSE: Duration = Duration::from_secs(31 * 24 * 3600);
+const MAX_PAUSE: Duration = Duration::from_hours(31 * 24);
 
 /// Reads a verdict. `body` is as much of an error's body as was read; `windows` are those of this reply.
 pub fn verdict(
@@ -56,12 +56,11 @@ fn too_many(headers: &HeaderMap, windows: &[Window], now: Timestamp) -> Verdict 
 /// `retry-after` as seconds or as an HTTP date (RFC 9110, section 10.2.3); `None` where it is absent, past or absurd.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(date.duration_since(now)).ok()?
-        }
+    let pause = if let Ok(seconds) = text.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        Duration::try_from(date.duration_since(now)).ok()?
     };
     Some(pause).filter(|pause| !pause.is_zero() && *pause <= MAX_PAUSE)
 }

@@ -49,7 +49,7 @@ fn read_unified<'a>(drafts: &mut BTreeMap<&'a str, Draft>, rest: &'a str, value:
     match what {
         "utilization" => draft.utilization = number(value),
         "reset" => {
-            draft.resets_at = value.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
+            draft.resets_at = value.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
         }
         _ => draft.spent = value == "rejected",
     }

@@ -1,1 +1,76 @@
-//! .
+//! One request, from the client's socket to its ending. `forward` is the page to read first. Knows
+//! neither the management API nor the window; what is not its own goes through a door it was given.
+
+mod admission;
+mod attempt;
+mod failure;
+mod forward;
+mod headers;
+mod port;
+mod record;
+mod relay;
+mod request;
+mod server;
+mod tls;
+mod upstream;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http_body_util::combinators::UnsyncBoxBody;
+
+pub use admission::{Admission, Occupancy};
+pub use relay::Cut;
+pub use server::{Door, Server, StartError};
+pub use tls::TlsConnector;
+
+use crate::{accounts::Roster, clock::Clock, ledger::Ledger, settings::Limits};
+
+/// The body of every answer: streamed, or a few bytes of our own.
+pub type AnswerBody = UnsyncBoxBody<bytes::Bytes, Cut>;
+
+/// What every request needs; built once, shared by all.
+#[derive(Clone)]
+pub struct Gateway(Arc<Parts>);
+
+/// The parts of a [`Gateway`].
+pub struct Parts {
+    /// Who may serve.
+    pub roster: Roster,
+    /// Where it is written down.
+    pub ledger: Ledger,
+    /// How many at once.
+    pub admission: Admission,
+    /// For upstreams that want TLS.
+    pub tls: TlsConnector,
+    /// Bounds.
+    pub limits: Limits,
+    /// The time.
+    pub clock: Clock,
+    /// Set by the user: every request is refused with a sentence until it is lifted.
+    pub paused: AtomicBool,
+    /// Set once by a drain: what does not end in time was interrupted by us.
+    pub stopping: AtomicBool,
+}
+
+impl Gateway {
+    /// Shares the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Whether the user has paused the proxy.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+}
+
+impl std::ops::Deref for Gateway {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -18,7 +18,7 @@ pub struct Learned {
 }
 
 /// The rest of an account whose quota is spent while nobody says until when.
-const UNKNOWN_RESET: Duration = Duration::from_secs(5 * 60);
+const UNKNOWN_RESET: Duration = Duration::from_mins(5);
 /// More windows than this are not kept of one account; no upstream states half as many.
 const MAX_WINDOWS: usize = 64;
 

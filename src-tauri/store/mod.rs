@@ -1,1 +1,230 @@
-//! .
+//! SQLite and nothing else: one file, one writer thread, readers aside. Rows become domain nouns here and
+//! nowhere else sees SQL. It refuses files that are newer, damaged or not ours, and never drops a record.
+//!
+//! | file | what it is for |
+//! | --- | --- |
+//! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
+//! | `queue`, `batch`, `writer` | from a record to its group commit |
+//! | `readers`, `integrity` | questions, and the deep look |
+//! | `accounts`, `windows`, `exchanges`, `attempts`, `meta` | one table each |
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, Transaction};
+
+mod accounts;
+mod attempts;
+mod batch;
+mod columns;
+mod exchanges;
+mod integrity;
+mod meta;
+mod open;
+mod queue;
+mod readers;
+mod schema;
+#[cfg(test)]
+pub(crate) mod tests;
+mod windows;
+mod writer;
+
+use batch::Batch;
+use integrity::Checking;
+use open::Found;
+use queue::Queue;
+use readers::Readers;
+
+pub use accounts::NewAccountRow;
+pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
+pub use open::OpenError;
+pub use queue::WriterHealth;
+
+/// The right to have one more exchange in memory; given back once that is on disk.
+pub type Permit = tokio::sync::OwnedSemaphorePermit;
+
+/// How the store works; the defaults are the measured ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// How long a commit waits for company: what a `kill -9` may cost.
+    pub gather: Duration,
+    /// So many records are company enough.
+    pub enough: usize,
+    /// How long a commit waits for another program that has locked the file, before it is tried anew.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { gather: Duration::from_millis(5), enough: 1024, patience: Duration::from_secs(1) }
+    }
+}
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A live account has this name already.
+    #[error("another account has this name: choose a different one")]
+    NameTaken,
+    /// It never was, or has been removed.
+    #[error("there is no such account any more")]
+    NoSuchAccount,
+    /// Too many questions at once.
+    #[error("the database is busy: try again in a moment")]
+    Busy,
+    /// The disk does not take it. Queued records are kept and tried again; what was asked for was not done.
+    #[error("the database can't be written ({0}): is the disk full?")]
+    NotWritten(Arc<str>),
+    /// The store has been closed, or its writer has died.
+    #[error("the database is closed")]
+    Closed,
+    /// SQLite says no.
+    #[error("the database failed")]
+    Sql(#[from] rusqlite::Error),
+}
+
+/// The open database. Clones are the same one; the last to go closes it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    queue: Arc<Queue>,
+    readers: Readers,
+    writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+    checking: Checking,
+    closing: Arc<AtomicBool>,
+}
+
+impl Store {
+    /// Opens the database at `path`, or creates it for this user alone, and brings it up to date.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; a file that is refused is untouched.
+    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+        let found = open::look(path)?;
+        if found == Found::Nothing {
+            open::create(path)?;
+        }
+        let mut conn = open::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        conn.busy_timeout(options.patience)?;
+        if found == Found::Nothing {
+            schema::mark_as_ours(&conn)?;
+        }
+        prepare(&conn)?;
+        schema::migrate(&mut conn)?;
+        let queue = Arc::new(Queue::new(options.gather, options.enough));
+        let writer = writer::start(conn, Arc::clone(&queue))?;
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            queue,
+            readers: Readers::new(path.to_owned()),
+            writer: Mutex::new(Some(writer)),
+            checking: Checking::default(),
+            closing: Arc::default(),
+        })))
+    }
+
+    /// Moves the database at `path` aside with its log, every byte of it, and says where it is now.
+    /// For `--repair` alone, and only while nobody has it open.
+    pub fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+        open::set_aside(path, now)
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Whether records are still taken: not after a close, nor after the writer's death.
+    pub fn is_open(&self) -> bool {
+        !self.0.queue.has_ended()
+    }
+
+    /// How the writer is doing.
+    pub fn health(&self) -> WriterHealth {
+        self.0.queue.health()
+    }
+
+    /// Returns once all that was queued before is on disk.
+    ///
+    /// # Errors
+    /// `NotWritten` if the disk does not take it now; it is kept and tried again.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.write(|_| Ok(()))
+    }
+
+    /// Writes all that is queued, folds the log into the file and ends; a second call finds nothing to do.
+    ///
+    /// # Errors
+    /// `NotWritten` if the disk did not take the last records for about two seconds.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.0.close()
+    }
+
+    /// Queues records without waiting for them.
+    fn queue(&self, put: impl FnOnce(&mut Batch)) {
+        self.0.queue.put(put);
+    }
+
+    /// Runs `act` in a transaction of its own on the writer's thread, after all that was queued before.
+    fn write<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        // Nobody can have left: this thread waits right here.
+        self.0.queue.ask(writer::job(act, move |done| drop(reply.send(done))))?;
+        answer.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn read<T>(&self, question: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.0.readers.ask(question)
+    }
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), StoreError> {
+        self.closing.store(true, Ordering::Relaxed);
+        self.readers.close();
+        self.queue.close();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        writer.map_or(Ok(()), |thread| thread.join().unwrap_or(Err(StoreError::Closed)))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(err) = self.close() {
+            tracing::error!(%err, "the last records could not be written");
+        }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// WAL with NORMAL: a commit survives our death, and a checkpoint the machine's.
+fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "NORMAL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.pragma_update(None, "cache_size", -4096)?;
+    // Fold the log in every 8 MiB, and give back what a long reader made it grow beyond 64.
+    conn.pragma_update(None, "wal_autocheckpoint", 2048)?;
+    conn.pragma_update(None, "journal_size_limit", 64 << 20)
+}

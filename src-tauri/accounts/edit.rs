@@ -1,0 +1,250 @@
+//! What a person may do with accounts. Each act blocks on disk and keychain, is kept before it takes
+//! effect, and leaves nothing half done.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Roster, roster::lock};
+use crate::{
+    domain::{Account, AccountId, AccountName, BadName, Pause, PausedBy, Provider},
+    events::Event,
+    providers::{BadAddress, base_url},
+    routing::{Contender, Load},
+    secrets::{SecretName, Sensitive, VaultError},
+    store::{NewAccountRow, StoreError},
+};
+
+/// An account to be added.
+#[derive(Debug)]
+pub struct NewAccount {
+    pub name: String,
+    pub provider: String,
+    pub base_url: Option<String>,
+    pub priority: i32,
+    pub key: Sensitive<String>,
+}
+
+/// What to change; `None` stays as it is.
+#[derive(Debug, Default)]
+pub struct Change {
+    pub name: Option<String>,
+    pub priority: Option<i32>,
+    /// An empty text goes back to the provider's own address.
+    pub base_url: Option<String>,
+    pub key: Option<Sensitive<String>>,
+}
+
+/// Why an act was not done; each is a sentence with a next step.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    #[error("there is no such account; `headgate accounts` lists them")]
+    NotFound,
+    #[error("another account is already called \"{0}\"; names are unique without regard to case")]
+    NameTaken(String),
+    #[error(transparent)]
+    BadName(#[from] BadName),
+    #[error("\"{given}\" is no provider; choose one of: {known}")]
+    NoSuchProvider { given: String, known: String },
+    #[error("{0} has no address of its own; name one with --base-url")]
+    NeedsAddress(String),
+    #[error(transparent)]
+    BadAddress(#[from] BadAddress),
+    #[error("a priority is a whole number from -1000 to 1000")]
+    BadPriority,
+    #[error("that is no key: it is empty, or holds blanks or control characters")]
+    BadKey,
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for EditError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+const PRIORITIES: std::ops::RangeInclusive<i32> = -1000..=1000;
+const MAX_KEY: usize = 16 * 1024;
+
+impl Roster {
+    /// Adds an account; it may serve the next request.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the input, or with store and vault; nothing is kept then.
+    pub fn add(&self, new: NewAccount) -> Result<Arc<Contender>, EditError> {
+        let inner = self.inner();
+        let name = AccountName::new(&new.name)?;
+        let provider = inner.catalog.get(&new.provider).ok_or_else(|| EditError::NoSuchProvider {
+            given: new.provider.chars().take(40).collect(),
+            known: inner.catalog.ids(),
+        })?;
+        let address = new
+            .base_url
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(base_url)
+            .transpose()?;
+        if address.is_none() && provider.base_url.is_none() {
+            return Err(EditError::NeedsAddress(provider.title.clone()));
+        }
+        check_priority(new.priority)?;
+        let key = check_key(new.key)?;
+
+        let _acting = lock(&inner.acting);
+        let row = NewAccountRow {
+            name,
+            provider: provider.id.clone(),
+            base_url: address,
+            priority: new.priority,
+            created_at: inner.clock.now(),
+        };
+        let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
+        let id = account.id;
+        if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
+            // An account without its key is of no use: take it back.
+            inner.store.remove_account(id, inner.clock.now())?;
+            return Err(error.into());
+        }
+        self.keep_key(id, key);
+        self.keep_name(id, account.name.clone());
+        let contender = Arc::new(Contender { account, provider, windows: Vec::new(), load: Load::default() });
+        inner.insert(Arc::clone(&contender));
+        inner.events.tell(|| Event::Accounts);
+        Ok(contender)
+    }
+
+    /// Changes name, priority, address or key.
+    ///
+    /// # Errors
+    /// As [`Roster::add`].
+    pub fn change(&self, id: AccountId, change: Change) -> Result<Arc<Contender>, EditError> {
+        let name = change.name.as_deref().map(AccountName::new).transpose()?;
+        let key = change.key.map(check_key).transpose()?;
+        change.priority.map_or(Ok(()), check_priority)?;
+        let address = change
+            .base_url
+            .map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
+        let address = address.transpose()?;
+        let has_new_key = key.is_some();
+        if let Some(key) = key {
+            let _acting = lock(&self.inner().acting);
+            self.find(id)?;
+            self.inner().vault.put(&SecretName::of_account(id), &key)?;
+            self.keep_key(id, key);
+        }
+        self.act(id, |account, provider| {
+            account.name = name.clone().unwrap_or_else(|| account.name.clone());
+            account.priority = change.priority.unwrap_or(account.priority);
+            account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
+            if has_new_key {
+                account.refused = None;
+            }
+            if account.base_url.is_none() && provider.base_url.is_none() {
+                return Err(EditError::NeedsAddress(provider.title.clone()));
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes an account out of service until somebody resumes it.
+    ///
+    /// # Errors
+    /// If there is no such account, or it can't be kept.
+    pub fn pause(&self, id: AccountId, reason: &str) -> Result<Arc<Contender>, EditError> {
+        let reason: String = reason.trim().chars().filter(|c| !c.is_control()).take(200).collect();
+        let pause = Pause { reason: reason.into(), by: PausedBy::User, at: self.inner().clock.now() };
+        self.act(id, |account, _| {
+            account.pause = Some(pause.clone());
+            Ok(())
+        })
+    }
+
+    /// Puts an account back into service, whatever kept it out.
+    ///
+    /// # Errors
+    /// As [`Roster::pause`].
+    pub fn resume(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
+        let has_key = self.bearer(id).is_some();
+        self.act(id, |account, _| {
+            account.pause = None;
+            account.bench = None;
+            if has_key {
+                account.refused = None;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes an account and its key. Its history stays.
+    ///
+    /// # Errors
+    /// If there is no such account, or store or vault refuse.
+    pub fn remove(&self, id: AccountId) -> Result<(), EditError> {
+        let inner = self.inner();
+        let _acting = lock(&inner.acting);
+        self.find(id)?;
+        // The key goes first: a key without an account would be one that nobody looks after.
+        inner.vault.remove(&SecretName::of_account(id))?;
+        inner.store.remove_account(id, inner.clock.now())?;
+        inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        inner.forget(id);
+        inner.events.tell(|| Event::Accounts);
+        Ok(())
+    }
+
+    /// Applies a change to what is kept and then to what is used. The change is applied twice because
+    /// verdicts go on arriving while the disk is busy, and none of them may be lost.
+    fn act(
+        &self,
+        id: AccountId,
+        change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
+    ) -> Result<Arc<Contender>, EditError> {
+        let inner = self.inner();
+        let _acting = lock(&inner.acting);
+        let mut contender = Contender::clone(&*self.find(id)?);
+        change(&mut contender.account, &contender.provider)?;
+        inner
+            .store
+            .save_account(&contender.account)
+            .map_err(|error| named(error, contender.account.name.as_str()))?;
+        self.keep_name(id, contender.account.name.clone());
+        let mut applied = Ok(());
+        let updated =
+            inner.update(id, |contender| applied = change(&mut contender.account, &contender.provider));
+        applied?;
+        inner.events.tell(|| Event::Accounts);
+        updated.ok_or(EditError::NotFound)
+    }
+
+    fn find(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
+        self.snapshot().get(id).cloned().ok_or(EditError::NotFound)
+    }
+
+    fn keep_key(&self, id: AccountId, key: Sensitive<String>) {
+        self.inner().keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(key));
+    }
+
+    fn keep_name(&self, id: AccountId, name: AccountName) {
+        self.inner().names.write().unwrap_or_else(PoisonError::into_inner).insert(id, name);
+    }
+}
+
+fn named(error: StoreError, name: &str) -> EditError {
+    match error {
+        StoreError::NameTaken => EditError::NameTaken(name.to_owned()),
+        other => EditError::Store(other),
+    }
+}
+
+fn check_priority(priority: i32) -> Result<(), EditError> {
+    if PRIORITIES.contains(&priority) { Ok(()) } else { Err(EditError::BadPriority) }
+}
+
+/// A key as typed or piped, without the line break that pipes add.
+fn check_key(key: Sensitive<String>) -> Result<Sensitive<String>, EditError> {
+    let text = key.expose().trim();
+    let fits = !text.is_empty() && text.len() <= MAX_KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(Sensitive::new(text.to_owned())) } else { Err(EditError::BadKey) }
+}

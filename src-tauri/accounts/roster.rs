@@ -1,0 +1,175 @@
+//! The accounts as the hot path sees them. Readers take a snapshot and never wait; whoever learns
+//! something makes the next snapshot under a short lock and leaves the writing to the store's queue.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use arc_swap::ArcSwap;
+
+use super::EditError;
+use crate::{
+    clock::Clock,
+    domain::{AccountId, AccountName, Verdict, Window},
+    events::{Event, Events},
+    providers::Catalog,
+    routing::{Contender, Load, Snapshot, settle},
+    secrets::{SecretName, Sensitive, Vault},
+    store::Store,
+};
+
+/// The accounts. Clones are the same roster.
+#[derive(Clone)]
+pub struct Roster(Arc<Inner>);
+
+pub(super) struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    /// Held for the few lines in which the next snapshot is made, so that no change is lost.
+    next: Mutex<()>,
+    /// Held by a person's act for as long as disk and keychain take; the hot path never waits for it.
+    pub acting: Mutex<()>,
+    pub keys: RwLock<HashMap<AccountId, Arc<Sensitive<String>>>>,
+    /// Of removed accounts too: history keeps their names.
+    pub names: RwLock<HashMap<AccountId, AccountName>>,
+    pub store: Store,
+    pub vault: Arc<dyn Vault>,
+    pub catalog: Catalog,
+    pub clock: Clock,
+    pub events: Events,
+}
+
+impl Roster {
+    /// Reads accounts, windows and keys. Blocks on disk and keychain.
+    ///
+    /// # Errors
+    /// If the store or the vault can't be read.
+    pub fn load(
+        store: Store,
+        vault: Arc<dyn Vault>,
+        catalog: Catalog,
+        clock: Clock,
+        events: Events,
+    ) -> Result<Self, EditError> {
+        let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
+        for (id, window) in store.windows()? {
+            windows.entry(id).or_default().push(window);
+        }
+        let mut contenders = Vec::new();
+        let mut keys = HashMap::new();
+        for mut account in store.accounts()? {
+            let Some(provider) = catalog.get(&account.provider.0) else {
+                tracing::warn!(account = %account.name, provider = %account.provider, "left out: this version knows no such provider");
+                continue;
+            };
+            match vault.get(&SecretName::of_account(account.id))? {
+                Some(key) => drop(keys.insert(account.id, Arc::new(key))),
+                None => account.refused = Some("its key is not in the vault".into()),
+            }
+            let windows = windows.remove(&account.id).unwrap_or_default();
+            contenders.push(Arc::new(Contender { account, provider, windows, load: Load::default() }));
+        }
+        let names = store.account_names()?;
+        Ok(Self(Arc::new(Inner {
+            snapshot: ArcSwap::from_pointee(Snapshot(contenders)),
+            next: Mutex::default(),
+            acting: Mutex::default(),
+            keys: RwLock::new(keys),
+            names: RwLock::new(names),
+            store,
+            vault,
+            catalog,
+            clock,
+            events,
+        })))
+    }
+
+    /// All accounts as they stand.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
+    }
+
+    /// What providers there are.
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// The live credential of an account, from memory.
+    pub fn bearer(&self, id: AccountId) -> Option<Arc<Sensitive<String>>> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The name of an account, also of one that was removed.
+    pub fn name_of(&self, id: AccountId) -> Option<AccountName> {
+        self.0.names.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Takes in what one attempt taught. Never waits for the disk; an account that was removed meanwhile
+    /// learns nothing.
+    pub fn learn(&self, id: AccountId, verdict: &Verdict, windows: &[Window]) {
+        let now = self.0.clock.now();
+        let _next = lock(&self.0.next);
+        let snapshot = self.0.snapshot.load();
+        let Some(known) = snapshot.get(id) else { return };
+        if *verdict == Verdict::Fine && windows.is_empty() && known.account.bench.is_none() {
+            return;
+        }
+        let mut contender = Contender::clone(known);
+        let learned = settle(&mut contender, verdict, windows, now);
+        if learned.health {
+            self.0.store.save_health(id, contender.account.bench.clone(), contender.account.refused.clone());
+        }
+        if learned.windows {
+            self.0.store.save_windows(id, contender.windows.clone());
+        }
+        if learned.health || learned.windows {
+            self.0.publish(Arc::new(contender));
+            self.0.events.tell(|| Event::Accounts);
+        }
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Inner {
+    /// Changes one account in the next snapshot; `None` if it is gone.
+    pub fn update(&self, id: AccountId, change: impl FnOnce(&mut Contender)) -> Option<Arc<Contender>> {
+        let _next = lock(&self.next);
+        let mut contender = Contender::clone(self.snapshot.load().get(id)?);
+        change(&mut contender);
+        let contender = Arc::new(contender);
+        self.publish(Arc::clone(&contender));
+        Some(contender)
+    }
+
+    /// Puts a new account into the next snapshot.
+    pub fn insert(&self, contender: Arc<Contender>) {
+        let _next = lock(&self.next);
+        self.publish(contender);
+    }
+
+    /// Leaves an account out of the next snapshot.
+    pub fn forget(&self, id: AccountId) {
+        let _next = lock(&self.next);
+        let mut next = Snapshot::clone(&self.snapshot.load());
+        next.0.retain(|contender| contender.account.id != id);
+        self.snapshot.store(Arc::new(next));
+    }
+
+    /// The caller holds `next`.
+    fn publish(&self, contender: Arc<Contender>) {
+        let mut next = Snapshot::clone(&self.snapshot.load());
+        match next.0.iter_mut().find(|known| known.account.id == contender.account.id) {
+            Some(known) => *known = contender,
+            None => next.0.push(contender),
+        }
+        self.snapshot.store(Arc::new(next));
+    }
+}
+
+/// What a panic left behind is whole all the same: every change is a single store.
+pub(super) fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

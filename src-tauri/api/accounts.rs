@@ -1,0 +1,125 @@
+//! Accounts: list, add, change, pause, resume, remove.
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use super::{
+    Api, Refused, blocking,
+    input::{Body, Id},
+    make,
+    views::{AccountChange, AccountView, NewAccount, PauseOrder, Problem, ProviderView},
+};
+use crate::{
+    accounts::{self, Change, EditError},
+    domain::AccountId,
+    routing::Contender,
+    secrets::Sensitive,
+};
+
+impl Api {
+    /// Every account as it stands.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        let now = self.clock.now();
+        self.gateway.roster.snapshot().0.iter().map(|contender| make::account(contender, now)).collect()
+    }
+
+    fn view(&self, contender: &Contender) -> AccountView {
+        make::account(contender, self.clock.now())
+    }
+}
+
+/// The upstreams that accounts can be at.
+#[utoipa::path(get, path = "/api/v1/providers", responses((status = OK, body = [ProviderView])))]
+pub async fn providers(State(api): State<Api>) -> Json<Vec<ProviderView>> {
+    Json(api.gateway.roster.catalog().iter().map(|provider| make::provider(provider)).collect())
+}
+
+/// Every account with its standing and its windows.
+#[utoipa::path(get, path = "/api/v1/accounts", operation_id = "list_accounts", responses((status = OK, body = [AccountView])))]
+pub async fn list(State(api): State<Api>) -> Json<Vec<AccountView>> {
+    Json(api.accounts())
+}
+
+/// Adds an account; it may serve the next request.
+#[utoipa::path(post, path = "/api/v1/accounts", operation_id = "add_account", responses(
+    (status = CREATED, body = AccountView), (status = CONFLICT, body = Problem), (status = UNPROCESSABLE_ENTITY, body = Problem),
+))]
+pub async fn add(
+    State(api): State<Api>,
+    Body(new): Body<NewAccount>,
+) -> Result<(StatusCode, Json<AccountView>), Refused> {
+    let roster = api.gateway.roster.clone();
+    let new = accounts::NewAccount {
+        name: new.name,
+        provider: new.provider,
+        base_url: new.base_url,
+        priority: new.priority,
+        key: Sensitive::new(new.key),
+    };
+    let added = blocking(move || roster.add(new)).await?;
+    Ok((StatusCode::CREATED, Json(api.view(&added))))
+}
+
+/// One account.
+#[utoipa::path(get, path = "/api/v1/accounts/{id}", operation_id = "show_account", params(("id" = i64, Path)), responses(
+    (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
+))]
+pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
+    let snapshot = api.gateway.roster.snapshot();
+    let found = snapshot.get(AccountId(id)).ok_or(EditError::NotFound)?;
+    Ok(Json(api.view(found)))
+}
+
+/// Changes name, priority, address or key; whatever is absent stays.
+#[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", params(("id" = i64, Path)), responses(
+    (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
+    (status = UNPROCESSABLE_ENTITY, body = Problem),
+))]
+pub async fn change(
+    State(api): State<Api>,
+    Id(id): Id<i64>,
+    Body(change): Body<AccountChange>,
+) -> Result<Json<AccountView>, Refused> {
+    let roster = api.gateway.roster.clone();
+    let change = Change {
+        name: change.name,
+        priority: change.priority,
+        base_url: change.base_url,
+        key: change.key.map(Sensitive::new),
+    };
+    let changed = blocking(move || roster.change(AccountId(id), change)).await?;
+    Ok(Json(api.view(&changed)))
+}
+
+/// Removes an account and its key. Its history stays.
+#[utoipa::path(delete, path = "/api/v1/accounts/{id}", operation_id = "remove_account", params(("id" = i64, Path)), responses(
+    (status = NO_CONTENT), (status = NOT_FOUND, body = Problem),
+))]
+pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCode, Refused> {
+    let roster = api.gateway.roster.clone();
+    blocking(move || roster.remove(AccountId(id))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes an account out of service until it is resumed. Running requests go on.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/pause", operation_id = "pause_account", params(("id" = i64, Path)), responses(
+    (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
+))]
+pub async fn pause(
+    State(api): State<Api>,
+    Id(id): Id<i64>,
+    Body(order): Body<PauseOrder>,
+) -> Result<Json<AccountView>, Refused> {
+    let roster = api.gateway.roster.clone();
+    let paused = blocking(move || roster.pause(AccountId(id), &order.reason)).await?;
+    Ok(Json(api.view(&paused)))
+}
+
+/// Puts an account back into service, whatever kept it out.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/resume", operation_id = "resume_account", params(("id" = i64, Path)), responses(
+    (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
+))]
+pub async fn resume(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
+    let roster = api.gateway.roster.clone();
+    let resumed = blocking(move || roster.resume(AccountId(id))).await?;
+    Ok(Json(api.view(&resumed)))
+}

@@ -1,0 +1,159 @@
+//! Who may come in by HTTP: holders of the core's own token (which lies in a file that only its owner can
+//! read), and pages that came with a one-time ticket. Everything here lives in memory and dies with us.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::header,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use subtle::ConstantTimeEq;
+
+use super::{Api, Refused};
+use crate::secrets::Sensitive;
+
+/// A ticket that nobody has used by then is void.
+const TICKET_LIFE: Duration = Duration::from_mins(2);
+/// Beyond these, the oldest is forgotten.
+const MAX_TICKETS: usize = 16;
+const MAX_PAGES: usize = 64;
+
+/// The tokens that open the API.
+#[derive(Debug)]
+pub struct Keys {
+    core: Sensitive<String>,
+    tickets: Mutex<VecDeque<(Sensitive<String>, Timestamp)>>,
+    pages: Mutex<VecDeque<Sensitive<String>>>,
+}
+
+impl Keys {
+    /// Fresh keys.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        Ok(Self { core: random()?, tickets: Mutex::default(), pages: Mutex::default() })
+    }
+
+    /// The token for the owner's own programs.
+    pub fn core(&self) -> &Sensitive<String> {
+        &self.core
+    }
+
+    /// A ticket for one page, good for two minutes.
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    pub fn ticket(&self, now: Timestamp) -> Result<Sensitive<String>, getrandom::Error> {
+        let ticket = random()?;
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        if tickets.len() >= MAX_TICKETS {
+            tickets.pop_front();
+        }
+        let until = now.checked_add(TICKET_LIFE).unwrap_or(Timestamp::MAX);
+        tickets.push_back((Sensitive::new(ticket.expose().clone()), until));
+        Ok(ticket)
+    }
+
+    /// Takes a ticket, once, and gives the page its token.
+    pub fn redeem(&self, ticket: &str, now: Timestamp) -> Option<Sensitive<String>> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.retain(|(_, until)| *until > now);
+        let found = tickets.iter().position(|(known, _)| is_same(known, ticket))?;
+        tickets.remove(found);
+        drop(tickets);
+        let token = random().ok()?;
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        if pages.len() >= MAX_PAGES {
+            pages.pop_front();
+        }
+        pages.push_back(Sensitive::new(token.expose().clone()));
+        Some(token)
+    }
+
+    /// Whether this token opens the API.
+    pub fn open_with(&self, token: &str) -> bool {
+        let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        is_same(&self.core, token) || pages.iter().any(|known| is_same(known, token))
+    }
+}
+
+fn is_same(known: &Sensitive<String>, given: &str) -> bool {
+    known.expose().as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+/// 256 random bits in hexadecimal.
+fn random() -> Result<Sensitive<String>, getrandom::Error> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes)?;
+    let mut text = String::with_capacity(64);
+    for byte in bytes {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).expect("four bits are a digit"));
+        text.push(char::from_digit(u32::from(byte & 15), 16).expect("four bits are a digit"));
+    }
+    Ok(Sensitive::new(text))
+}
+
+/// Lets through who brings a token.
+pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| value.strip_prefix("Bearer "));
+    if token.is_some_and(|token| api.keys.open_with(token)) {
+        next.run(request).await
+    } else {
+        Refused::unauthorized().into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_ticket_is_good_once_and_for_two_minutes() {
+        let keys = Keys::new().unwrap();
+        let ticket = keys.ticket(now()).unwrap();
+        let token = keys.redeem(ticket.expose(), now()).unwrap();
+        assert!(keys.open_with(token.expose()));
+        assert!(keys.redeem(ticket.expose(), now()).is_none(), "a second time");
+        let late = keys.ticket(now()).unwrap();
+        assert!(keys.redeem(late.expose(), now() + jiff::SignedDuration::from_mins(2)).is_none(), "too late");
+    }
+
+    #[test]
+    fn neither_a_ticket_nor_a_guess_opens_the_api() {
+        let keys = Keys::new().unwrap();
+        let ticket = keys.ticket(now()).unwrap();
+        assert!(!keys.open_with(ticket.expose()));
+        assert!(!keys.open_with("") && !keys.open_with("x"));
+        assert!(keys.redeem("", now()).is_none());
+    }
+
+    #[test]
+    fn tickets_and_pages_are_bounded() {
+        let keys = Keys::new().unwrap();
+        let first = keys.ticket(now()).unwrap();
+        for _ in 0..MAX_TICKETS {
+            keys.ticket(now()).unwrap();
+        }
+        assert!(keys.redeem(first.expose(), now()).is_none(), "the oldest ticket made room");
+        let mut tokens = Vec::new();
+        for _ in 0..=MAX_PAGES {
+            let ticket = keys.ticket(now()).unwrap();
+            tokens.push(keys.redeem(ticket.expose(), now()).unwrap());
+        }
+        assert!(!keys.open_with(tokens[0].expose()), "the oldest page made room");
+        assert!(keys.open_with(tokens[MAX_PAGES].expose()));
+    }
+}

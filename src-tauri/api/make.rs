@@ -1,0 +1,115 @@
+//! Makes the API's shapes out of the domain's nouns.
+
+use jiff::Timestamp;
+
+use super::views::{
+    AccountView, AttemptView, ProviderView, RequestView, StandingView, UsageView, WindowView,
+};
+use crate::{
+    accounts::Roster,
+    domain::{AccountId, Attempt, Exchange, Provider, Usage, Window},
+    routing::{Contender, standing},
+};
+
+/// An account as it stands at `now`.
+pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
+    let account = &contender.account;
+    let standing = standing(contender, now);
+    let mut windows: Vec<WindowView> = contender.windows.iter().map(|known| window(known, now)).collect();
+    windows.sort_by(|a, b| b.utilization.unwrap_or(-1.0).total_cmp(&a.utilization.unwrap_or(-1.0)));
+    AccountView {
+        id: account.id.0,
+        name: account.name.to_string(),
+        provider: account.provider.to_string(),
+        base_url: account.base_url.as_ref().map(ToString::to_string),
+        priority: account.priority,
+        standing: StandingView {
+            state: standing.state,
+            reason: standing.reason.map(|reason| reason.to_string()),
+            until: standing.until,
+            paused_by: account.pause.as_ref().map(|pause| pause.by),
+        },
+        windows,
+        in_flight: contender.load.count(),
+        created_at: account.created_at,
+    }
+}
+
+fn window(window: &Window, now: Timestamp) -> WindowView {
+    WindowView {
+        name: window.name.to_string(),
+        family: window.family.map(|family| family.to_string()),
+        utilization: window.utilization_at(now),
+        resets_at: window.resets_at,
+        spent: window.spent && !window.is_over(now),
+        source: window.source,
+        learned_at: window.learned_at,
+    }
+}
+
+/// A provider as the dialog shows it.
+pub fn provider(provider: &Provider) -> ProviderView {
+    ProviderView {
+        id: provider.id.to_string(),
+        title: provider.title.clone(),
+        about: provider.about.clone(),
+        base_url: provider.base_url.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A request with the names of its accounts.
+pub fn request(exchange: &Exchange, roster: &Roster) -> RequestView {
+    let start = &exchange.start;
+    let ask = &start.ask;
+    let text = |text: &std::sync::Arc<str>| text.to_string();
+    RequestView {
+        id: start.id.to_string(),
+        started_at: start.started_at,
+        method: text(&start.method),
+        path: text(&start.path),
+        model: ask.model.as_ref().map(text),
+        served_model: exchange.served_model.as_ref().map(text),
+        session: ask.session.as_ref().map(text),
+        agent: ask.agent.as_ref().map(text),
+        client: ask.client.as_ref().map(text),
+        stream: ask.stream,
+        request_bytes: ask.bytes,
+        ending: exchange.ending,
+        status: exchange.status,
+        error: exchange.error.as_ref().map(text),
+        account: exchange.account.map(|id| name(roster, id)),
+        attempts: exchange.attempts.iter().map(|tried| attempt(tried, roster)).collect(),
+        usage: usage(exchange.usage),
+        duration_ms: exchange.duration.map(milliseconds),
+        first_byte_ms: exchange.first_byte.map(milliseconds),
+    }
+}
+
+fn attempt(attempt: &Attempt, roster: &Roster) -> AttemptView {
+    AttemptView {
+        account: name(roster, attempt.account),
+        status: attempt.status,
+        verdict: attempt.verdict.to_string(),
+        error: attempt.error.as_ref().map(ToString::to_string),
+        began_ms: milliseconds(attempt.began),
+        took_ms: milliseconds(attempt.took),
+    }
+}
+
+fn usage(usage: Usage) -> UsageView {
+    UsageView {
+        input: usage.input,
+        output: usage.output,
+        cache_read: usage.cache_read,
+        cache_write: usage.cache_write,
+    }
+}
+
+fn name(roster: &Roster, id: AccountId) -> String {
+    roster.name_of(id).map_or_else(|| "removed".into(), |name| name.to_string())
+}
+
+/// Milliseconds to the microsecond.
+fn milliseconds(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

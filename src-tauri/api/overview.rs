@@ -1,0 +1,115 @@
+//! The first question, "Can I keep working, and until when?", answered in one sentence, with the accounts
+//! and today's sums. Computed here so that page, tray and command line say the same.
+
+use axum::{Json, extract::State};
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    Api, Refused, blocking,
+    views::{AccountView, Mood, Overview, Today},
+};
+use crate::domain::{ExchangeId, StandingState};
+
+impl Api {
+    /// The overview now. Blocks on the store.
+    ///
+    /// # Errors
+    /// If the store can't be read.
+    pub fn overview(&self) -> Result<Overview, Refused> {
+        let now = self.clock.now();
+        let zone = self.clock.zone();
+        let accounts = self.accounts();
+        let (mood, sentence) = sentence(&accounts, self.gateway.is_paused(), now, &zone);
+        let totals = self.store.totals_since(ExchangeId::first_of(midnight(now, &zone).as_millisecond()))?;
+        let sum = |tokens: Option<u64>| tokens.unwrap_or(0);
+        let today = Today {
+            requests: totals.requests,
+            complete: totals.complete,
+            rescued: totals.rescued,
+            input: sum(totals.usage.input),
+            output: sum(totals.usage.output),
+            cache_read: sum(totals.usage.cache_read),
+            cache_write: sum(totals.usage.cache_write),
+        };
+        Ok(Overview { sentence, mood, accounts, today })
+    }
+}
+
+/// The sentence, the accounts and today's sums.
+#[utoipa::path(get, path = "/api/v1/overview", responses((status = OK, body = Overview)))]
+pub async fn overview(State(api): State<Api>) -> Result<Json<Overview>, Refused> {
+    Ok(Json(blocking(move || api.overview()).await?))
+}
+
+fn midnight(now: Timestamp, zone: &TimeZone) -> Timestamp {
+    let today = now.to_zoned_datetime(zone.clone());
+    today.start_of_day().map_or(now, |start| start.timestamp())
+}
+
+/// What a person wants to know first.
+pub fn sentence(
+    accounts: &[AccountView],
+    is_paused: bool,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> (Mood, String) {
+    if is_paused {
+        return (Mood::Care, "Headgate is paused: requests are refused until you resume it.".into());
+    }
+    let count = |state| accounts.iter().filter(|account| account.standing.state == state).count();
+    let ready = count(StandingState::Ready);
+    let total = accounts.len();
+    if total == 0 {
+        return (Mood::Care, "No account yet. Add one, and Claude Code can work through it.".into());
+    }
+    let back = accounts
+        .iter()
+        .filter(|account| account.standing.state == StandingState::Cooling)
+        .filter_map(|account| Some((account.standing.until?, account)))
+        .min_by_key(|(until, _)| *until);
+    if ready == 0 {
+        return match back {
+            Some((until, account)) => (
+                Mood::Bad,
+                format!(
+                    "Nobody can work until {}: then {} is back.",
+                    clock_time(until, now, zone),
+                    account.name
+                ),
+            ),
+            None if count(StandingState::NeedsSignIn) > 0 => {
+                (Mood::Bad, "Nobody can work: an account needs a new key.".into())
+            }
+            None => (Mood::Bad, "Nobody can work: every account is paused.".into()),
+        };
+    }
+    let mut text = match (ready, total) {
+        (1, 1) => "Your account is ready.".to_owned(),
+        (ready, total) if ready == total => format!("All {total} accounts are ready."),
+        (ready, total) => {
+            format!("{ready} of {total} accounts {} ready.", if ready == 1 { "is" } else { "are" })
+        }
+    };
+    if let Some((until, account)) = back {
+        let reason = account.standing.reason.as_deref().unwrap_or("it rests");
+        text += &format!(" {} is back at {} ({reason}).", account.name, clock_time(until, now, zone));
+    }
+    let fullest = accounts
+        .iter()
+        .filter(|account| account.standing.state == StandingState::Ready)
+        .flat_map(|account| account.windows.iter().map(move |window| (account, window)))
+        .filter_map(|(account, window)| Some((window.utilization?, account, window)))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((used, account, window)) = fullest.filter(|(used, ..)| *used >= 0.8) {
+        text += &format!(" {}'s {} window is {:.0} % used.", account.name, window.name, used * 100.0);
+        return (Mood::Care, text);
+    }
+    (if ready == total { Mood::Good } else { Mood::Care }, text)
+}
+
+/// "14:20", or with the day where it is not within the next day.
+fn clock_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned_datetime(zone.clone());
+    let is_near = at.duration_since(now) < jiff::SignedDuration::from_hours(20);
+    local.strftime(if is_near { "%H:%M" } else { "%a %H:%M" }).to_string()
+}

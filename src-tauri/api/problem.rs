@@ -1,0 +1,100 @@
+//! How the API says no: a status, a word for programs and a sentence for people.
+
+use axum::{
+    Json,
+    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::views::Problem;
+use crate::{accounts::EditError, secrets::VaultError, store::StoreError};
+
+/// A refusal on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Refused {
+    /// The caller made a mistake.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "bad_input", message: message.into() }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
+    }
+
+    /// No token, or one that we don't know.
+    pub fn unauthorized() -> Self {
+        let message = "This needs a token. Run `headgate dashboard` for a link that carries one.".into();
+        Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message }
+    }
+
+    /// Something of ours failed.
+    pub fn broken(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "broken", message: message.into() }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.status, Json(Problem { code: self.code.into(), message: self.message })).into_response()
+    }
+}
+
+impl From<EditError> for Refused {
+    fn from(error: EditError) -> Self {
+        let message = error.to_string();
+        match error {
+            EditError::NotFound => Self::not_found(message),
+            EditError::NameTaken(_) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
+            EditError::Vault(error) => error.into(),
+            EditError::Store(error) => error.into(),
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<VaultError> for Refused {
+    fn from(error: VaultError) -> Self {
+        let code = match &error {
+            VaultError::Locked => "vault_locked",
+            VaultError::Absent => "vault_absent",
+            VaultError::Broken(_) => "vault_broken",
+        };
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code, message: error.to_string() }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store refused");
+        match error {
+            StoreError::NoSuchAccount => Self::not_found(error.to_string()),
+            _ => Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "store", message: error.to_string() },
+        }
+    }
+}
+
+impl From<JsonRejection> for Refused {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::bad_input(rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Refused {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_input(rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Refused {
+    fn from(rejection: PathRejection) -> Self {
+        Self::not_found(rejection.body_text())
+    }
+}

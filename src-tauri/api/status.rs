@@ -1,0 +1,65 @@
+//! The state of the whole, and the switch that pauses the proxy.
+
+use std::sync::{PoisonError, atomic::Ordering};
+
+use axum::{Json, extract::State};
+
+use super::{
+    Api, Listening,
+    views::{ProxyState, Status},
+};
+use crate::events::Event;
+
+impl Api {
+    /// The state now.
+    pub fn status(&self) -> Status {
+        let listening = self.listening.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let occupancy = self.gateway.admission.occupancy();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (proxy, address, problem) = match listening {
+            Listening::No => (ProxyState::NotListening, None, None),
+            Listening::Failed(problem) => (ProxyState::NotListening, None, Some(problem)),
+            Listening::At(address) if self.gateway.is_paused() => (ProxyState::Paused, Some(address), None),
+            Listening::At(address) => (ProxyState::Running, Some(address), None),
+        };
+        let writer = self.store.health();
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            proxy,
+            address: address.map(|address| format!("http://{address}")),
+            problem: problem.or_else(|| {
+                writer.trouble.map(|trouble| format!("The database can't be written: {trouble}"))
+            }),
+            vault: self.vault.to_string(),
+            data_dir: self.data_dir.clone(),
+            started_at: self.started_at,
+            running: count(occupancy.running),
+            waiting: count(occupancy.waiting),
+        }
+    }
+
+    /// Pauses or resumes the proxy; running requests go on.
+    pub fn set_paused(&self, paused: bool) -> Status {
+        self.gateway.paused.store(paused, Ordering::Relaxed);
+        self.events.tell(|| Event::Status);
+        self.status()
+    }
+}
+
+/// Whether requests are served, where, and what is wrong if anything is.
+#[utoipa::path(get, path = "/api/v1/status", responses((status = OK, body = Status)))]
+pub async fn status(State(api): State<Api>) -> Json<Status> {
+    Json(api.status())
+}
+
+/// Refuses requests with a sentence until resumed. Running ones go on.
+#[utoipa::path(post, path = "/api/v1/proxy/pause", responses((status = OK, body = Status)))]
+pub async fn pause_proxy(State(api): State<Api>) -> Json<Status> {
+    Json(api.set_paused(true))
+}
+
+/// Serves requests again.
+#[utoipa::path(post, path = "/api/v1/proxy/resume", responses((status = OK, body = Status)))]
+pub async fn resume_proxy(State(api): State<Api>) -> Json<Status> {
+    Json(api.set_paused(false))
+}

@@ -1,0 +1,236 @@
+//! Builds every room once, in order, hands out the handles, starts and drains. Holds no logic of its own.
+
+mod core_file;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
+};
+
+use axum::Router;
+use tower::ServiceExt;
+
+pub use core_file::{CoreFile, FolderLock};
+
+use crate::{
+    accounts::{EditError, Roster},
+    api::{Api, Keys, Listening, Parts},
+    clock::Clock,
+    events::{Event, Events},
+    ledger::{self, Ledger},
+    providers::Catalog,
+    proxy::{Admission, AnswerBody, Cut, Door, Gateway, Server, StartError, TlsConnector},
+    secrets::{self, Vault, VaultError, VaultKind},
+    settings::{Settings, VaultChoice},
+    store::{self, OpenError, Store, StoreError},
+    tasks::Tasks,
+};
+
+/// A core: the proxy with all it needs. Clones are the same core.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    api: Api,
+    ledger: Ledger,
+    store: Store,
+    tasks: Tasks,
+    server: Mutex<Option<Server>>,
+    /// Released last: nobody else may open the folder before the store is closed.
+    lock: FolderLock,
+}
+
+/// Why a core could not be built; each is a sentence with a next step.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Another core has the folder; it can be reached if it listens.
+    #[error(
+        "another Headgate is using {folder}; stop it first, or give this one a folder of its own with --data-dir"
+    )]
+    InUse { folder: String, core: Option<CoreFile> },
+    #[error("the data folder {folder} can't be used: {source}")]
+    Folder { folder: String, source: io::Error },
+    #[error("{error} ({path})")]
+    Database { path: String, error: OpenError },
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error("the database could not be read: {0}")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Accounts(EditError),
+    #[error("this system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+const DATABASE: &str = "headgate.db";
+
+impl App {
+    /// Builds a core on the settings' data folder. Blocks on disk and keychain. `vault` replaces the one
+    /// that the settings name: the demo's and the tests' secrets live in memory.
+    ///
+    /// # Errors
+    /// [`AppError`]; nothing was changed then but that the folder may have been made.
+    pub fn open(settings: Settings, clock: Clock, vault: Option<Arc<dyn Vault>>) -> Result<Self, AppError> {
+        let folder = settings.data_dir.display().to_string();
+        let lock = FolderLock::take(&settings.data_dir).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => {
+                AppError::InUse { folder: folder.clone(), core: CoreFile::read(&settings.data_dir) }
+            }
+            _ => AppError::Folder { folder: folder.clone(), source },
+        })?;
+        let store = open_store(&settings.data_dir)?;
+        let vault = match vault {
+            Some(vault) => vault,
+            None => open_vault(&settings, &store)?,
+        };
+        let events = Events::default();
+        let tasks = Tasks::default();
+        let interrupted = store.interrupt_open()?;
+        if interrupted > 0 {
+            tracing::warn!(interrupted, "requests were running when Headgate ended the last time");
+        }
+        let kind = vault.kind();
+        let roster = Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone())
+            .map_err(AppError::Accounts)?;
+        let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
+        let gateway = Gateway::new(crate::proxy::Parts {
+            roster,
+            ledger: ledger.clone(),
+            admission: Admission::new(&settings.limits),
+            tls: TlsConnector::default(),
+            limits: settings.limits.clone(),
+            clock: clock.clone(),
+            paused: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        });
+        let api = Api::new(Parts {
+            gateway,
+            store: store.clone(),
+            events,
+            tasks: tasks.clone(),
+            keys: Keys::new()?,
+            listening: RwLock::new(Listening::No),
+            vault: kind,
+            data_dir: folder,
+            started_at: clock.now(),
+            clock,
+        });
+        let inner = Inner { settings, api, ledger, store, tasks, server: Mutex::default(), lock };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Listens. A second call while it listens changes nothing.
+    ///
+    /// # Errors
+    /// [`StartError`]; the status then says so too, and it may be tried again.
+    pub fn start(&self) -> Result<SocketAddr, StartError> {
+        let mut server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = &*server {
+            return Ok(server.address());
+        }
+        let api = &self.0.api;
+        let started = Server::start(
+            api.gateway.clone(),
+            door(api.guarded_router()),
+            self.0.settings.port,
+            self.0.tasks.clone(),
+        );
+        let listening = match &started {
+            Ok(server) => Listening::At(server.address()),
+            Err(error) => Listening::Failed(error.to_string()),
+        };
+        *api.listening.write().unwrap_or_else(PoisonError::into_inner) = listening;
+        api.events.tell(|| Event::Status);
+        let started = started?;
+        let address = started.address();
+        if let Err(error) = self.0.lock.announce(address, api.keys.core()) {
+            tracing::warn!(%error, "other doors can't find this core: core.json could not be written");
+        }
+        *server = Some(started);
+        Ok(address)
+    }
+
+    /// The management API.
+    pub fn api(&self) -> &Api {
+        &self.0.api
+    }
+
+    /// The management API for callers in this process, who are trusted.
+    pub fn router(&self) -> Router {
+        self.0.api.router()
+    }
+
+    /// Takes nothing new, lets running requests end within the limit, and writes everything down.
+    pub async fn drain(&self) {
+        let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.tasks.stop();
+        if let Some(server) = server {
+            server.drain().await;
+        }
+        self.0.ledger.drained().await;
+        let store = self.0.store.clone();
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        if let Ok(Err(error)) = closed {
+            tracing::error!(%error, "the last records could not be written");
+        }
+    }
+}
+
+fn open_store(folder: &Path) -> Result<Store, AppError> {
+    let path = folder.join(DATABASE);
+    Store::open(&path, store::Options::default())
+        .map_err(|error| AppError::Database { path: path.display().to_string(), error })
+}
+
+/// Moves a damaged database aside, whole, and says where it is now. Only while no core has the folder.
+///
+/// # Errors
+/// If another core has the folder, or the file can't be moved.
+pub fn set_database_aside(folder: &Path, clock: &Clock) -> io::Result<std::path::PathBuf> {
+    let _lock = FolderLock::take(folder)?;
+    Store::set_aside(&folder.join(DATABASE), clock.now())
+}
+
+/// The vault that was chosen, else the one that this folder used last, else the keychain or the file.
+fn open_vault(settings: &Settings, store: &Store) -> Result<Arc<dyn Vault>, AppError> {
+    let chosen = settings.vault.map(|choice| match choice {
+        VaultChoice::Keychain => VaultKind::Keychain,
+        VaultChoice::File => VaultKind::File,
+    });
+    let last = store.meta("vault")?.and_then(|kind| kind.parse().ok());
+    let realm = match store.meta("realm")? {
+        Some(realm) => realm,
+        None => new_realm(store)?,
+    };
+    let vault = secrets::open(chosen.or(last), &settings.data_dir, &realm)?;
+    if last != Some(vault.kind()) {
+        store.set_meta("vault", vault.kind().as_str())?;
+    }
+    Ok(vault)
+}
+
+/// Keeps folders that share a keychain apart, even if one of them moves.
+fn new_realm(store: &Store) -> Result<String, AppError> {
+    let realm = format!("{:016x}", getrandom::u64()?);
+    store.set_meta("realm", &realm)?;
+    Ok(realm)
+}
+
+/// What is not the proxy's goes to the API and the page.
+fn door(router: Router) -> Door {
+    Arc::new(move |request| {
+        let router = router.clone();
+        Box::pin(async move {
+            let answer = router
+                .oneshot(request.map(axum::body::Body::new))
+                .await
+                .unwrap_or_else(|never| match never {});
+            answer.map(|body| {
+                AnswerBody::new(http_body_util::BodyExt::map_err(body, |error| Cut(error.to_string().into())))
+            })
+        })
+    })
+}

@@ -1,0 +1,289 @@
+//! `headgate accounts …`
+
+use std::io::{IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+use http::Method;
+
+use super::{Code, Core, Global, Trouble, table};
+use crate::{
+    api::views::{AccountChange, AccountView, NewAccount, PauseOrder},
+    clock::Clock,
+    domain::StandingState,
+    secrets::Sensitive,
+};
+
+/// List accounts, or change them.
+#[derive(Debug, Args)]
+pub struct Accounts {
+    #[command(subcommand)]
+    act: Option<Act>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// List them; the same as `headgate accounts`.
+    List,
+    /// Add one. Its key is read from standard input, never from an argument.
+    Add(Add),
+    /// Change its name.
+    Rename {
+        /// Name or id.
+        account: String,
+        /// The new name.
+        name: String,
+    },
+    /// Change its priority; lower goes first.
+    Priority {
+        /// Name or id.
+        account: String,
+        /// -1000 to 1000.
+        #[arg(allow_negative_numbers = true)]
+        priority: i32,
+    },
+    /// Change where its requests go; an empty text goes back to the provider's own address.
+    BaseUrl {
+        /// Name or id.
+        account: String,
+        /// Like `https://gateway.example.com`
+        url: String,
+    },
+    /// Give it a new key, read from standard input.
+    SetKey {
+        /// Name or id.
+        account: String,
+    },
+    /// Take it out of service until it is resumed.
+    Pause {
+        /// Name or id.
+        account: String,
+        /// Why, for whoever wonders later.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Put it back into service, whatever kept it out.
+    Resume {
+        /// Name or id.
+        account: String,
+    },
+    /// Remove it with its key; its history stays.
+    Remove {
+        /// Name or id.
+        account: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// What to call it.
+    name: String,
+    /// Which upstream it is at: anthropic, or anthropic-compatible with --base-url.
+    #[arg(long)]
+    provider: String,
+    /// Where its requests go instead of the provider's own address.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Lower goes first; -1000 to 1000.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
+    /// Read the key from standard input, which is the only place it is read from.
+    #[arg(long)]
+    key_stdin: bool,
+}
+
+impl Accounts {
+    /// Does it.
+    pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        let act = self.act.unwrap_or(Act::List);
+        // The key is asked for before anything is opened, so that a person is not kept from other doors.
+        let key = match &act {
+            Act::Add(_) | Act::SetKey { .. } => Some(read_key()?),
+            _ => None,
+        };
+        let core = global.core().await?;
+        let done = perform(act, key, &core, global).await;
+        core.close().await;
+        done
+    }
+}
+
+async fn perform(
+    act: Act,
+    key: Option<Sensitive<String>>,
+    core: &Core,
+    global: &Global,
+) -> Result<(), Trouble> {
+    let key = key.map(|key| key.expose().clone());
+    match act {
+        Act::List => {
+            let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+            show(&accounts, global.json);
+            Ok(())
+        }
+        Act::Add(add) => {
+            let new = NewAccount {
+                name: add.name,
+                provider: add.provider,
+                base_url: add.base_url,
+                priority: add.priority,
+                key: key.unwrap_or_default(),
+            };
+            let added = core.call(Method::POST, "/api/v1/accounts", Some(&new)).await?;
+            tell("Added", &added, global);
+            Ok(())
+        }
+        Act::Rename { account, name } => {
+            change(core, global, &account, AccountChange { name: Some(name), ..AccountChange::default() })
+                .await
+        }
+        Act::Priority { account, priority } => {
+            change(
+                core,
+                global,
+                &account,
+                AccountChange { priority: Some(priority), ..AccountChange::default() },
+            )
+            .await
+        }
+        Act::BaseUrl { account, url } => {
+            change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
+                .await
+        }
+        Act::SetKey { account } => {
+            change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await
+        }
+        Act::Pause { account, reason } => {
+            let path = format!("{}/pause", path_of(core, &account).await?);
+            let paused = core.call(Method::POST, &path, Some(&PauseOrder { reason })).await?;
+            tell("Paused", &paused, global);
+            Ok(())
+        }
+        Act::Resume { account } => {
+            let path = format!("{}/resume", path_of(core, &account).await?);
+            let resumed = core.call(Method::POST, &path, None::<&()>).await?;
+            tell("Resumed", &resumed, global);
+            Ok(())
+        }
+        Act::Remove { account, yes } => remove(core, global, &account, yes).await,
+    }
+}
+
+async fn change(core: &Core, global: &Global, account: &str, change: AccountChange) -> Result<(), Trouble> {
+    let path = path_of(core, account).await?;
+    let changed = core.call(Method::PATCH, &path, Some(&change)).await?;
+    tell("Changed", &changed, global);
+    Ok(())
+}
+
+async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Result<(), Trouble> {
+    let path = path_of(core, account).await?;
+    if !yes && !confirmed(account)? {
+        return Err(Trouble::new(Code::Failed, "nothing was removed"));
+    }
+    core.order(Method::DELETE, &path).await?;
+    if global.json {
+        table::json(&serde_json::json!({ "removed": account }));
+    } else {
+        println!("Removed {account} and its key. Its history stays.");
+    }
+    Ok(())
+}
+
+fn confirmed(account: &str) -> Result<bool, Trouble> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Trouble::new(Code::Failed, "say --yes to remove an account without being asked"));
+    }
+    eprint!("Remove {account} and its key from the keychain? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The path of an account given by name, without regard to case, or by id.
+async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
+    let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+    let by_name = accounts.iter().find(|account| account.name.eq_ignore_ascii_case(given.trim()));
+    let found = by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == given));
+    match found {
+        Some(account) => Ok(format!("/api/v1/accounts/{}", account.id)),
+        None => Err(Trouble::new(
+            Code::NotFound,
+            format!("there is no account \"{given}\"; `headgate accounts` lists them"),
+        )),
+    }
+}
+
+fn tell(done: &str, account: &AccountView, global: &Global) {
+    if global.json {
+        table::json(account);
+    } else {
+        println!("{done} {} (id {}).", account.name, account.id);
+    }
+}
+
+fn show(accounts: &[AccountView], json: bool) {
+    if json {
+        return table::json(&accounts);
+    }
+    if accounts.is_empty() {
+        println!(
+            "No account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin`."
+        );
+        return;
+    }
+    let (now, zone) = (Clock::system().now(), Clock::system().zone());
+    let rows: Vec<[String; 6]> = accounts
+        .iter()
+        .map(|account| {
+            let standing = &account.standing;
+            let windows = account.windows.iter().map(|window| match window.utilization {
+                Some(used) => format!("{} {:.0} %", window.name, used * 100.0),
+                None => format!("{} –", window.name),
+            });
+            let why = match (&standing.reason, standing.until) {
+                (Some(reason), Some(until)) => format!("{reason}, back {}", table::time(until, now, &zone)),
+                (Some(reason), None) => reason.clone(),
+                (None, _) => String::new(),
+            };
+            [
+                account.name.clone(),
+                account.provider.clone(),
+                account.priority.to_string(),
+                state(standing.state).into(),
+                windows.collect::<Vec<_>>().join(", "),
+                why,
+            ]
+        })
+        .collect();
+    table::print(["NAME", "PROVIDER", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+}
+
+fn state(state: StandingState) -> &'static str {
+    match state {
+        StandingState::Ready => "● ready",
+        StandingState::Cooling => "◐ cooling",
+        StandingState::Paused => "❚❚ paused",
+        StandingState::NeedsSignIn => "▲ needs sign-in",
+    }
+}
+
+/// Reads a key from standard input, to its end or to the end of its first line.
+fn read_key() -> Result<Sensitive<String>, Trouble> {
+    const MOST: u64 = 64 * 1024;
+    let mut text = String::new();
+    let input = std::io::stdin();
+    let read = if input.is_terminal() {
+        eprint!("Key (it is shown as you type; piping it in is better): ");
+        input.read_line(&mut text)
+    } else {
+        input.lock().take(MOST).read_to_string(&mut text)
+    };
+    let key = Sensitive::new(text);
+    read.map_err(|error| {
+        Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}"))
+    })?;
+    Ok(key)
+}

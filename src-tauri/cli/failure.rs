@@ -1,0 +1,60 @@
+//! How a command fails: an exit code that means something, and a sentence with a next step.
+
+use std::process::ExitCode;
+
+use crate::{app::AppError, proxy::StartError};
+
+/// What an exit code means. Wrong usage is 2, which clap answers by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// Refused or failed.
+    Failed = 1,
+    /// There is no such thing.
+    NotFound = 3,
+    /// Data folder, database or keychain can't be used.
+    Folder = 4,
+    /// The port is taken.
+    Port = 5,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Trouble {
+    /// For the shell.
+    pub code: Code,
+    message: String,
+}
+
+impl Trouble {
+    /// A failure with its sentence.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// Says it on standard error.
+    pub fn print(&self, json: bool) {
+        if json {
+            eprintln!("{}", serde_json::json!({ "error": self.message }));
+        } else {
+            eprintln!("headgate: {}", self.message);
+        }
+    }
+}
+
+impl From<AppError> for Trouble {
+    fn from(error: AppError) -> Self {
+        Self::new(Code::Folder, error.to_string())
+    }
+}
+
+impl From<StartError> for Trouble {
+    fn from(error: StartError) -> Self {
+        Self::new(Code::Port, error.to_string())
+    }
+}

@@ -1,0 +1,120 @@
+//! `headgate requests`
+
+use clap::Args;
+
+use super::{Global, Trouble, table};
+use crate::{
+    api::views::{RequestPage, RequestView},
+    clock::Clock,
+};
+
+/// List requests, newest first.
+#[derive(Debug, Args)]
+pub struct Requests {
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    /// Only those with this ending: complete, client_left, upstream_error, upstream_cut, upstream_stalled, refused, interrupted.
+    #[arg(long)]
+    ending: Option<String>,
+    /// Show one request with its attempts.
+    id: Option<String>,
+}
+
+const PAGE: u32 = 500;
+
+impl Requests {
+    /// Does it.
+    pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        let core = global.core().await?;
+        let read = match &self.id {
+            Some(id) => {
+                core.get(&format!("/api/v1/requests/{}", escaped(id))).await.map(|request| vec![request])
+            }
+            None => self.read(&core).await,
+        };
+        core.close().await;
+        let requests = read?;
+        match (global.json, self.id.is_some()) {
+            (true, true) => table::json(&requests[0]),
+            (true, false) => table::json(&requests),
+            (false, true) => show_one(&requests[0]),
+            (false, false) => show(&requests),
+        }
+        Ok(())
+    }
+
+    async fn read(&self, core: &super::Core) -> Result<Vec<RequestView>, Trouble> {
+        let mut requests: Vec<RequestView> = Vec::new();
+        let mut before = String::new();
+        loop {
+            let left = self.limit - u32::try_from(requests.len()).unwrap_or(u32::MAX);
+            let mut path = format!("/api/v1/requests?limit={}{before}", left.min(PAGE));
+            if let Some(ending) = &self.ending {
+                path += &format!("&ending={}", escaped(ending));
+            }
+            let page: RequestPage = core.get(&path).await?;
+            requests.extend(page.requests);
+            match page.next {
+                Some(next) if requests.len() < self.limit as usize => before = format!("&before={next}"),
+                _ => return Ok(requests),
+            }
+        }
+    }
+}
+
+/// What a person typed, as it may stand in a path or a query.
+fn escaped(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn show(requests: &[RequestView]) {
+    if requests.is_empty() {
+        println!("No requests. Send Claude Code through Headgate with `headgate env`.");
+        return;
+    }
+    let (now, zone) = (Clock::system().now(), Clock::system().zone());
+    let rows: Vec<[String; 8]> = requests
+        .iter()
+        .map(|request| {
+            let tried = request.attempts.iter().map(|attempt| attempt.account.as_str());
+            [
+                table::time(request.started_at, now, &zone),
+                request.id.clone(),
+                request.model.clone().unwrap_or_else(|| request.path.clone()),
+                tried.collect::<Vec<_>>().join(" → "),
+                request.ending.map_or("running", crate::domain::Ending::word).into(),
+                table::duration(request.first_byte_ms),
+                table::duration(request.duration_ms),
+                format!(
+                    "{} in, {} out",
+                    table::tokens(request.usage.input),
+                    table::tokens(request.usage.output)
+                ),
+            ]
+        })
+        .collect();
+    table::print(["TIME", "ID", "MODEL", "ACCOUNTS", "ENDING", "FIRST BYTE", "DURATION", "TOKENS"], &rows);
+}
+
+fn show_one(request: &RequestView) {
+    show(std::slice::from_ref(request));
+    if let Some(error) = &request.error {
+        println!("\n{error}");
+    }
+    println!();
+    let rows: Vec<[String; 5]> = request
+        .attempts
+        .iter()
+        .map(|attempt| {
+            [
+                attempt.account.clone(),
+                attempt.status.map_or_else(|| "–".into(), |status| status.to_string()),
+                attempt.verdict.clone(),
+                table::duration(Some(attempt.took_ms)),
+                attempt.error.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table::print(["TRIED", "STATUS", "VERDICT", "TOOK", "ERROR"], &rows);
+}

@@ -1,0 +1,99 @@
+//! `headgate serve`: the proxy without a window, until it is told to stop.
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use super::{Code, Global, Trouble};
+use crate::{
+    app::{self, App, AppError},
+    clock::Clock,
+    settings::Settings,
+    store::OpenError,
+};
+
+/// Run the proxy without a window.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// On 127.0.0.1; 0 takes any free one.
+    #[arg(long, env = "HEADGATE_PORT")]
+    port: Option<u16>,
+    /// Print a link that opens the page once.
+    #[arg(long)]
+    dashboard: bool,
+    /// If the database is damaged, move it aside, whole, and begin a new one.
+    #[arg(long)]
+    repair: bool,
+}
+
+impl Serve {
+    /// Serves until SIGINT or SIGTERM.
+    pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        log_to_stderr();
+        let settings = global.settings(self.port)?;
+        let clock = Clock::system();
+        let app = match open(&settings, &clock).await {
+            Err(AppError::Database { error: OpenError::Corrupt { .. }, .. }) if self.repair => {
+                let moved = app::set_database_aside(&settings.data_dir, &clock).map_err(|error| {
+                    Trouble::new(Code::Folder, format!("the database could not be moved aside: {error}"))
+                })?;
+                eprintln!("headgate: the damaged database is now {}; a new one begins", moved.display());
+                open(&settings, &clock).await?
+            }
+            opened => opened?,
+        };
+        let started = app.start();
+        if let Err(error) = started {
+            app.drain().await;
+            return Err(error.into());
+        }
+        announce(&app, self.dashboard);
+        until_told_to_stop().await;
+        tracing::info!("stopping: running requests may end");
+        app.drain().await;
+        Ok(())
+    }
+}
+
+async fn open(settings: &Settings, clock: &Clock) -> Result<App, AppError> {
+    let (settings, clock) = (settings.clone(), clock.clone());
+    let opened = tokio::task::spawn_blocking(move || App::open(settings, clock, None)).await;
+    opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// Tells on standard output where it listens; programs wait for this line.
+pub fn announce(app: &App, with_link: bool) {
+    let Some(address) = app.api().status().address else { return };
+    println!("listening on {address}");
+    if with_link && let Ok(link) = app.api().dashboard_link() {
+        println!("open {link}");
+    }
+    // Nobody may be reading any more, which is no reason to stop.
+    let _ = std::io::stdout().flush();
+}
+
+/// Completes on SIGINT or, where there is such a thing, on SIGTERM.
+pub async fn until_told_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the signal ends the process, which is what it asks for.
+    let _ = interrupt.await;
+}
+
+/// Logs go to standard error; `HEADGATE_LOG` says how much, as in `HEADGATE_LOG=headgate=debug`.
+pub fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HEADGATE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("headgate=info,warn"));
+    // A second subscriber is refused, and the first one goes on.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

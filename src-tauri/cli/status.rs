@@ -1,0 +1,96 @@
+//! `headgate status`, `headgate dashboard`, `headgate pause` and `headgate resume`.
+
+use http::Method;
+
+use super::{Code, Core, Global, Trouble, table};
+use crate::api::views::{DashboardLink, Overview, ProxyState, Status};
+
+/// Whether it runs, where, and how the accounts stand.
+pub async fn run(global: &Global) -> Result<(), Trouble> {
+    let core = global.core().await?;
+    let status: Result<Status, Trouble> = core.get("/api/v1/status").await;
+    let overview: Result<Overview, Trouble> = core.get("/api/v1/overview").await;
+    core.close().await;
+    let (status, overview) = (status?, overview?);
+    if global.json {
+        table::json(&serde_json::json!({ "status": status, "overview": overview }));
+        return Ok(());
+    }
+    println!("{}", overview.sentence);
+    match (status.proxy, &status.address) {
+        (ProxyState::Running, Some(address)) => {
+            println!("Listening on {address}, {} running, {} waiting.", status.running, status.waiting);
+        }
+        (ProxyState::Paused, Some(address)) => println!("Paused on {address}."),
+        _ => println!("Not running. Start it with `headgate serve`."),
+    }
+    if let Some(problem) = &status.problem {
+        println!("{problem}");
+    }
+    let today = &overview.today;
+    println!("Today: {} requests, {} complete, {} rescued.", today.requests, today.complete, today.rescued);
+    println!("Keys in: {}. Data in: {}.", status.vault, status.data_dir);
+    Ok(())
+}
+
+/// Prints a link that opens the page once, and opens it.
+pub async fn dashboard(global: &Global, no_open: bool) -> Result<(), Trouble> {
+    let core = running(global).await?;
+    let link: DashboardLink = core.call(Method::POST, "/api/v1/links", None::<&()>).await?;
+    if global.json {
+        table::json(&link);
+        return Ok(());
+    }
+    println!("{}", link.url);
+    if !no_open {
+        open(&link.url);
+    }
+    Ok(())
+}
+
+/// Pauses or resumes the proxy.
+pub async fn set_paused(global: &Global, paused: bool) -> Result<(), Trouble> {
+    let core = running(global).await?;
+    let path = if paused { "/api/v1/proxy/pause" } else { "/api/v1/proxy/resume" };
+    let status: Status = core.call(Method::POST, path, None::<&()>).await?;
+    if global.json {
+        table::json(&status);
+    } else {
+        println!(
+            "{}",
+            if paused { "Paused. Requests are refused until `headgate resume`." } else { "Resumed." }
+        );
+    }
+    Ok(())
+}
+
+async fn running(global: &Global) -> Result<Core, Trouble> {
+    let core = global.core().await?;
+    if core.is_running() {
+        return Ok(core);
+    }
+    core.close().await;
+    Err(Trouble::new(Code::Failed, "Headgate is not running; start it with `headgate serve`"))
+}
+
+/// Asks the desktop to open a link; on a machine without one nothing happens.
+fn open(url: &str) {
+    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("rundll32", &["url.dll,FileProtocolHandler"])
+    } else if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() {
+        ("xdg-open", &[])
+    } else {
+        return;
+    };
+    let quiet = std::process::Stdio::null;
+    // The link was printed: whoever has no such program opens it by hand.
+    let _ = std::process::Command::new(program)
+        .args(first)
+        .arg(url)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn();
+}

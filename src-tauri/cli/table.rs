@@ -1,0 +1,57 @@
+//! Text for a terminal: columns that line up, and numbers that read well.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+/// Prints rows under headings; the last column is as wide as it likes.
+pub fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+    };
+    line(headings);
+    for row in rows {
+        line(std::array::from_fn(|column| printable(&row[column])));
+    }
+}
+
+/// Names and reasons come from people: no control character of theirs reaches the terminal.
+fn printable(text: &str) -> &str {
+    let end = text.find(char::is_control).unwrap_or(text.len());
+    &text[..end]
+}
+
+/// `14:20:07`, or with the date where it is not today.
+pub fn time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned_datetime(zone.clone());
+    let is_today = local.date() == now.to_zoned_datetime(zone.clone()).date();
+    local.strftime(if is_today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" }).to_string()
+}
+
+/// `1.2 M`, `87 k`, `512`; a dash where it is not known.
+pub fn tokens(count: Option<u64>) -> String {
+    match count {
+        None => "–".into(),
+        Some(count @ 0..1000) => count.to_string(),
+        Some(count @ 1000..1_000_000) => format!("{:.1} k", count as f64 / 1e3),
+        Some(count) => format!("{:.1} M", count as f64 / 1e6),
+    }
+}
+
+/// `340 ms`, `12.4 s`; a dash where it is not known.
+pub fn duration(milliseconds: Option<f64>) -> String {
+    match milliseconds {
+        None => "–".into(),
+        Some(ms) if ms < 1000.0 => format!("{ms:.0} ms"),
+        Some(ms) => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+/// Prints a value as JSON.
+pub fn json(value: &impl serde::Serialize) {
+    println!("{}", serde_json::to_string_pretty(value).expect("the API's shapes are JSON"));
+}

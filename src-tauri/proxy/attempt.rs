@@ -1,0 +1,102 @@
+//! One try: the client's request under an account's credential, and what the head of the answer says of
+//! that account.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::BodyExt;
+
+use super::{
+    Gateway, headers,
+    relay::Answer,
+    request::Arrival,
+    upstream::{UpstreamBody, Upstreams},
+};
+use crate::{
+    domain::Verdict,
+    providers,
+    routing::{Contender, Lease},
+};
+
+/// How much of an error's body is read before the verdict.
+const ENOUGH: usize = 64 * 1024;
+/// How long an error's body may take to come.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tries one account, and lets the roster learn from it.
+///
+/// # Errors
+/// Where no head came: why, as a sentence, and the verdict that this amounts to.
+pub async fn attempt(
+    gateway: &Gateway,
+    upstreams: &Upstreams,
+    arrival: &Arrival,
+    account: &Contender,
+) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
+    let id = account.account.id;
+    let lease = account.load.lease();
+    let Some(key) = gateway.roster.bearer(id) else {
+        let verdict = Verdict::CredentialRefused;
+        gateway.roster.learn(id, &verdict, &[]);
+        return Err(("its key is not in the vault".into(), verdict));
+    };
+    let written = address(arrival, account).and_then(|uri| {
+        let headers = headers::upstream(&arrival.headers, &account.provider, &key)?;
+        Some((write(arrival, &uri, headers)?, uri))
+    });
+    let Some((request, uri)) = written else {
+        return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
+    };
+    match upstreams.send(&uri, &request).await {
+        Ok(response) => Ok(judge(gateway, account, response, lease).await),
+        Err(unreached) => {
+            gateway.roster.learn(id, &Verdict::Weather, &[]);
+            Err((unreached.to_string().into(), Verdict::Weather))
+        }
+    }
+}
+
+fn address(arrival: &Arrival, account: &Contender) -> Option<Uri> {
+    let base = account.account.base_url.as_ref().or(account.provider.base_url.as_ref())?;
+    providers::upstream_uri(base, &arrival.target)
+}
+
+fn write(arrival: &Arrival, uri: &Uri, mut headers: http::HeaderMap) -> Option<Request<Bytes>> {
+    headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
+    let mut request = Request::new(arrival.body.clone());
+    *request.method_mut() = arrival.method.clone();
+    *request.uri_mut() = uri.path_and_query()?.as_str().parse().ok()?;
+    *request.headers_mut() = headers;
+    Some(request)
+}
+
+/// Reads the verdict out of a head, and out of the beginning of the body where it is an error.
+async fn judge(
+    gateway: &Gateway,
+    account: &Contender,
+    response: Response<UpstreamBody>,
+    lease: Lease,
+) -> (Answer, Verdict) {
+    let (head, mut body) = response.into_parts();
+    let begun = if head.status.as_u16() >= 400 { beginning(&mut body).await } else { Bytes::new() };
+    let now = gateway.clock.now();
+    let windows = providers::read_windows(&head.headers, now);
+    let verdict = providers::verdict(head.status, &head.headers, &begun, &windows, now);
+    gateway.roster.learn(account.account.id, &verdict, &windows);
+    (Answer { head, begun, body, account: account.account.id, lease }, verdict)
+}
+
+/// As much of an error's body as a verdict needs; whatever is left stays in the body.
+async fn beginning(body: &mut UpstreamBody) -> Bytes {
+    let mut begun = BytesMut::new();
+    let reading = async {
+        while begun.len() < ENOUGH {
+            // A broken error body is passed on as far as it came.
+            let Some(Ok(frame)) = body.frame().await else { return };
+            begun.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, reading).await;
+    begun.freeze()
+}

@@ -1,0 +1,159 @@
+//! The answers that we raise ourselves. They have Anthropic's shape, say why and what to do, and carry
+//! `retry-after` in whole seconds where waiting helps and `x-should-retry: false` where it does not.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use jiff::Timestamp;
+
+use super::AnswerBody;
+use crate::{
+    domain::{ExchangeId, StandingState},
+    formats::{ErrorKind, error_body},
+    routing::{PassedOver, Wait},
+};
+
+/// Why we did not pass a request on, or got no answer to it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The user paused the proxy.
+    Paused,
+    /// Nothing can be written down any more, for we are shutting down.
+    NotRecorded,
+    /// Too many requests at once, and the queue is full or too slow.
+    Full { retry_after: Duration },
+    /// The body is larger than the limit.
+    TooLarge { limit: usize },
+    /// The body is no JSON object.
+    NotJson { why: String },
+    /// The body did not arrive whole.
+    BodyCut,
+    /// There is no account at all.
+    NoAccount,
+    /// No account can take it now.
+    NobodyReady(Wait),
+    /// Every account was tried, and the last one could not be reached.
+    Unreachable { why: Arc<str> },
+    /// The request came from another web page, or under a name that is not ours.
+    Foreign,
+}
+
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Beyond this, clients give up at once; gateway-contract: "Over 60 stops the client's retries".
+const PATIENCE: Duration = Duration::from_secs(59);
+
+impl Failure {
+    /// Nobody took it: because there is nobody, because the last one tried was out of reach, or because
+    /// nobody is ready.
+    pub fn of_wait(wait: Wait, trouble: Option<Arc<str>>) -> Self {
+        match trouble {
+            Some(why) => Self::Unreachable { why },
+            None if wait.why.is_empty() => Self::NoAccount,
+            None => Self::NobodyReady(wait),
+        }
+    }
+
+    /// Status and error type.
+    fn kind(&self) -> (u16, ErrorKind) {
+        match self {
+            Self::NobodyReady(wait) if wait.until.is_some() => (429, ErrorKind::RateLimitError),
+            Self::Paused | Self::NotRecorded | Self::NoAccount | Self::NobodyReady(_) => {
+                (503, ErrorKind::ApiError)
+            }
+            Self::Full { .. } => (529, ErrorKind::OverloadedError),
+            Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
+            Self::NotJson { .. } | Self::BodyCut => (400, ErrorKind::InvalidRequestError),
+            Self::Unreachable { .. } => (502, ErrorKind::ApiError),
+            Self::Foreign => (403, ErrorKind::PermissionError),
+        }
+    }
+
+    /// The sentence for the user.
+    pub fn message(&self, now: Timestamp) -> String {
+        match self {
+            Self::Paused => "Headgate is paused. Resume it in its window, on its page, or with `headgate resume`.".into(),
+            Self::NotRecorded => "Headgate is shutting down.".into(),
+            Self::Full { .. } => "Headgate serves as many requests as it may at once; try again in a moment.".into(),
+            Self::TooLarge { limit } => {
+                format!("The request is larger than the {} MiB that Headgate accepts (limits.body_bytes).", limit >> 20)
+            }
+            Self::NotJson { why } => format!("The request body is not a JSON object: {why}."),
+            Self::BodyCut => "The request body did not arrive whole.".into(),
+            Self::NoAccount => {
+                "Headgate has no account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin` or on its page.".into()
+            }
+            Self::NobodyReady(wait) => nobody_ready(wait, now),
+            Self::Unreachable { why } => format!("No account's upstream could be reached: {why}."),
+            Self::Foreign => "Headgate answers programs on this machine, not web pages of other sites.".into(),
+        }
+    }
+
+    /// How long to wait before asking again, where that may help.
+    fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Full { retry_after } => Some(*retry_after),
+            Self::NotRecorded => Some(Duration::from_secs(2)),
+            Self::NobodyReady(wait) => Duration::try_from(wait.until?.duration_since(now)).ok(),
+            _ => None,
+        }
+    }
+
+    /// The whole answer.
+    pub fn answer(&self, id: Option<ExchangeId>, now: Timestamp) -> Response<AnswerBody> {
+        let (status, kind) = self.kind();
+        let id = id.map(|id| id.to_string());
+        let body = error_body(kind, &self.message(now), id.as_deref());
+        let mut answer =
+            plain(StatusCode::from_u16(status).expect("the table holds statuses"), "application/json", body);
+        let retry_after = self.retry_after(now);
+        let headers = answer.headers_mut();
+        if let Some(pause) = retry_after {
+            // A client that comes back a moment early would be refused again: round up.
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil().max(1.0) as u64));
+        }
+        let is_worth_it =
+            retry_after.is_some_and(|pause| pause <= PATIENCE) || matches!(self, Self::Unreachable { .. });
+        if !is_worth_it {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+            headers.insert(HeaderName::from_static("request-id"), id);
+        }
+        answer
+    }
+}
+
+fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
+    let mut text = String::from("No account can take this request now.");
+    for PassedOver { account, standing } in &wait.why {
+        let reason = standing.reason.as_deref().unwrap_or("it has just failed this request");
+        let _ = write!(text, " {account}: {reason}");
+        match (standing.state, standing.until) {
+            (_, Some(until)) => {
+                let seconds = until.duration_since(now).as_secs_f64().ceil().max(1.0);
+                let _ = if seconds < 120.0 {
+                    write!(text, ", back in {seconds:.0} s.")
+                } else {
+                    write!(text, ", back in {:.0} min ({}).", seconds / 60.0, until.strftime("%H:%M UTC"))
+                };
+            }
+            (StandingState::NeedsSignIn, None) => {
+                let _ = write!(text, "; give it a new key with `headgate accounts set-key`.");
+            }
+            _ => text.push('.'),
+        }
+    }
+    text
+}
+
+/// A small answer of our own.
+pub fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<AnswerBody> {
+    let body = Full::new(body.into()).map_err(|never| match never {}).boxed_unsync();
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}

@@ -1,0 +1,124 @@
+//! Which headers go up and which come back. Everything the client sent goes on but what belongs to one
+//! connection (RFC 9110, section 7.6.1), to us, or to its credential for us.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::{domain::Provider, secrets::Sensitive};
+
+/// Never forwarded, in either direction: they speak of one connection.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Not forwarded upstream: the client's credential for us, what we set ourselves, and the routing hints
+/// that Claude Code sends to gateways only (gateway-contract: "Ours").
+const OURS: [HeaderName; 14] = [
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    header::COOKIE,
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::ACCEPT_ENCODING,
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("x-claude-code-request-class"),
+    HeaderName::from_static("x-claude-code-agent-type"),
+    HeaderName::from_static("x-claude-code-compaction"),
+    HeaderName::from_static("x-claude-code-context-compacted"),
+    HeaderName::from_static("x-claude-code-prev-tool-durations"),
+    HeaderName::from_static("x-claude-code-prompt-id"),
+];
+
+/// Our own control headers; none of them leaves the machine.
+const CONTROL: &str = "x-headgate-";
+
+/// The headers of an upstream request, credential included. `None` if the key can't stand in a header.
+pub fn upstream(client: &HeaderMap, provider: &Provider, key: &Sensitive<String>) -> Option<HeaderMap> {
+    let named = named_by_connection(client);
+    let mut headers = HeaderMap::with_capacity(client.len() + 2);
+    for (name, value) in client {
+        let stays = HOP_BY_HOP.contains(name)
+            || OURS.contains(name)
+            || named.contains(name)
+            || name.as_str().starts_with(CONTROL);
+        if !stays {
+            headers.append(name, value.clone());
+        }
+    }
+    // A compressed stream would be held back until a block is full.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    for (name, prefix) in &provider.credential {
+        let mut value = HeaderValue::try_from(format!("{prefix}{}", key.expose())).ok()?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Some(headers)
+}
+
+/// The headers of an answer as the client gets them.
+pub fn downstream(mut headers: HeaderMap) -> HeaderMap {
+    for name in named_by_connection(&headers) {
+        headers.remove(name);
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers
+}
+
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        // A client may not talk us out of the headers that make the request what it is.
+        .filter(|name: &HeaderName| name != header::CONTENT_TYPE && !name.as_str().starts_with("anthropic-"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::Catalog;
+
+    #[test]
+    fn s11_the_clients_own_credential_never_reaches_an_upstream() {
+        let client: HeaderMap = [
+            ("authorization", "Bearer client-secret"),
+            ("x-api-key", "client-secret"),
+            ("cookie", "client-secret"),
+            ("proxy-authorization", "client-secret"),
+            ("x-headgate-account", "client-secret"),
+            ("connection", "close, x-private"),
+            ("x-private", "client-secret"),
+            ("anthropic-beta", "a,b"),
+            ("x-unknown", "kept"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+        for provider in Catalog::built_in().iter() {
+            for key in ["sk-own", ""] {
+                let sent = upstream(&client, provider, &Sensitive::new(key.to_owned())).unwrap();
+                assert!(!format!("{sent:?}").contains("client-secret"), "{}: {sent:?}", provider.id);
+                assert_eq!(sent["anthropic-beta"], "a,b");
+                assert_eq!(sent["x-unknown"], "kept");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_line_break_is_no_header() {
+        let provider = Catalog::built_in().get("anthropic").unwrap();
+        assert!(upstream(&HeaderMap::new(), &provider, &Sensitive::new("a\nb".to_owned())).is_none());
+    }
+}

@@ -1,0 +1,156 @@
+//! The story of one request while it is being lived. It owns everything that must be given back at the
+//! end, and whatever happens to the request, its drop writes the one ending.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use http::{Method, Response};
+
+use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
+use crate::{
+    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict},
+    ledger::{Entry, Slot},
+    metering::Heard,
+};
+
+/// One open request.
+pub struct Record {
+    gateway: Gateway,
+    exchange: Exchange,
+    entry: Option<Entry>,
+    slot: Option<Slot>,
+    arrived: Instant,
+    attempt: Option<(AccountId, Instant)>,
+    _permit: Permit,
+}
+
+impl Record {
+    /// Opens the story of a request that was admitted.
+    ///
+    /// # Errors
+    /// [`Failure::NotRecorded`] once nothing can be written down any more: such a request must not go on.
+    pub async fn open(
+        gateway: &Gateway,
+        permit: Permit,
+        method: &Method,
+        path: &str,
+    ) -> Result<Self, Failure> {
+        let slot = gateway.ledger.admit().await.map_err(|_| Failure::NotRecorded)?;
+        let now = gateway.clock.now();
+        let start = ExchangeStart {
+            id: gateway.ledger.next_id(now),
+            started_at: now,
+            method: method.as_str().into(),
+            path: path.into(),
+            ask: Ask::default(),
+        };
+        Ok(Self {
+            arrived: gateway.clock.instant(),
+            gateway: gateway.clone(),
+            exchange: Exchange::open(start),
+            entry: None,
+            slot: Some(slot),
+            attempt: None,
+            _permit: permit,
+        })
+    }
+
+    /// Writes down what it asks for: from here on a crash leaves a trace.
+    pub fn begin(&mut self, ask: &Ask) {
+        self.exchange.start.ask = ask.clone();
+        if let Some(slot) = self.slot.take() {
+            self.entry = Some(slot.begin(self.exchange.start.clone()));
+        }
+    }
+
+    /// An account is being tried.
+    pub fn try_account(&mut self, account: AccountId) {
+        self.attempt = Some((account, self.gateway.clock.instant()));
+    }
+
+    /// What the try came to. `error` says why there was no head.
+    pub fn learn(&mut self, status: Option<u16>, verdict: &Verdict, error: Option<Arc<str>>) {
+        self.end_attempt(status, verdict.word(), error);
+        self.tell();
+    }
+
+    fn end_attempt(&mut self, status: Option<u16>, verdict: &str, error: Option<Arc<str>>) {
+        let Some((account, began)) = self.attempt.take() else { return };
+        self.exchange.attempts.push(Attempt {
+            account,
+            status,
+            verdict: verdict.into(),
+            error,
+            began: began.duration_since(self.arrived),
+            took: self.gateway.clock.instant().duration_since(began),
+        });
+    }
+
+    /// The answer of this account goes to the client.
+    pub fn answers(&mut self, account: AccountId, status: u16) {
+        self.exchange.account = Some(account);
+        self.exchange.status = Some(status);
+    }
+
+    /// The first byte of the answer's body leaves for the client.
+    pub fn first_byte(&mut self) {
+        if self.exchange.first_byte.is_none() {
+            self.exchange.first_byte = Some(self.gateway.clock.instant().duration_since(self.arrived));
+            self.tell();
+        }
+    }
+
+    /// How it ends. Only the first ending counts.
+    pub fn end(&mut self, ending: Ending, error: Option<Arc<str>>) {
+        if self.exchange.ending.is_none() {
+            self.exchange.ending = Some(ending);
+            self.exchange.error = error;
+        }
+    }
+
+    /// What the listener heard of the answer.
+    pub fn hear(&mut self, heard: Heard) {
+        self.exchange.usage = heard.usage;
+        self.exchange.served_model = heard.model;
+    }
+
+    /// Ends it with an answer of our own.
+    pub fn refuse(mut self, failure: &Failure) -> Response<AnswerBody> {
+        let now = self.gateway.clock.now();
+        let answer = failure.answer(Some(self.exchange.start.id), now);
+        let ending = match failure {
+            Failure::Unreachable { .. } => Ending::UpstreamError,
+            Failure::BodyCut => Ending::ClientLeft,
+            _ => Ending::Refused,
+        };
+        self.exchange.status = Some(answer.status().as_u16());
+        self.end(ending, Some(failure.message(now).into()));
+        answer
+    }
+
+    fn tell(&self) {
+        if let Some(entry) = &self.entry {
+            entry.moved(&self.exchange);
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.end_attempt(None, "abandoned", None);
+        let ending = if self.gateway.stopping.load(Ordering::Relaxed) {
+            Ending::Interrupted
+        } else {
+            Ending::ClientLeft
+        };
+        self.end(ending, None);
+        self.exchange.duration = Some(self.gateway.clock.instant().duration_since(self.arrived));
+        let begun = self.entry.take().or_else(|| Some(self.slot.take()?.begin(self.exchange.start.clone())));
+        if let Some(entry) = begun {
+            let open = Exchange::open(self.exchange.start.clone());
+            entry.finish(std::mem::replace(&mut self.exchange, open));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The answer on its way to the client: each piece goes on as it came, while the tally listens. The relay
+//! owns the record, the lease and the upstream; when it ends, or the client leaves, its drop settles all.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, header, response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::time::{Instant, Sleep};
+
+use super::{AnswerBody, headers, record::Record, upstream::UpstreamBody};
+use crate::{
+    domain::{AccountId, Ending},
+    formats::{self, ErrorKind},
+    metering::Tally,
+    routing::Lease,
+};
+
+/// The answer stops before its end; the connection to the client is cut, as the upstream's was.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Cut(pub Arc<str>);
+
+/// An upstream's answer that has not been passed on yet.
+pub struct Answer {
+    /// Status and headers as they came.
+    pub head: response::Parts,
+    /// What was read of an error's body to understand it.
+    pub begun: Bytes,
+    /// The rest of it.
+    pub body: UpstreamBody,
+    /// Whose answer it is.
+    pub account: AccountId,
+    /// Counts the request among the account's for as long as it lives.
+    pub lease: Lease,
+}
+
+impl Answer {
+    /// Passes it on. From here on no other account can take over.
+    pub fn relay(self, mut record: Record, method: &Method, idle_limit: Duration) -> Response<AnswerBody> {
+        let status = self.head.status;
+        record.answers(self.account, status.as_u16());
+        let tally = listener(method, status, &self.head.headers);
+        let relay = Relay {
+            begun: self.begun,
+            body: self.body,
+            tally,
+            record,
+            status,
+            idle_limit,
+            idle: Box::pin(tokio::time::sleep(idle_limit)),
+            last_word: None,
+            error_text: Vec::new(),
+            _lease: self.lease,
+        };
+        let mut answer = Response::new(relay.boxed_unsync());
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers::downstream(self.head.headers);
+        answer
+    }
+}
+
+fn listener(method: &Method, status: StatusCode, headers: &HeaderMap) -> Tally {
+    let has_body =
+        method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+    let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    let kind = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
+    Tally::new(kind.filter(|_| has_body), is_encoded)
+}
+
+struct Relay {
+    begun: Bytes,
+    body: UpstreamBody,
+    tally: Tally,
+    record: Record,
+    status: StatusCode,
+    idle_limit: Duration,
+    idle: Pin<Box<Sleep>>,
+    /// Said after a stall: that it is over.
+    last_word: Option<()>,
+    error_text: Vec<u8>,
+    _lease: Lease,
+}
+
+/// How much of an error's body is read for its message.
+const MAX_ERROR_TEXT: usize = 16 * 1024;
+
+impl Relay {
+    fn pass(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.record.first_byte();
+        self.tally.hear(&data);
+        if self.status.as_u16() >= 400 {
+            let room = MAX_ERROR_TEXT.saturating_sub(self.error_text.len());
+            self.error_text.extend_from_slice(&data[..data.len().min(room)]);
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    /// The ending of a body that the upstream has finished.
+    fn ending(&self) -> (Ending, Option<Arc<str>>) {
+        if self.status.as_u16() >= 400 {
+            let said = formats::error_in(&self.error_text).map(|(kind, message)| in_short(&kind, &message));
+            return (
+                Ending::UpstreamError,
+                said.or_else(|| Some(format!("status {}", self.status.as_u16()).into())),
+            );
+        }
+        if let Some((kind, message)) = self.tally.heard().error {
+            return (Ending::UpstreamError, Some(in_short(&kind, &message)));
+        }
+        if self.tally.is_whole() {
+            return (Ending::Complete, None);
+        }
+        (Ending::UpstreamCut, Some("the answer stopped before its end".into()))
+    }
+
+    fn end(&mut self) {
+        let (ending, error) = self.ending();
+        self.record.end(ending, error);
+    }
+
+    /// The upstream has been silent for too long. A stream ends with an error event, which tells the client
+    /// to ask again; any other body is cut.
+    fn stall(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let why = format!("The upstream sent nothing for {:.0} s.", self.idle_limit.as_secs_f64());
+        self.record.end(Ending::UpstreamStalled, Some(why.as_str().into()));
+        if !self.tally.is_stream() {
+            return Poll::Ready(Some(Err(Cut(why.into()))));
+        }
+        self.last_word = Some(());
+        let body = formats::error_body(ErrorKind::TimeoutError, &why, None);
+        // The blank line ends an event that may be standing half written.
+        Poll::Ready(Some(Ok(Frame::data(format!("\n\nevent: error\ndata: {body}\n\n").into()))))
+    }
+
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
+        self.idle.as_mut().poll(cx).is_ready()
+    }
+}
+
+fn in_short(kind: &str, message: &str) -> Arc<str> {
+    let message: String = message.chars().take(200).collect();
+    format!("{kind}: {message}").into()
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if self.last_word.is_some() {
+            return Poll::Ready(None);
+        }
+        if !self.begun.is_empty() {
+            let begun = std::mem::take(&mut self.begun);
+            return self.pass(begun);
+        }
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                let limit = self.idle_limit;
+                self.idle.as_mut().reset(next_deadline(limit));
+                self.pass(frame.into_data().unwrap_or_default())
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let why: Arc<str> = format!("the upstream's answer broke off: {error}").into();
+                self.record.end(Ending::UpstreamCut, Some(Arc::clone(&why)));
+                Poll::Ready(Some(Err(Cut(why))))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending if self.poll_idle(cx) => self.stall(),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.begun.is_empty() && (self.body.is_end_stream() || self.last_word.is_some())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.body.size_hint();
+        let begun = self.begun.len() as u64;
+        if let Some(exact) = hint.exact() {
+            hint.set_exact(exact + begun);
+        }
+        hint
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
+fn next_deadline(limit: Duration) -> Instant {
+    Instant::now() + limit
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // The server does not ask again once a length is fulfilled, and many clients hang up as soon as
+        // they have read the last event: neither of them left early.
+        let was_delivered = self.begun.is_empty()
+            && (self.body.has_ended() || (self.tally.is_stream() && self.tally.is_whole()));
+        if was_delivered {
+            self.end();
+        }
+        self.record.hear(self.tally.heard());
+    }
+}

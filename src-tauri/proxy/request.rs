@@ -1,0 +1,124 @@
+//! A client's request as we hold it: head, whole body, and the few words that selection may know. The
+//! body is read once, bounded, and never changed here.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::failure::Failure;
+use crate::{domain::Ask, formats::RequestHead};
+
+/// A request that has arrived whole.
+#[derive(Debug)]
+pub struct Arrival {
+    /// As sent.
+    pub method: Method,
+    /// Path and query as sent.
+    pub target: String,
+    /// As sent.
+    pub headers: HeaderMap,
+    /// As sent.
+    pub body: Bytes,
+    /// What it asks for.
+    pub ask: Ask,
+}
+
+/// Room made for a body before its bytes are there; a length that a client only claims costs no more.
+const MAX_PREPARED: usize = 1 << 20;
+/// How much of a body that is too large is still read, so that the client hears the answer.
+const MAX_IGNORED: usize = 256 << 20;
+const IGNORE_FOR: Duration = Duration::from_secs(20);
+/// Longer values of a header are nobody's session or agent.
+const MAX_WORD: usize = 256;
+
+impl Arrival {
+    /// Reads the body and makes the ask.
+    ///
+    /// # Errors
+    /// What to tell the client if the body is too large, cut, or not what its path wants.
+    pub async fn read(request: Request<Incoming>, limit: usize) -> Result<Self, Failure> {
+        let (head, body) = request.into_parts();
+        let body = read_body(body, &head.headers, limit).await?;
+        let mut ask = ask_of(&head.headers, body.len());
+        match RequestHead::read(&body) {
+            Ok(read) => {
+                ask.model = read.model;
+                ask.stream = read.stream;
+                ask.session = ask.session.or(read.session);
+            }
+            Err(why) if wants_json(&head.method, head.uri.path()) => {
+                return Err(Failure::NotJson { why: why.to_string() });
+            }
+            // Files, multipart and whatever else lives below /v1 is not ours to read.
+            Err(_) => {}
+        }
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        Ok(Self { method: head.method, target, headers: head.headers, body, ask })
+    }
+}
+
+fn wants_json(method: &Method, path: &str) -> bool {
+    method == Method::POST && matches!(path, "/v1/messages" | "/v1/messages/count_tokens")
+}
+
+fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
+    let word = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?;
+        (!value.is_empty() && value.len() <= MAX_WORD).then(|| value.into())
+    };
+    Ask {
+        model: None,
+        session: word("x-claude-code-session-id"),
+        agent: word("x-claude-code-agent-id"),
+        client: word("user-agent"),
+        stream: false,
+        bytes: bytes as u64,
+    }
+}
+
+async fn read_body(mut body: Incoming, headers: &HeaderMap, limit: usize) -> Result<Bytes, Failure> {
+    let claimed: Option<usize> =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if claimed.is_some_and(|length| length > limit) {
+        ignore(body).await;
+        return Err(Failure::TooLarge { limit });
+    }
+    let mut whole = BytesMut::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Failure::BodyCut)?.into_data() else { continue };
+        if whole.len() + first.len() + data.len() > limit {
+            ignore(body).await;
+            return Err(Failure::TooLarge { limit });
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.reserve(claimed.unwrap_or(0).min(MAX_PREPARED));
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+/// Reads on without keeping anything: a client that is still writing would see a broken connection
+/// instead of our answer.
+async fn ignore(mut body: Incoming) {
+    let reading = async {
+        let mut ignored = 0;
+        while ignored < MAX_IGNORED {
+            match body.frame().await {
+                Some(Ok(frame)) => ignored += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => return,
+            }
+        }
+    };
+    // Late or not, the client gets its answer next.
+    let _ = tokio::time::timeout(IGNORE_FOR, reading).await;
+}

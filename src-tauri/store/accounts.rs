@@ -1,0 +1,222 @@
+//! The table `accounts`: who pays, without what they pay with. A removed account keeps its row, so that
+//! history keeps its name, and gives its name free. A person's edits wait for their commit; what a
+//! verdict says of an account is queued and touches other columns, so neither undoes the other.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, Row, params, types::FromSqlError};
+use url::Url;
+
+use super::{
+    Store, StoreError,
+    columns::{Ms, unknown_word},
+};
+use crate::domain::{Account, AccountId, AccountName, Bench, Pause, PausedBy, ProviderId};
+
+/// An account before it has an id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewAccountRow {
+    /// Free among live accounts, without regard to case.
+    pub name: AccountName,
+    /// A key of the catalog.
+    pub provider: ProviderId,
+    /// In place of the provider's own address.
+    pub base_url: Option<Url>,
+    /// Lower goes first.
+    pub priority: i32,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// What verdicts taught us about an account, on its way to disk.
+#[derive(Debug)]
+pub(super) struct Taught {
+    bench: Option<Bench>,
+    refused: Option<Arc<str>>,
+}
+
+/// The latest lesson of each account.
+pub(super) type WaitingLessons = HashMap<AccountId, Taught>;
+
+const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, priority, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
+        pause_reason = ?7, paused_by = ?8, paused_at = ?9,
+        bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13
+    WHERE id = ?1 AND removed_at IS NULL";
+
+const TEACH: &str = "UPDATE accounts SET bench_until = ?2, bench_reason = ?3, bench_streak = ?4, refused = ?5
+    WHERE id = ?1 AND removed_at IS NULL";
+
+impl Store {
+    /// The live accounts, in the order in which they were added.
+    pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.read(|conn| {
+            let mut live =
+                conn.prepare_cached("SELECT * FROM accounts WHERE removed_at IS NULL ORDER BY id")?;
+            live.query_map([], account)?.map(|row| Ok(row?)).collect()
+        })
+    }
+
+    /// The name of every account there ever was, for history's sake.
+    pub fn account_names(&self) -> Result<HashMap<AccountId, AccountName>, StoreError> {
+        self.read(|conn| {
+            let mut all = conn.prepare_cached("SELECT id, name FROM accounts")?;
+            all.query_map([], |row| Ok((AccountId(row.get("id")?), name(row)?)))?
+                .map(|row| Ok(row?))
+                .collect()
+        })
+    }
+
+    /// Adds an account; returns once it is committed.
+    ///
+    /// # Errors
+    /// `NameTaken` if a live account has this name, in whatever case.
+    pub fn add_account(&self, new: &NewAccountRow) -> Result<Account, StoreError> {
+        let new = new.clone();
+        self.write(move |tx| {
+            tx.execute(
+                INSERT,
+                params![
+                    new.name.as_str(),
+                    fold(&new.name),
+                    new.provider.0,
+                    new.base_url.as_ref().map(Url::as_str),
+                    new.priority,
+                    Ms(new.created_at),
+                ],
+            )
+            .map_err(name_taken)?;
+            let id = tx.last_insert_rowid();
+            Ok(tx.query_row("SELECT * FROM accounts WHERE id = ?1", [id], account)?)
+        })
+    }
+
+    /// Writes all that can change of an account; returns once it is committed.
+    ///
+    /// # Errors
+    /// `NameTaken` as for adding; `NoSuchAccount` if it has been removed meanwhile.
+    pub fn save_account(&self, account: &Account) -> Result<(), StoreError> {
+        let account = account.clone();
+        self.write(move |tx| {
+            let (pause, bench) = (account.pause.as_ref(), account.bench.as_ref());
+            let changed = tx.execute(
+                SAVE,
+                params![
+                    account.id.0,
+                    account.name.as_str(),
+                    fold(&account.name),
+                    account.provider.0,
+                    account.base_url.as_ref().map(Url::as_str),
+                    account.priority,
+                    pause.map(|pause| &pause.reason),
+                    pause.map(|pause| by_word(pause.by)),
+                    pause.map(|pause| Ms(pause.at)),
+                    bench.map(|bench| Ms(bench.until)),
+                    bench.map(|bench| &bench.reason),
+                    bench.map(|bench| bench.streak),
+                    account.refused,
+                ],
+            );
+            one(changed.map_err(name_taken)?)
+        })
+    }
+
+    /// Takes an account out of service for good and frees its name; returns once it is committed.
+    ///
+    /// # Errors
+    /// `NoSuchAccount` if it was not there.
+    pub fn remove_account(&self, id: AccountId, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            tx.execute("DELETE FROM windows WHERE account_id = ?1", [id.0])?;
+            one(tx.execute(
+                "UPDATE accounts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL",
+                params![id.0, Ms(now)],
+            )?)
+        })
+    }
+
+    /// Keeps what verdicts say of an account soon; does not wait, and the latest word wins. Touches
+    /// neither its name nor its pause, whatever happened to them in between.
+    pub fn save_health(&self, id: AccountId, bench: Option<Bench>, refused: Option<Arc<str>>) {
+        self.queue(|batch| {
+            batch.lessons.insert(id, Taught { bench, refused });
+        });
+    }
+}
+
+pub(super) fn write(conn: &Connection, waiting: &WaitingLessons) -> rusqlite::Result<()> {
+    let mut teach = conn.prepare_cached(TEACH)?;
+    for (id, Taught { bench, refused }) in waiting {
+        let bench = bench.as_ref();
+        teach.execute(params![
+            id.0,
+            bench.map(|bench| Ms(bench.until)),
+            bench.map(|bench| &bench.reason),
+            bench.map(|bench| bench.streak),
+            refused,
+        ])?;
+    }
+    Ok(())
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    Ok(Account {
+        id: AccountId(row.get("id")?),
+        name: name(row)?,
+        provider: ProviderId(row.get("provider")?),
+        base_url: base_url(row)?,
+        priority: row.get("priority")?,
+        pause: pause(row)?,
+        bench: bench(row)?,
+        refused: row.get("refused")?,
+        created_at: row.get::<_, Ms>("created_at")?.0,
+    })
+}
+
+fn name(row: &Row<'_>) -> rusqlite::Result<AccountName> {
+    AccountName::new(row.get_ref("name")?.as_str()?).map_err(|err| FromSqlError::other(err).into())
+}
+
+fn base_url(row: &Row<'_>) -> rusqlite::Result<Option<Url>> {
+    let text: Option<String> = row.get("base_url")?;
+    text.map(|text| Url::parse(&text).map_err(|err| FromSqlError::other(err).into())).transpose()
+}
+
+fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {
+    let Some(Ms(at)) = row.get("paused_at")? else { return Ok(None) };
+    let by = match row.get_ref("paused_by")?.as_str()? {
+        "user" => PausedBy::User,
+        other => return Err(unknown_word(other).into()),
+    };
+    Ok(Some(Pause { reason: row.get("pause_reason")?, by, at }))
+}
+
+fn bench(row: &Row<'_>) -> rusqlite::Result<Option<Bench>> {
+    let Some(Ms(until)) = row.get("bench_until")? else { return Ok(None) };
+    Ok(Some(Bench { until, reason: row.get("bench_reason")?, streak: row.get("bench_streak")? }))
+}
+
+fn by_word(by: PausedBy) -> &'static str {
+    match by {
+        PausedBy::User => "user",
+    }
+}
+
+fn fold(name: &AccountName) -> String {
+    name.as_str().to_lowercase()
+}
+
+fn one(changed: usize) -> Result<(), StoreError> {
+    if changed == 0 { Err(StoreError::NoSuchAccount) } else { Ok(()) }
+}
+
+/// The name is the only thing about an account that has to be unique.
+fn name_taken(err: rusqlite::Error) -> StoreError {
+    match err.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => StoreError::NameTaken,
+        _ => err.into(),
+    }
+}

@@ -1,0 +1,74 @@
+//! What one group commit writes. A request that begins and ends within it is written once, of windows
+//! and lessons only the latest word is left, and until it is on disk nothing of it is let go.
+
+use std::{mem, sync::Arc};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{
+    Permit,
+    accounts::{self, WaitingLessons},
+    exchanges,
+    windows::{self, WaitingWindows},
+};
+use crate::domain::{Exchange, ExchangeStart};
+
+/// Bounded by its sources: permits for exchanges, accounts for the rest.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub begun: Vec<ExchangeStart>,
+    pub finished: Vec<(Arc<Exchange>, Option<Permit>)>,
+    pub lessons: WaitingLessons,
+    pub windows: WaitingWindows,
+}
+
+impl Batch {
+    /// How many things wait in it.
+    pub fn len(&self) -> usize {
+        self.begun.len() + self.finished.len() + self.lessons.len() + self.windows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes in what came later.
+    pub fn absorb(&mut self, later: Self) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
+        self.begun.extend(later.begun);
+        self.finished.extend(later.finished);
+        self.lessons.extend(later.lessons);
+        for (account, windows) in later.windows {
+            windows::merge(self.windows.entry(account).or_default(), windows);
+        }
+    }
+
+    /// Commits everything and lets it go, permits included; after an error all of it is still here.
+    pub fn write(&mut self, conn: &mut Connection) -> rusqlite::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.sort();
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        exchanges::write_begun(&tx, self.begun.iter())?;
+        exchanges::write_finished(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
+        accounts::write(&tx, &self.lessons)?;
+        windows::write(&tx, &self.windows)?;
+        tx.commit()?;
+        drop(mem::take(self));
+        Ok(())
+    }
+
+    /// Rows go in by id, where a B-tree is quickest; beginnings that have their end here are left out.
+    fn sort(&mut self) {
+        self.finished.sort_by_key(|(exchange, _)| exchange.start.id);
+        let Self { begun, finished, .. } = self;
+        begun.retain(|start| {
+            finished.binary_search_by_key(&start.id, |(exchange, _)| exchange.start.id).is_err()
+        });
+        begun.sort_unstable_by_key(|start| start.id);
+    }
+}

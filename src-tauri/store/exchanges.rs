@@ -1,0 +1,260 @@
+//! The table `exchanges`: one row per client request, written when it begins and again when it ends.
+//! Rows are never scanned in the order of anything but their id, and every filter has its index.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::FromSqlError};
+
+use super::{
+    Permit, Store, StoreError, attempts,
+    columns::{Count, Ms, Us, unknown_word},
+};
+use crate::domain::{AccountId, Ask, Ending, Exchange, ExchangeId, ExchangeStart, Usage};
+
+/// As many requests as one question may bring.
+pub const MOST_REQUESTS: u32 = 1000;
+
+/// Which requests are wanted, newest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    /// At most so many, and never more than [`MOST_REQUESTS`].
+    pub limit: u32,
+    /// Only older ones than this.
+    pub before: Option<ExchangeId>,
+    /// Only those this account answered.
+    pub account: Option<AccountId>,
+    /// Only those that ended so.
+    pub ending: Option<Ending>,
+    /// Only those that still run.
+    pub running: bool,
+}
+
+/// Sums over requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// All of them, running ones too.
+    pub requests: u64,
+    /// Those whose answer was delivered whole.
+    pub complete: u64,
+    /// Those delivered whole by a second or later try.
+    pub rescued: u64,
+    /// The tokens of those that said; `None` if none did.
+    pub usage: Usage,
+}
+
+pub(super) const BEGIN: &str = "INSERT INTO exchanges
+    (id, started_at, method, path, model, session, agent, client, stream, request_bytes)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+
+pub(super) const FINISH: &str = "INSERT INTO exchanges
+    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, ending, status,
+     error, account_id, served_model, input, output, cache_read, cache_write, first_byte_us, duration_us, attempts)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+    ON CONFLICT (id) DO UPDATE SET ending = excluded.ending, status = excluded.status, error = excluded.error,
+        account_id = excluded.account_id, served_model = excluded.served_model, input = excluded.input,
+        output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write,
+        first_byte_us = excluded.first_byte_us, duration_us = excluded.duration_us, attempts = excluded.attempts";
+
+pub(super) const INTERRUPT: &str = "UPDATE exchanges INDEXED BY exchanges_running
+    SET ending = 'interrupted', error = 'Headgate stopped before this request had ended' WHERE ending IS NULL";
+
+pub(super) const ONE: &str = "SELECT * FROM exchanges WHERE id = ?1";
+
+pub(super) const LAST: &str = "SELECT max(id) FROM exchanges";
+
+// Summed as floats, since an integer sum that overflows is an error and upstreams may say any number.
+pub(super) const TOTALS: &str = "SELECT count(*) AS requests,
+        count(*) FILTER (WHERE ending = 'complete') AS complete,
+        count(*) FILTER (WHERE ending = 'complete' AND attempts > 1) AS rescued,
+        CAST(sum(input * 1.0) AS INTEGER) AS input, CAST(sum(output * 1.0) AS INTEGER) AS output,
+        CAST(sum(cache_read * 1.0) AS INTEGER) AS cache_read,
+        CAST(sum(cache_write * 1.0) AS INTEGER) AS cache_write
+    FROM exchanges WHERE id >= ?1";
+
+impl Store {
+    /// Notes that a request has begun, soon; does not wait.
+    pub fn begin(&self, start: ExchangeStart) {
+        self.queue(|batch| batch.begun.push(start));
+    }
+
+    /// Writes how a request went, soon; does not wait. The permit is given back once it is on disk.
+    pub fn finish(&self, exchange: Arc<Exchange>, permit: Option<Permit>) {
+        self.queue(|batch| batch.finished.push((exchange, permit)));
+    }
+
+    /// Gives requests that an earlier run left open their ending, and says how many there were.
+    /// To be called once, before the first request of this run.
+    pub fn interrupt_open(&self) -> Result<usize, StoreError> {
+        self.write(|tx| Ok(tx.execute(INTERRUPT, [])?))
+    }
+
+    /// The requests that pass the filter with their attempts, newest first.
+    pub fn requests(&self, filter: &RequestFilter) -> Result<Vec<Exchange>, StoreError> {
+        self.read(|conn| {
+            let before = filter.before.map_or(i64::MAX, |id| id.0);
+            let limit = filter.limit.min(MOST_REQUESTS);
+            let (account, ending) = (filter.account.map(|id| id.0), filter.ending.map(Ending::word));
+            let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":limit", &limit)];
+            values.extend(account.as_ref().map(|id| (":account", id as &dyn ToSql)));
+            values.extend(ending.as_ref().map(|word| (":ending", word as &dyn ToSql)));
+            let mut page = conn.prepare_cached(&requests_sql(filter))?;
+            let mut found = page.query_map(&*values, exchange)?.collect::<Result<Vec<_>, _>>()?;
+            attempts::fill(conn, &mut found)?;
+            Ok(found)
+        })
+    }
+
+    /// One request with its attempts.
+    pub fn request(&self, id: ExchangeId) -> Result<Option<Exchange>, StoreError> {
+        self.read(|conn| {
+            let mut found = conn.prepare_cached(ONE)?.query_row([id.0], exchange).optional()?;
+            attempts::fill(conn, found.as_mut_slice())?;
+            Ok(found)
+        })
+    }
+
+    /// Sums over all requests from `since` on.
+    pub fn totals_since(&self, since: ExchangeId) -> Result<Totals, StoreError> {
+        self.read(|conn| {
+            let sums = |row: &Row<'_>| {
+                Ok(Totals {
+                    requests: row.get::<_, Count>("requests")?.0,
+                    complete: row.get::<_, Count>("complete")?.0,
+                    rescued: row.get::<_, Count>("rescued")?.0,
+                    usage: usage(row)?,
+                })
+            };
+            Ok(conn.prepare_cached(TOTALS)?.query_row([since.0], sums)?)
+        })
+    }
+
+    /// The newest id that was ever written.
+    pub fn last_exchange_id(&self) -> Result<Option<ExchangeId>, StoreError> {
+        self.read(|conn| {
+            let last: Option<i64> = conn.prepare_cached(LAST)?.query_row([], |row| row.get(0))?;
+            Ok(last.map(ExchangeId))
+        })
+    }
+}
+
+pub(super) fn write_begun<'a>(
+    conn: &Connection,
+    begun: impl Iterator<Item = &'a ExchangeStart>,
+) -> rusqlite::Result<()> {
+    let mut begin = conn.prepare_cached(BEGIN)?;
+    for ExchangeStart { id, started_at, method, path, ask } in begun {
+        begin.execute(params![
+            id.0,
+            Ms(*started_at),
+            method,
+            path,
+            ask.model,
+            ask.session,
+            ask.agent,
+            ask.client,
+            ask.stream,
+            Count(ask.bytes),
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_finished<'a>(
+    conn: &Connection,
+    finished: impl Iterator<Item = &'a Exchange>,
+) -> rusqlite::Result<()> {
+    let mut finish = conn.prepare_cached(FINISH)?;
+    let mut add_attempt = attempts::adding(conn)?;
+    for exchange in finished {
+        let ExchangeStart { id, started_at, method, path, ask } = &exchange.start;
+        let usage = &exchange.usage;
+        finish.execute(params![
+            id.0,
+            Ms(*started_at),
+            method,
+            path,
+            ask.model,
+            ask.session,
+            ask.agent,
+            ask.client,
+            ask.stream,
+            Count(ask.bytes),
+            exchange.ending.map(Ending::word),
+            exchange.status,
+            exchange.error,
+            exchange.account.map(|id| id.0),
+            exchange.served_model,
+            usage.input.map(Count),
+            usage.output.map(Count),
+            usage.cache_read.map(Count),
+            usage.cache_write.map(Count),
+            exchange.first_byte.map(Us),
+            exchange.duration.map(Us),
+            Count(exchange.attempts.len() as u64),
+        ])?;
+        attempts::write(&mut add_attempt, exchange)?;
+    }
+    Ok(())
+}
+
+/// The index is named, so that no statistics ever lead the planner to sort or to scan.
+pub(super) fn requests_sql(filter: &RequestFilter) -> String {
+    let rare = filter.ending.is_some_and(|ending| ending != Ending::Complete);
+    let index = match filter {
+        RequestFilter { running: true, .. } => "INDEXED BY exchanges_running",
+        _ if rare => "INDEXED BY exchanges_troubled",
+        RequestFilter { account: Some(_), .. } => "INDEXED BY exchanges_account",
+        _ => "NOT INDEXED",
+    };
+    let mut sql = format!("SELECT * FROM exchanges {index} WHERE id < :before");
+    let terms = [
+        (filter.running, " AND ending IS NULL"),
+        (rare, " AND ending <> 'complete'"),
+        (filter.ending.is_some(), " AND ending = :ending"),
+        (filter.account.is_some(), " AND account_id = :account"),
+    ];
+    sql.extend(terms.into_iter().filter_map(|(wanted, term)| wanted.then_some(term)));
+    sql + " ORDER BY id DESC LIMIT :limit"
+}
+
+fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
+    Ok(Exchange {
+        start: ExchangeStart {
+            id: ExchangeId(row.get("id")?),
+            started_at: row.get::<_, Ms>("started_at")?.0,
+            method: row.get("method")?,
+            path: row.get("path")?,
+            ask: Ask {
+                model: row.get("model")?,
+                session: row.get("session")?,
+                agent: row.get("agent")?,
+                client: row.get("client")?,
+                stream: row.get("stream")?,
+                bytes: row.get::<_, Count>("request_bytes")?.0,
+            },
+        },
+        ending: row.get_ref("ending")?.as_str_or_null()?.map(ending).transpose()?,
+        error: row.get("error")?,
+        status: row.get("status")?,
+        account: row.get::<_, Option<i64>>("account_id")?.map(AccountId),
+        served_model: row.get("served_model")?,
+        usage: usage(row)?,
+        first_byte: row.get::<_, Option<Us>>("first_byte_us")?.map(|us| us.0),
+        duration: row.get::<_, Option<Us>>("duration_us")?.map(|us| us.0),
+        attempts: Vec::new(),
+    })
+}
+
+fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
+    let tokens = |column| row.get::<_, Option<Count>>(column).map(|count| count.map(|count| count.0));
+    Ok(Usage {
+        input: tokens("input")?,
+        output: tokens("output")?,
+        cache_read: tokens("cache_read")?,
+        cache_write: tokens("cache_write")?,
+    })
+}
+
+fn ending(word: &str) -> Result<Ending, FromSqlError> {
+    Ending::ALL.into_iter().find(|ending| ending.word() == word).ok_or_else(|| unknown_word(word))
+}

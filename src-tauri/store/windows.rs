@@ -1,0 +1,106 @@
+//! The table `windows`: what each account's upstream last said of its limits. Only the latest word is
+//! kept, and only of so many windows per account, since their names are the upstream's to choose.
+
+use std::{collections::HashMap, sync::Arc};
+
+use rusqlite::{Connection, Row, params, types::FromSqlError};
+
+use super::{
+    Store, StoreError,
+    columns::{Count, Ms, unknown_word},
+};
+use crate::domain::{AccountId, Window, WindowName, WindowSource};
+
+/// Beyond this the windows learned longest ago go.
+pub(super) const PER_ACCOUNT: usize = 64;
+
+/// Windows on their way to disk, the latest word of each.
+pub(super) type WaitingWindows = HashMap<AccountId, Vec<Window>>;
+
+const UPSERT: &str =
+    "INSERT INTO windows (account_id, name, utilization, resets_at, spent, source, learned_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 FROM accounts WHERE id = ?1 AND removed_at IS NULL
+    ON CONFLICT (account_id, name) DO UPDATE SET utilization = excluded.utilization,
+        resets_at = excluded.resets_at, spent = excluded.spent, source = excluded.source,
+        learned_at = excluded.learned_at";
+
+const TRIM: &str = "DELETE FROM windows WHERE account_id = ?1 AND name IN
+    (SELECT name FROM windows WHERE account_id = ?1 ORDER BY learned_at DESC, name LIMIT -1 OFFSET ?2)";
+
+impl Store {
+    /// Every window of every live account.
+    pub fn windows(&self) -> Result<Vec<(AccountId, Window)>, StoreError> {
+        self.read(|conn| {
+            let mut all = conn.prepare_cached(
+                "SELECT account_id, name, utilization, resets_at, spent, source, learned_at FROM windows",
+            )?;
+            all.query_map([], window)?.map(|row| Ok(row?)).collect()
+        })
+    }
+
+    /// Keeps these windows of an account soon, in place of what is known under their names; does not
+    /// wait. Windows of an account that has been removed go with it.
+    pub fn save_windows(&self, account: AccountId, windows: Vec<Window>) {
+        self.queue(|batch| merge(batch.windows.entry(account).or_default(), windows));
+    }
+}
+
+/// Lays the later word over the earlier one, within the bound.
+pub(super) fn merge(known: &mut Vec<Window>, later: Vec<Window>) {
+    for window in later {
+        match known.iter_mut().find(|old| old.name == window.name) {
+            Some(old) => *old = window,
+            None => known.push(window),
+        }
+    }
+    known.drain(..known.len().saturating_sub(PER_ACCOUNT));
+}
+
+pub(super) fn write(conn: &Connection, waiting: &WaitingWindows) -> rusqlite::Result<()> {
+    let mut upsert = conn.prepare_cached(UPSERT)?;
+    let mut trim = conn.prepare_cached(TRIM)?;
+    for (account, windows) in waiting {
+        for window in windows {
+            upsert.execute(params![
+                account.0,
+                window.name.0,
+                window.utilization,
+                window.resets_at.map(Ms),
+                window.spent,
+                source_word(window.source),
+                Ms(window.learned_at),
+            ])?;
+        }
+        trim.execute(params![account.0, Count(PER_ACCOUNT as u64)])?;
+    }
+    Ok(())
+}
+
+fn window(row: &Row<'_>) -> rusqlite::Result<(AccountId, Window)> {
+    let name = WindowName(row.get::<_, Arc<str>>("name")?);
+    let window = Window {
+        family: name.family(),
+        name,
+        utilization: row.get("utilization")?,
+        resets_at: row.get::<_, Option<Ms>>("resets_at")?.map(|ms| ms.0),
+        spent: row.get("spent")?,
+        source: source(row.get_ref("source")?.as_str()?)?,
+        learned_at: row.get::<_, Ms>("learned_at")?.0,
+    };
+    Ok((AccountId(row.get("account_id")?), window))
+}
+
+fn source_word(source: WindowSource) -> &'static str {
+    match source {
+        WindowSource::Header => "header",
+        WindowSource::Refusal => "refusal",
+    }
+}
+
+fn source(word: &str) -> Result<WindowSource, FromSqlError> {
+    match word {
+        "header" => Ok(WindowSource::Header),
+        "refusal" => Ok(WindowSource::Refusal),
+        other => Err(unknown_word(other)),
+    }
+}
