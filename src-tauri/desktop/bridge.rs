@@ -11,7 +11,7 @@ use tauri::{AppHandle, Emitter, State};
 
 use super::{
     core::{Core, Desk, problem},
-    reach::Reach,
+    reach::{Reach, Silent},
     tray,
 };
 use crate::{api::views::EventView, formats::EventLines};
@@ -73,7 +73,7 @@ pub async fn follow(app: AppHandle, desk: Desk) {
             Core::Other(other) => match listen(&app, &other).await {
                 // It has ended, so its folder may be ours now.
                 Ok(()) => desk.open().await,
-                Err(error) => desk.lose(problem("other_core", error.context("the other Headgate can't be reached"))),
+                Err(error) => desk.lose(problem("other_core", error)),
             },
             Core::Opening | Core::Absent(_) => {
                 if cores.changed().await.is_err() {
@@ -85,9 +85,11 @@ pub async fn follow(app: AppHandle, desk: Desk) {
 }
 
 /// Hears another process's core to the end of its stream.
-async fn listen(app: &AppHandle, core: &Reach) -> anyhow::Result<()> {
+async fn listen(app: &AppHandle, core: &Reach) -> Result<(), Silent> {
     let response = core.send(Method::GET, EVENTS, None).await?;
-    anyhow::ensure!(response.status().is_success(), "it answered {}", response.status());
+    if !response.status().is_success() {
+        return Err(core.silent(response.status()));
+    }
     let mut body = response.into_body();
     let mut lines = EventLines::default();
     while let Some(Ok(frame)) = body.frame().await {

@@ -128,12 +128,20 @@ impl Desk {
                 .send(method, path, body)
                 .await
                 .unwrap_or_else(|error| answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", error))),
-            Core::Absent(why) if method == Method::GET && path == STATUS => answer(StatusCode::OK, &self.no_core(why)),
-            Core::Absent(why) => answer(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Core::Absent(why) => self.answer_for(why, &method, path),
             Core::Opening => {
                 let why = "Headgate is still opening its data folder. If your keychain asks for its password, answer it.";
-                answer(StatusCode::SERVICE_UNAVAILABLE, &problem("opening", anyhow::anyhow!(why)))
+                self.answer_for(problem("opening", why), &method, path)
             }
+        }
+    }
+
+    /// Without a core there is only its status, which says why.
+    fn answer_for(&self, why: Problem, method: &Method, path: &str) -> Response<Body> {
+        if method == Method::GET && path == STATUS {
+            answer(StatusCode::OK, &self.no_core(why))
+        } else {
+            answer(StatusCode::SERVICE_UNAVAILABLE, &why)
         }
     }
 
@@ -195,7 +203,7 @@ fn answer(status: StatusCode, view: &impl Serialize) -> Response<Body> {
     response
 }
 
-/// An error as the page shows it: the whole chain in one sentence.
-pub fn problem(code: &str, error: impl Into<anyhow::Error>) -> Problem {
-    Problem { code: code.into(), message: format!("{:#}", error.into()) }
+/// An error as the page shows it.
+pub fn problem(code: &str, sentence: impl ToString) -> Problem {
+    Problem { code: code.into(), message: sentence.to_string() }
 }
