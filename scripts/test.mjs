@@ -102,7 +102,7 @@ async function rust(to) {
 async function sdk(to) {
   const HEADGATE_BIN = await build("headgate");
   const tests = testsIn("tests/sdk");
-  if (tests.length) await to("node", ["--test", ...tests], { env: { ...env, HEADGATE_BIN } });
+  if (tests.length) await to("node", ["--test", "--test-reporter=spec", ...tests], { env: { ...env, HEADGATE_BIN } });
   if (existsSync("tests/sdk/requirements.txt")) {
     const python = await pythonWith("tests/sdk/requirements.txt");
     await to(python, ["-m", "unittest", "discover", "-s", "tests/sdk", "-p", "*_test.py"], { env: { ...env, HEADGATE_BIN } });
@@ -117,7 +117,7 @@ async function desktop(to) {
   const HEADGATE_DESKTOP = await build("headgate-desktop", { features: WINDOW_FEATURES });
   const HEADGATE_BIN = await build("headgate");
   // One file at a time: each has a screen, and two cores draw one at a time well enough.
-  await to("node", ["--test", "--test-concurrency=1", ...testsIn("tests/desktop")], { env: { ...env, HEADGATE_DESKTOP, HEADGATE_BIN } });
+  await to("node", ["--test", "--test-reporter=spec", "--test-concurrency=1", ...testsIn("tests/desktop")], { env: { ...env, HEADGATE_DESKTOP, HEADGATE_BIN } });
 }
 
 // node 20 knows no patterns.

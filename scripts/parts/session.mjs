@@ -20,7 +20,7 @@ export async function openSession({ screen = false, keychain = false } = {}) {
     env[name] = join(home, folder);
     mkdirSync(env[name], { mode: 0o700 });
   }
-  const session = { env, home, close };
+  const session = { env, home, close, unlock };
 
   try {
     // dbus-daemon itself, not dbus-run-session: this way every program of the session is a child with a known pid.
@@ -54,6 +54,12 @@ export async function openSession({ screen = false, keychain = false } = {}) {
     ring.stdin.end(PASSWORD);
     const open = await start("gdbus", ["wait", "--session", "--timeout", "15", "org.freedesktop.secrets"], { env }).ended;
     if (open.code !== 0) throw new Error("the keychain did not start");
+  }
+
+  /** Opens a keychain that was locked, for which only its own prompt is meant: by a new daemon on the same files. */
+  async function unlock() {
+    await stop(programs.pop());
+    await openKeychain();
   }
 
   async function close() {

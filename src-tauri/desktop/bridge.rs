@@ -21,6 +21,9 @@ const EVENT: &str = "headgate";
 const EVENTS: &str = "/api/v1/events";
 /// No answer of the API comes near it.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// A core that ends may take this long to leave its folder: 120 pauses are a minute.
+const SILENCES: u32 = 120;
+const PAUSE: Duration = Duration::from_millis(500);
 /// A core that has not answered by then is in trouble, and the page says so.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -57,6 +60,7 @@ async fn read(response: Response<Body>) -> Result<Reply, String> {
 /// Sends the events of whatever core there is to the page and the tray, for as long as the program runs.
 pub async fn follow(app: AppHandle, desk: Desk) {
     let mut cores = desk.cores();
+    let mut silences = 0;
     loop {
         let core = cores.borrow_and_update().clone();
         // Whatever the page knew, it knew of another core.
@@ -70,11 +74,22 @@ pub async fn follow(app: AppHandle, desk: Desk) {
                 // It stops only when this program does.
                 return;
             }
-            Core::Other(other) => match listen(&app, &other).await {
-                // It has ended, so its folder may be ours now.
-                Ok(()) => desk.open().await,
-                Err(error) => desk.lose(problem("other_core", error)),
-            },
+            Core::Other(other) => {
+                match listen(&app, &other).await {
+                    Ok(()) => silences = 0,
+                    // While it drains it answers nobody and still has the folder.
+                    Err(_) if silences < SILENCES => {
+                        silences += 1;
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    Err(silent) => {
+                        desk.lose(problem("other_core", silent));
+                        continue;
+                    }
+                }
+                // It has ended or is about to, so its folder may be ours.
+                desk.open().await;
+            }
             Core::Opening | Core::Absent(_) => {
                 if cores.changed().await.is_err() {
                     return;

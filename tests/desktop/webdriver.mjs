@@ -106,6 +106,12 @@ class Page {
     await this.call("POST", `/element/${id}/value`, { text: value });
   }
 
+  /** Chooses from the list of this label. */
+  async choose(label, value) {
+    const xpath = `//select[@aria-label="${label}" or @id=//label[contains(normalize-space(.), "${label}")]/@for or ancestor::label[contains(normalize-space(.), "${label}")]]/option[@value="${value}"]`;
+    await this.call("POST", `/element/${await this.find(xpath)}/click`, {});
+  }
+
   /** A PNG of the page. */
   picture = async () => Buffer.from(await this.call("GET", "/screenshot"), "base64");
 
