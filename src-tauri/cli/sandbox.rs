@@ -1,9 +1,44 @@
-//! placeholder
-use super::Trouble;
-#[derive(Debug, clap::Args)]
-pub struct Sandbox {}
+//! `headgate sandbox`: the scripted upstream by itself.
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use super::{Code, Trouble, serve::until_told_to_stop};
+use crate::{
+    clock::Clock,
+    sandbox::{Sandbox as Upstream, Scenario},
+    tasks::Tasks,
+};
+
+/// Run the scripted upstream by itself, for trying out and for tests.
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// What it plays: demo, calm, limits, weather, cuts, load.
+    #[arg(long, default_value = "calm")]
+    scenario: String,
+    /// On 127.0.0.1; 0 takes any free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
 impl Sandbox {
+    /// Plays until SIGINT or SIGTERM.
     pub async fn run(self) -> Result<(), Trouble> {
+        let scenario =
+            Scenario::named(&self.scenario).map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
+        let tasks = Tasks::default();
+        let started = Upstream::start_on(self.port, &scenario, &Clock::system(), &tasks).await;
+        let sandbox = started
+            .map_err(|error| Trouble::new(Code::Port, format!("the sandbox could not listen: {error}")))?;
+        println!("sandbox on {}", sandbox.base_url());
+        for account in &scenario.accounts {
+            println!("account {} {} {}", account.name, account.priority, account.key);
+        }
+        // Nobody may be reading any more, which is no reason to stop.
+        let _ = std::io::stdout().flush();
+        until_told_to_stop().await;
+        tasks.stop();
         Ok(())
     }
 }

@@ -111,8 +111,8 @@ impl Failure {
         let headers = answer.headers_mut();
         if let Some(pause) = retry_after {
             // A client that comes back a moment early would be refused again: round up.
-            headers
-                .insert(header::RETRY_AFTER, HeaderValue::from(pause.as_secs_f64().ceil().max(1.0) as u64));
+            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         let is_worth_it =
             retry_after.is_some_and(|pause| pause <= PATIENCE) || matches!(self, Self::Unreachable { .. });
