@@ -136,7 +136,7 @@ async fn requests_are_paged_newest_first_and_filtered() {
 #[test]
 fn the_openapi_document_in_docs_is_the_one_the_code_makes() {
     let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json")).unwrap();
-    assert!(written == headgate::api::document(), "run `npm run api` and commit what it changes");
+    assert!(written == headgate::api::document(), "run `npm run contract` and commit what it changes");
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod failover;
 mod passthrough;
 mod refusals;
 mod shutdown;
+mod tidy;

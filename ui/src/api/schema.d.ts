@@ -249,6 +249,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What to change; absent fields stay as they are. */
+        AccountChange: {
+            /** @description An empty text removes the custom address. */
+            base_url?: string | null;
+            /** @description A new key for the same account; lifts "needs sign-in". */
+            key?: string | null;
+            name?: string | null;
+            /** Format: int32 */
+            priority?: number | null;
+        };
         /** @description An account with what it is good for now. */
         AccountView: {
             /** @description Where its requests go instead of the provider's own address. */
@@ -299,6 +309,11 @@ export interface components {
             /** @description The ticket stands behind `#`, so it reaches no log and no other server. */
             url: string;
         };
+        /**
+         * @description The seven ways an exchange ends.
+         * @enum {string}
+         */
+        Ending: "complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted";
         /** @description What the event stream carries. A reader that lags gets `behind` and reads everything again. */
         EventView: {
             request: components["schemas"]["RequestView"];
@@ -314,11 +329,26 @@ export interface components {
             /** @enum {string} */
             type: "behind";
         };
+        /**
+         * @description The colour of a sentence.
+         * @enum {string}
+         */
+        Mood: "good" | "care" | "bad";
+        /** @description A new account. */
+        NewAccount: {
+            base_url?: string | null;
+            /** @description The API key. It goes to the keychain and is never sent back. */
+            key: string;
+            name: string;
+            /** Format: int32 */
+            priority?: number;
+            provider: string;
+        };
         /** @description What the Overview shows, computed in one place so that page, tray and CLI agree. */
         Overview: {
             accounts: components["schemas"]["AccountView"][];
-            /** @enum {string} */
-            mood: "good" | "care" | "bad";
+            /** @description How the sentence is meant: good, care, bad. */
+            mood: components["schemas"]["Mood"];
             /** @description "Can I keep working, and until when?" in one honest sentence. */
             sentence: string;
             /** @description Since local midnight. */
@@ -329,6 +359,15 @@ export interface components {
             /** @description Goes into `authorization: Bearer …` of every further call; good until the core stops. */
             token: string;
         };
+        /** @description Why an account is to be paused. */
+        PauseOrder: {
+            reason?: string;
+        };
+        /**
+         * @description Who paused.
+         * @enum {string}
+         */
+        PausedBy: "user";
         /** @description What went wrong, for a person and for a program. */
         Problem: {
             /** @description A word to match: `not_found`, `name_taken`, `bad_input`, `vault_locked`, `unauthorized`… */
@@ -344,6 +383,11 @@ export interface components {
             id: string;
             title: string;
         };
+        /**
+         * @description Whether requests are served.
+         * @enum {string}
+         */
+        ProxyState: "running" | "paused" | "not_listening";
         /** @description A page of requests, newest first. */
         RequestPage: {
             /** @description Pass it as `before` to read on; absent on the last page. */
@@ -363,8 +407,7 @@ export interface components {
              * @description From arrival to the end, in milliseconds.
              */
             duration_ms?: number | null;
-            /** @description Absent while it is running. */
-            ending?: ("complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted") | null;
+            ending?: components["schemas"]["Ending"] | null;
             /** @description A sentence where something went wrong. */
             error?: string | null;
             /**
@@ -396,17 +439,17 @@ export interface components {
             stream: boolean;
             usage: components["schemas"]["UsageView"];
         };
+        /**
+         * @description The four standings of the design.
+         * @enum {string}
+         */
+        StandingState: "ready" | "cooling" | "paused" | "needs_sign_in";
         /** @description Ready, cooling, paused or in need of a sign-in, and why. */
         StandingView: {
-            /** @description Who paused it, when paused. */
-            paused_by?: "user" | null;
+            paused_by?: components["schemas"]["PausedBy"] | null;
             /** @description A sentence; absent when ready. */
             reason?: string | null;
-            /**
-             * @description The four standings of the design.
-             * @enum {string}
-             */
-            state: "ready" | "cooling" | "paused" | "needs_sign_in";
+            state: components["schemas"]["StandingState"];
             /**
              * Format: date-time
              * @description When it is expected back; absent when ready or unknown.
@@ -421,11 +464,7 @@ export interface components {
             data_dir: string;
             /** @description Why it does not listen, with a next step. */
             problem?: string | null;
-            /**
-             * @description Whether requests are served.
-             * @enum {string}
-             */
-            proxy: "running" | "paused" | "not_listening";
+            proxy: components["schemas"]["ProxyState"];
             /**
              * Format: int32
              * @description Requests running at this moment.
@@ -441,6 +480,10 @@ export interface components {
              * @description Requests that wait for a place.
              */
             waiting: number;
+        };
+        /** @description The ticket out of a dashboard link. */
+        Ticket: {
+            ticket: string;
         };
         /** @description Sums since local midnight. */
         Today: {
@@ -473,6 +516,11 @@ export interface components {
             /** Format: int64 */
             output?: number | null;
         };
+        /**
+         * @description Where a window was learned.
+         * @enum {string}
+         */
+        WindowSource: "header" | "refusal";
         /** @description One usage limit as the upstream states it. */
         WindowView: {
             /** @description The model family that it limits; absent where it limits all. */
@@ -483,11 +531,7 @@ export interface components {
             name: string;
             /** Format: date-time */
             resets_at?: string | null;
-            /**
-             * @description Where a window was learned.
-             * @enum {string}
-             */
-            source: "header" | "refusal";
+            source: components["schemas"]["WindowSource"];
             /** @description The upstream refuses until the reset. */
             spent: boolean;
             /**
@@ -495,27 +539,6 @@ export interface components {
              * @description Used share, 0 to 1; absent where unknown or past its reset.
              */
             utilization?: number | null;
-        };
-        NewAccount: {
-            name: string;
-            provider: string;
-            base_url?: string | null;
-            /** Format: int32 */
-            priority?: number;
-            key: string;
-        };
-        AccountChange: {
-            name?: string | null;
-            /** Format: int32 */
-            priority?: number | null;
-            base_url?: string | null;
-            key?: string | null;
-        };
-        PauseOrder: {
-            reason?: string;
-        };
-        Ticket: {
-            ticket: string;
         };
     };
     responses: never;
