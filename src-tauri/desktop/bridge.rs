@@ -109,12 +109,16 @@ async fn listen(app: &AppHandle, core: &Reach) -> Result<(), Silent> {
     let mut lines = EventLines::default();
     while let Some(Ok(frame)) = body.frame().await {
         let Ok(piece) = frame.into_data() else { continue };
-        lines.feed(&piece, |_| true, |_, data| {
-            // What a newer core tells beyond our words is not for us.
-            if let Ok(event) = serde_json::from_slice::<EventView>(data) {
-                tell(app, &event);
-            }
-        });
+        lines.feed(
+            &piece,
+            |_| true,
+            |_, data| {
+                // What a newer core tells beyond our words is not for us.
+                if let Ok(event) = serde_json::from_slice::<EventView>(data) {
+                    tell(app, &event);
+                }
+            },
+        );
     }
     Ok(())
 }

@@ -124,10 +124,9 @@ impl Desk {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
-            Core::Other(other) => other
-                .send(method, path, body)
-                .await
-                .unwrap_or_else(|error| answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", error))),
+            Core::Other(other) => other.send(method, path, body).await.unwrap_or_else(|error| {
+                answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", error))
+            }),
             Core::Absent(why) => self.answer_for(why, &method, path),
             Core::Opening => {
                 let why = "Headgate is still opening its data folder. If your keychain asks for its password, answer it.";

@@ -38,7 +38,9 @@ struct Args {
 pub fn run() -> ExitCode {
     let args = Args::parse();
     if !has_screen() {
-        eprintln!("headgate-desktop needs a screen, and there is none here. Without a window: headgate serve");
+        eprintln!(
+            "headgate-desktop needs a screen, and there is none here. Without a window: headgate serve"
+        );
         return ExitCode::FAILURE;
     }
     match build(args) {
@@ -76,14 +78,17 @@ fn build(args: Args) -> tauri::Result<tauri::App> {
 /// GTK would panic where there is no display.
 fn has_screen() -> bool {
     !cfg!(target_os = "linux")
-        || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
 }
 
 /// A second start on the same data folder raises the first one's window; another folder is another Headgate.
 fn single_instance(desk: &Desk) -> tauri::plugin::TauriPlugin<tauri::Wry> {
     let folder = desk.folder().unwrap_or_default();
     let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-    let name = digest[..8].iter().fold(String::from("dev.headgate.f"), |name, byte| format!("{name}{byte:02x}"));
+    let name =
+        digest[..8].iter().fold(String::from("dev.headgate.f"), |name, byte| format!("{name}{byte:02x}"));
     tauri_plugin_single_instance::Builder::new()
         .dbus_id(name)
         .callback(|app, args, _| {

@@ -42,9 +42,15 @@ impl Reach {
     ///
     /// # Errors
     /// If nobody answers at the address.
-    pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Response<Body>, Silent> {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Response<Body>, Silent> {
         let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(self.address));
-        let stream = connecting.await.map_err(|late| self.silent(late))?.map_err(|error| self.silent(error))?;
+        let stream =
+            connecting.await.map_err(|late| self.silent(late))?.map_err(|error| self.silent(error))?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.silent(error))?;
         // It ends with the answer's body.

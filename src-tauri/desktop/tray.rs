@@ -65,7 +65,12 @@ pub fn install(app: &AppHandle) -> tauri::Result<()> {
         .show_menu_on_left_click(false)
         .on_menu_event(on_menu)
         .on_tray_icon_event(|tray, event| {
-            if let TrayIconEvent::Click { button: MouseButton::Left, button_state: MouseButtonState::Up, .. } = event {
+            if let TrayIconEvent::Click {
+                button: MouseButton::Left,
+                button_state: MouseButtonState::Up,
+                ..
+            } = event
+            {
                 window::open(tray.app_handle());
             }
         })
@@ -125,11 +130,16 @@ async fn look(app: &AppHandle) -> View {
     let outlook = overview.as_ref().map_or_else(String::new, |overview| overview.sentence.clone());
     let in_trouble = overview.is_some_and(|overview| overview.mood == Mood::Bad);
     let (sign, state) = match &status {
-        Some(status) if desk.is_closing() => (PAUSED, format!("Stopping: {} running", requests(status.running))),
+        Some(status) if desk.is_closing() => {
+            (PAUSED, format!("Stopping: {} running", requests(status.running)))
+        }
         Some(status) => match status.proxy {
             ProxyState::Running => {
                 let address = status.address.as_deref().unwrap_or_default();
-                (if in_trouble { PROBLEM } else { RUNNING }, format!("Running at {}", address.trim_start_matches("http://")))
+                (
+                    if in_trouble { PROBLEM } else { RUNNING },
+                    format!("Running at {}", address.trim_start_matches("http://")),
+                )
             }
             ProxyState::Paused => (PAUSED, "Paused".into()),
             ProxyState::NotListening => (PROBLEM, "Not running: open the window to see why".into()),

@@ -2,8 +2,7 @@
 //! on; opening it again makes a new one where the old one stood.
 
 use tauri::{
-    AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, Wry,
-    plugin::TauriPlugin,
+    AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, Wry, plugin::TauriPlugin,
     webview::NewWindowResponse,
 };
 use tauri_plugin_window_state::StateFlags;
