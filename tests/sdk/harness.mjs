@@ -17,7 +17,7 @@ if (!existsSync(binary)) {
 }
 
 /// How long anything may take to happen. Only a failing test ever waits so long.
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 /// How long a stopped process may take to end.
 const FAREWELL = 10_000;
 
