@@ -9,13 +9,31 @@ pub mod clock;
 pub mod domain;
 /// What happened, for whoever watches.
 pub mod events;
-/// What the user chose: file, environment, flags.
-pub mod settings;
 /// Tasks that a drain can wait for.
 pub mod tasks;
+/// What the user chose: file, environment, flags.
+pub mod settings;
 
+/// Secrets that can't be printed, and the vaults that keep them.
+pub mod secrets;
+/// SQLite and nothing else.
+pub mod store;
+/// Wire formats: finding fields in JSON bytes, server-sent events.
+pub mod formats;
+/// How much a reply used, heard as it passes.
+pub mod metering;
+/// What upstreams are like: addresses, credentials, windows, verdicts.
+pub mod providers;
+/// Who goes next. Pure decisions.
+pub mod routing;
 /// Who pays: the roster of accounts, their standing and their bearers.
 pub mod accounts;
+/// Finished exchanges on their way into the store.
+pub mod ledger;
+/// A scripted upstream for the demo and every test.
+pub mod sandbox;
+/// One request, from the client's socket to its ending.
+pub mod proxy;
 /// The management API; knows no window.
 pub mod api;
 /// Builds every room once, starts and drains them.
@@ -25,21 +43,3 @@ pub mod cli;
 /// The window and the tray; the only room that knows Tauri.
 #[cfg(feature = "desktop")]
 pub mod desktop;
-/// Wire formats: finding fields in JSON bytes, server-sent events.
-pub mod formats;
-/// Finished exchanges on their way into the store.
-pub mod ledger;
-/// How much a reply used, heard as it passes.
-pub mod metering;
-/// What upstreams are like: addresses, credentials, windows, verdicts.
-pub mod providers;
-/// One request, from the client's socket to its ending.
-pub mod proxy;
-/// Who goes next. Pure decisions.
-pub mod routing;
-/// A scripted upstream for the demo and every test.
-pub mod sandbox;
-/// Secrets that can't be printed, and the vaults that keep them.
-pub mod secrets;
-/// SQLite and nothing else.
-pub mod store;

@@ -1,1 +1,15 @@
+//! The journeys: one binary, one harness. Each starts real cores and real upstreams on free ports and in
+//! temporary folders, and leaves nothing running.
+#![allow(clippy::unwrap_used, reason = "a journey that can't go on says where")]
 
+mod harness;
+
+mod accounts;
+mod api;
+mod cli;
+mod endings;
+mod failover;
+mod passthrough;
+mod refusals;
+mod shutdown;
+mod tidy;

@@ -40,7 +40,7 @@ pub async fn list(State(api): State<Api>) -> Json<Vec<AccountView>> {
 }
 
 /// Adds an account; it may serve the next request.
-#[utoipa::path(post, path = "/api/v1/accounts", operation_id = "add_account", responses(
+#[utoipa::path(post, path = "/api/v1/accounts", operation_id = "add_account", request_body = NewAccount, responses(
     (status = CREATED, body = AccountView), (status = CONFLICT, body = Problem), (status = UNPROCESSABLE_ENTITY, body = Problem),
 ))]
 pub async fn add(
@@ -70,7 +70,7 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
 }
 
 /// Changes name, priority, address or key; whatever is absent stays.
-#[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", params(("id" = i64, Path)), responses(
+#[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = UNPROCESSABLE_ENTITY, body = Problem),
 ))]
@@ -101,7 +101,7 @@ pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCod
 }
 
 /// Takes an account out of service until it is resumed. Running requests go on.
-#[utoipa::path(post, path = "/api/v1/accounts/{id}/pause", operation_id = "pause_account", params(("id" = i64, Path)), responses(
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/pause", operation_id = "pause_account", request_body = PauseOrder, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn pause(

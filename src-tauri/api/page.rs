@@ -13,7 +13,8 @@ use super::Refused;
 #[folder = "ui/dist"]
 struct Page;
 
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// Files of the page, and its frame for every path that is none.
 pub async fn serve(method: Method, uri: Uri) -> Response {

@@ -34,7 +34,7 @@ pub async fn make_link(State(api): State<Api>) -> Result<Json<DashboardLink>, Re
 }
 
 /// Exchanges the ticket of a link for the page's token. The only call by HTTP that needs no token.
-#[utoipa::path(post, path = "/api/v1/session", responses(
+#[utoipa::path(post, path = "/api/v1/session", request_body = Ticket, responses(
     (status = OK, body = PageSession), (status = UNAUTHORIZED, body = Problem),
 ))]
 pub async fn open_session(

@@ -30,7 +30,6 @@ pub struct AccountView {
 /// Ready, cooling, paused or in need of a sign-in, and why.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StandingView {
-    #[schema(inline)]
     pub state: StandingState,
     /// A sentence; absent when ready.
     pub reason: Option<String>,
@@ -38,7 +37,6 @@ pub struct StandingView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
     /// Who paused it, when paused.
-    #[schema(inline)]
     pub paused_by: Option<PausedBy>,
 }
 
@@ -55,7 +53,6 @@ pub struct WindowView {
     pub resets_at: Option<Timestamp>,
     /// The upstream refuses until the reset.
     pub spent: bool,
-    #[schema(inline)]
     pub source: WindowSource,
     #[schema(value_type = String, format = DateTime)]
     pub learned_at: Timestamp,
@@ -130,7 +127,6 @@ pub struct RequestView {
     /// Bytes of the request's body.
     pub request_bytes: u64,
     /// Absent while it is running.
-    #[schema(inline)]
     pub ending: Option<Ending>,
     /// The status that the client saw.
     pub status: Option<u16>,
@@ -182,7 +178,6 @@ pub struct RequestPage {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     pub version: String,
-    #[schema(inline)]
     pub proxy: ProxyState,
     /// `http://127.0.0.1:8417`; absent while it does not listen.
     pub address: Option<String>,
@@ -217,7 +212,6 @@ pub struct Overview {
     /// "Can I keep working, and until when?" in one honest sentence.
     pub sentence: String,
     /// How the sentence is meant: good, care, bad.
-    #[schema(inline)]
     pub mood: Mood,
     pub accounts: Vec<AccountView>,
     /// Since local midnight.

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
+    time::Duration,
 };
 
 use axum::Router;
@@ -66,6 +67,8 @@ pub enum AppError {
 }
 
 const DATABASE: &str = "headgate.db";
+/// How long the last records may take to reach the disk.
+const LAST_RECORDS: Duration = Duration::from_secs(10);
 
 impl App {
     /// Builds a core on the settings' data folder. Blocks on disk and keychain. `vault` replaces the one
@@ -170,7 +173,9 @@ impl App {
         if let Some(server) = server {
             server.drain().await;
         }
-        self.0.ledger.drained().await;
+        if tokio::time::timeout(LAST_RECORDS, self.0.ledger.drained()).await.is_err() {
+            tracing::error!("some requests could not be written down in time");
+        }
         let store = self.0.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if let Ok(Err(error)) = closed {

@@ -1,5 +1,5 @@
 //! What we read of Anthropic's Messages API: a few fields of a request, the events and the usage of a
-//! reply, and the shape of an error. Source: the public API reference and shared notes in docs/CONTRACT.md.
+//! reply, and the shape of an error. Source: Anthropic's public API reference.
 
 use std::{borrow::Cow, sync::Arc};
 

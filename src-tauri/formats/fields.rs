@@ -249,8 +249,8 @@ mod tests {
         assert_eq!(fields.value(0), Some(br#""outer""#.as_slice()));
         assert_eq!(fields.value(1), Some(b"true".as_slice()));
         assert_eq!(fields.value(2), Some(br#"{"a":[1,{}]}"#.as_slice()));
-        let span = fields.span(0).unwrap();
-        assert_eq!(&json[span.start as usize..span.end as usize], r#""outer""#);
+        let place = json.find(r#""outer""#).unwrap() as u64;
+        assert_eq!(fields.span(0), Some(place..place + 7));
     }
 
     #[test]

@@ -121,7 +121,7 @@ mod tests {
         let read = |value: &str| retry_after(&after(value), now());
         assert_eq!(read("12"), Some(Duration::from_secs(12)));
         assert_eq!(read("0.5"), Some(Duration::from_millis(500)));
-        assert_eq!(read("Mon, 23 Nov 2026 12:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(read("Mon, 23 Nov 2026 12:01:00 GMT"), Some(Duration::from_mins(1)));
         for nonsense in
             ["0", "-5", "NaN", "1e300", "99999999999", "Mon, 23 Nov 2020 12:01:00 GMT", "soon", ""]
         {

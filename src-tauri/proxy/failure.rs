@@ -41,7 +41,7 @@ pub enum Failure {
 }
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-/// Beyond this, clients give up at once; gateway-contract: "Over 60 stops the client's retries".
+/// Beyond this, clients give up at once; Claude Code's gateway guide puts the limit at 60 s.
 const PATIENCE: Duration = Duration::from_secs(59);
 
 impl Failure {

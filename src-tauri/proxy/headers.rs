@@ -18,7 +18,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 ];
 
 /// Not forwarded upstream: the client's credential for us, what we set ourselves, and the routing hints
-/// that Claude Code sends to gateways only (gateway-contract: "Ours").
+/// that Claude Code sends to gateways only (its gateway guide, "Routing hints").
 const OURS: [HeaderName; 14] = [
     header::AUTHORIZATION,
     HeaderName::from_static("x-api-key"),

@@ -1,17 +1,20 @@
 //! Finds out who holds a port, for the one error message that everybody meets. Best effort: it reads
 //! /proc where there is one, and says nothing where it can't tell.
 
-use std::{fs, path::Path};
+use std::fs;
 
 /// Name and process id of the program that listens on this port of the loopback.
 pub fn holder(port: u16) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     let inode = tables.iter().find_map(|table| listening_inode(table, port))?;
     let socket = format!("socket:[{inode}]");
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    let process = processes.map(|entry| entry.path()).find(|process| has_open(process, &socket))?;
-    let name = fs::read_to_string(process.join("comm")).ok()?;
-    Some(format!("{} (process {})", name.trim(), process.file_name()?.to_str()?))
+    let mut processes = fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let process = processes.find(|process| has_open(*process, &socket))?;
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    Some(format!("{} (process {process})", name.trim()))
 }
 
 /// The inode of the socket that listens (state 0A) on `port`, from a table of /proc/net.
@@ -24,8 +27,8 @@ fn listening_inode(table: &str, port: u16) -> Option<&str> {
     })
 }
 
-fn has_open(process: &Path, socket: &str) -> bool {
-    let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
+fn has_open(process: u32, socket: &str) -> bool {
+    let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else { return false };
     files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket))
 }
 

@@ -55,7 +55,8 @@ impl Answer {
             status,
             idle_limit,
             idle: Box::pin(tokio::time::sleep(idle_limit)),
-            last_word: None,
+            has_had_last_word: false,
+            cut: None,
             error_text: Vec::new(),
             _lease: self.lease,
         };
@@ -82,8 +83,10 @@ struct Relay {
     status: StatusCode,
     idle_limit: Duration,
     idle: Pin<Box<Sleep>>,
-    /// Said after a stall: that it is over.
-    last_word: Option<()>,
+    /// The last frame was our own: it is over.
+    has_had_last_word: bool,
+    /// Why the answer is cut, once the client's side has had time to send what came before.
+    cut: Option<Cut>,
     error_text: Vec<u8>,
     _lease: Lease,
 }
@@ -133,7 +136,7 @@ impl Relay {
         if !self.tally.is_stream() {
             return Poll::Ready(Some(Err(Cut(why.into()))));
         }
-        self.last_word = Some(());
+        self.has_had_last_word = true;
         let body = formats::error_body(ErrorKind::TimeoutError, &why, None);
         // The blank line ends an event that may be standing half written.
         Poll::Ready(Some(Ok(Frame::data(format!("\n\nevent: error\ndata: {body}\n\n").into()))))
@@ -154,8 +157,11 @@ impl Body for Relay {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        if self.last_word.is_some() {
+        if self.has_had_last_word {
             return Poll::Ready(None);
+        }
+        if let Some(cut) = self.cut.take() {
+            return Poll::Ready(Some(Err(cut)));
         }
         if !self.begun.is_empty() {
             let begun = std::mem::take(&mut self.begun);
@@ -170,7 +176,11 @@ impl Body for Relay {
             Poll::Ready(Some(Err(error))) => {
                 let why: Arc<str> = format!("the upstream's answer broke off: {error}").into();
                 self.record.end(Ending::UpstreamCut, Some(Arc::clone(&why)));
-                Poll::Ready(Some(Err(Cut(why))))
+                // The server throws away what it has not sent when a body fails, and the client would lose
+                // the head and all that came before the cut: it may send first.
+                self.cut = Some(Cut(why));
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(None) => {
                 self.end();
@@ -182,7 +192,7 @@ impl Body for Relay {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.begun.is_empty() && (self.body.is_end_stream() || self.last_word.is_some())
+        self.begun.is_empty() && (self.body.is_end_stream() || self.has_had_last_word)
     }
 
     fn size_hint(&self) -> SizeHint {

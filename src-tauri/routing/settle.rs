@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_throttled_account_rests_as_long_as_it_asked() {
         let mut work = account(1);
-        let verdict = Verdict::Throttled { retry_after: Some(Duration::from_secs(120)) };
+        let verdict = Verdict::Throttled { retry_after: Some(Duration::from_mins(2)) };
         assert!(settle(&mut work, &verdict, &[], now()).health);
         assert_eq!(standing(&work, now()).until, Some(in_minutes(2)));
         assert_eq!(standing(&work, in_minutes(2)).state, StandingState::Ready);
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn an_answer_that_was_on_its_way_does_not_shorten_a_bench() {
         let mut work = account(1);
-        settle(&mut work, &Verdict::Throttled { retry_after: Some(Duration::from_secs(60)) }, &[], now());
+        settle(&mut work, &Verdict::Throttled { retry_after: Some(Duration::from_mins(1)) }, &[], now());
         settle(&mut work, &Verdict::Fine, &[], now());
         assert_eq!(standing(&work, now()).state, StandingState::Cooling);
         settle(&mut work, &Verdict::Fine, &[], in_minutes(1));

@@ -218,10 +218,11 @@ fn usage(answer: &Answer, turn: &Turn, output_tokens: u32) -> Usage {
 }
 
 fn call(number: u64, at: usize, name: &str) -> Block {
+    // A real client carries these calls out: they change nothing.
     let input = match name {
-        "Bash" => serde_json::json!({ "command": "cargo test --quiet", "description": "Run the tests" }),
-        "Read" => serde_json::json!({ "file_path": "/home/you/project/src/lib.rs" }),
-        _ => serde_json::json!({ "file_path": "/home/you/project/src/lib.rs", "note": words(number, 8) }),
+        "Bash" => serde_json::json!({ "command": "echo the gate is open", "description": "Say a line" }),
+        "Read" => serde_json::json!({ "file_path": "/nowhere/sandbox.rs" }),
+        _ => serde_json::json!({ "file_path": "/nowhere/sandbox.rs", "note": words(number, 8) }),
     };
     Block::ToolUse { id: format!("toolu_sandbox_{number:06}_{at}"), name: name.to_owned(), input }
 }

@@ -226,8 +226,8 @@ impl Desk {
     }
 
     fn refuse(self, status: StatusCode, message: &str) -> Response<Pieces> {
-        let error = serde_json::json!({ "type": error_type(status), "message": message });
-        let id = self.id();
+        let (kind, message, id) = (error_type(status), serde_json::Value::from(message), self.id());
+        let error = format!(r#"{{"type":"{kind}","message":{message}}}"#);
         self.json(status, format!(r#"{{"type":"error","error":{error},"request_id":"{id}"}}"#).into())
     }
 

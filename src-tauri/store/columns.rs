@@ -1,5 +1,5 @@
 //! How domain values stand in columns: times as whole milliseconds, durations as microseconds, counts
-//! clamped to what SQLite holds. A value never makes a row unwritable.
+//! clamped to what a column holds. A value never makes a row unwritable.
 
 use std::time::Duration;
 

@@ -141,9 +141,9 @@ pub(super) fn write_begun<'a>(
     conn: &Connection,
     begun: impl Iterator<Item = &'a ExchangeStart>,
 ) -> rusqlite::Result<()> {
-    let mut begin = conn.prepare_cached(BEGIN)?;
+    let mut insert = conn.prepare_cached(BEGIN)?;
     for ExchangeStart { id, started_at, method, path, ask } in begun {
-        begin.execute(params![
+        insert.execute(params![
             id.0,
             Ms(*started_at),
             method,
@@ -163,12 +163,12 @@ pub(super) fn write_finished<'a>(
     conn: &Connection,
     finished: impl Iterator<Item = &'a Exchange>,
 ) -> rusqlite::Result<()> {
-    let mut finish = conn.prepare_cached(FINISH)?;
+    let mut upsert = conn.prepare_cached(FINISH)?;
     let mut add_attempt = attempts::adding(conn)?;
     for exchange in finished {
         let ExchangeStart { id, started_at, method, path, ask } = &exchange.start;
         let usage = &exchange.usage;
-        finish.execute(params![
+        upsert.execute(params![
             id.0,
             Ms(*started_at),
             method,

@@ -11,8 +11,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::{Store, StoreError};
 
-/// After so many pages (1 MiB, about a millisecond of work) the check rests for [`REST`].
-const PAGES_AT_A_TIME: i32 = 256;
+/// After so many steps of the check, about a millisecond of work, it rests for [`REST`].
+const STEPS_AT_A_TIME: i32 = 20_000;
 const REST: Duration = Duration::from_millis(1);
 
 /// One check at a time.
@@ -34,7 +34,7 @@ impl Store {
         let conn = self.0.readers.connect()?;
         let closing = std::sync::Arc::clone(&self.0.closing);
         conn.progress_handler(
-            PAGES_AT_A_TIME,
+            STEPS_AT_A_TIME,
             Some(move || {
                 thread::sleep(REST);
                 closing.load(Ordering::Relaxed)

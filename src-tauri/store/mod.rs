@@ -21,7 +21,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 mod accounts;
 mod attempts;
@@ -66,7 +66,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { gather: Duration::from_millis(5), enough: 1024, patience: Duration::from_secs(1) }
+        // A commit costs about 220 µs and each exchange in it 9: at 5,000 a second, ten milliseconds make
+        // that 13 µs an exchange, five would make it 18.
+        Self { gather: Duration::from_millis(10), enough: 1024, patience: Duration::from_secs(1) }
     }
 }
 
@@ -79,7 +81,7 @@ pub enum StoreError {
     /// It never was, or has been removed.
     #[error("there is no such account any more")]
     NoSuchAccount,
-    /// Too many questions at once.
+    /// Too many questions at once, or another program holds the file.
     #[error("the database is busy: try again in a moment")]
     Busy,
     /// The disk does not take it. Queued records are kept and tried again; what was asked for was not done.
@@ -88,9 +90,21 @@ pub enum StoreError {
     /// The store has been closed, or its writer has died.
     #[error("the database is closed")]
     Closed,
-    /// SQLite says no.
+    /// A question or a write failed inside the database.
     #[error("the database failed")]
-    Sql(#[from] rusqlite::Error),
+    Sql(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(err: rusqlite::Error) -> Self {
+        match err.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
+                Self::NotWritten(err.to_string().into())
+            }
+            _ => Self::Sql(err),
+        }
+    }
 }
 
 /// The open database. Clones are the same one; the last to go closes it.
@@ -159,7 +173,8 @@ impl Store {
     /// Returns once all that was queued before is on disk.
     ///
     /// # Errors
-    /// `NotWritten` if the disk does not take it now; it is kept and tried again.
+    /// `NotWritten` if the disk does not take it now; it is kept and tried again. `Busy` if nothing was
+    /// queued but the file is locked.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.write(|_| Ok(()))
     }

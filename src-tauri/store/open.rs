@@ -31,10 +31,10 @@ pub enum OpenError {
     /// It is damaged.
     #[error("the database is damaged ({detail}): `--repair` moves it aside, whole, and starts a new one")]
     Corrupt {
-        /// What SQLite or we stumbled over.
+        /// What we stumbled over.
         detail: String,
     },
-    /// A SQLite database of some other program.
+    /// The database of some other program.
     #[error("the database belongs to another program: point Headgate to another data folder")]
     NotOurs,
     /// The disk, the folder or the permissions.
@@ -116,12 +116,13 @@ pub(super) fn create(path: &Path) -> io::Result<()> {
 /// Moves the database with its log aside, keeping every byte, and says where it is now.
 pub(super) fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let target = (0..)
-        .map(|n| {
-            beside(path, &if n == 0 { format!(".damaged-{stamp}") } else { format!(".damaged-{stamp}-{n}") })
-        })
-        .find(|target| !target.exists())
-        .expect("there are more numbers than files");
+    let mut target = beside(path, &format!(".damaged-{stamp}"));
+    for n in 2.. {
+        if !target.exists() {
+            break;
+        }
+        target = beside(path, &format!(".damaged-{stamp}-{n}"));
+    }
     // The log goes first: SQLite deletes a log that it finds without its database.
     for part in ["-wal", "-shm", ""] {
         match std::fs::rename(beside(path, part), beside(&target, part)) {

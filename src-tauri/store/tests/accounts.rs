@@ -72,7 +72,7 @@ fn a_removed_name_can_be_used_again_and_history_keeps_the_old_one() {
     let second = add(&store, "Work");
 
     assert_ne!(first.id, second.id, "an id is never given again");
-    assert_eq!(store.accounts().unwrap(), [second.clone()]);
+    assert_eq!(store.accounts().unwrap(), std::slice::from_ref(&second));
     let names = store.account_names().unwrap();
     assert_eq!((names[&first.id].as_str(), names[&second.id].as_str()), ("work", "Work"));
 }

@@ -1,4 +1,4 @@
-//! How SQLite means to answer, asked of SQLite.
+//! How the database means to answer, asked of itself.
 
 use rusqlite::{Connection, ToSql};
 

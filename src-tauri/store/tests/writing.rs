@@ -88,7 +88,7 @@ fn a_persons_edit_fails_at_once_while_the_disk_says_no() {
     let store = folder.open();
     let disk = stall(&folder.file());
 
-    assert!(store.set_meta("vault", "file").is_err());
+    assert!(matches!(store.set_meta("vault", "file"), Err(StoreError::Busy)));
 
     drop(disk);
     store.flush().unwrap();
@@ -181,7 +181,9 @@ fn s06_many_threads_write_at_once_and_every_record_is_there() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     store.close().unwrap();
 
     let after = Store::open(&folder.file(), Options::default()).unwrap();

@@ -1,0 +1,231 @@
+//! The program as its user meets it: separate processes, one data folder, exit codes that mean something.
+
+use headgate::{
+    clock::Clock,
+    sandbox::{Answer, Behaviour, Sandbox, Scenario, ScriptedAccount},
+    tasks::Tasks,
+};
+use http::StatusCode;
+
+use crate::harness::{Client, Program, ask, holds, soon};
+
+async fn upstream() -> (Sandbox, Tasks) {
+    let tasks = Tasks::default();
+    let scenario = Scenario::of([
+        ScriptedAccount::new("work", "sk-canary-work"),
+        ScriptedAccount::new("spare", "sk-canary-spare"),
+    ]);
+    (Sandbox::start(&scenario, &Clock::system(), &tasks).await.unwrap(), tasks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_added_whether_the_server_runs_or_not() {
+    let (sandbox, tasks) = upstream().await;
+    let program = Program::new();
+    assert!(
+        program.add("work", sandbox.base_url(), "sk-canary-work\n", &[]).status.success(),
+        "before it runs"
+    );
+    let served = program.serve();
+    assert!(
+        program.add("spare", sandbox.base_url(), "sk-canary-spare", &["--priority", "-1"]).status.success(),
+        "while it runs"
+    );
+    let accounts = program.json(&["accounts"]);
+    assert_eq!((&accounts[0]["name"], &accounts[1]["name"]), (&"work".into(), &"spare".into()));
+    assert_eq!(accounts[1]["standing"]["state"], "ready");
+
+    let reply = Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", true)).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    reply.bytes().await;
+    assert_eq!(sandbox.seen("sk-canary-spare").len(), 1, "the lower number goes first");
+    assert!(served.stop().success());
+
+    let requests = program.json(&["requests", "--limit", "1"]);
+    let request = &requests[0];
+    for field in [
+        "id",
+        "started_at",
+        "ending",
+        "status",
+        "model",
+        "account",
+        "attempts",
+        "usage",
+        "duration_ms",
+        "first_byte_ms",
+    ] {
+        assert!(!request[field].is_null(), "{field} is missing in {request}");
+    }
+    assert_eq!((&request["ending"], &request["account"]), (&"complete".into(), &"spare".into()));
+    assert_eq!(request["attempts"][0]["verdict"], "fine");
+    assert!(request["usage"]["output"].is_u64());
+    tasks.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_in_no_file_but_the_sealed_one_and_in_no_output() {
+    let (sandbox, tasks) = upstream().await;
+    let program = Program::new();
+    let added = program.add("work", sandbox.base_url(), "sk-canary-work", &["--json"]);
+    let served = program.serve();
+    Client::to(&served.url, &tasks).post("/v1/messages", ask("m", false)).await.bytes().await;
+    sandbox.script("sk-canary-work", [Behaviour::CredentialRefused]).unwrap();
+    Client::to(&served.url, &tasks).post("/v1/messages", ask("m", false)).await.bytes().await;
+    let listed = program.run(&["accounts"]);
+    assert!(served.stop().success());
+    let told = format!("{added:?} {listed:?} {}", program.log());
+    assert!(!told.contains("canary"), "{told}");
+    assert!(
+        !holds(program.folder.path(), "sk-canary-work"),
+        "not in the database, not in a log, not in the sealed file as text"
+    );
+    tasks.stop();
+}
+
+#[test]
+fn the_key_comes_from_standard_input_alone() {
+    let program = Program::new();
+    let given = program.run(&["accounts", "add", "work", "--provider", "anthropic", "--key", "sk-1"]);
+    assert_eq!(given.status.code(), Some(2), "there is no such flag");
+    let empty = program.run(&["accounts", "add", "work", "--provider", "anthropic", "--key-stdin"]);
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&empty.stderr).contains("no key"), "{empty:?}");
+}
+
+#[test]
+fn each_mistake_has_its_exit_code_and_its_sentence() {
+    let program = Program::new();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["serve", "--no-such-flag"], 2, "unexpected argument"),
+        (&["no-such-command"], 2, "unrecognized subcommand"),
+        (&["accounts", "pause", "nobody"], 3, "there is no account \"nobody\""),
+        (&["requests", "req_0000000000001"], 3, "no such request"),
+        (&["requests", "nonsense"], 1, "req_"),
+        (&["pause"], 1, "not running"),
+        (&["requests", "--limit", "0"], 2, "0 is not in"),
+    ];
+    for (arguments, code, words) in cases {
+        let output = program.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn a_taken_port_names_who_has_it() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let output = Program::new().run(&["serve", "--port", &port]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains(&format!("port {port} is taken")), "{said}");
+    #[cfg(target_os = "linux")]
+    assert!(said.contains(&std::process::id().to_string()), "it names this process: {said}");
+}
+
+#[test]
+fn two_cores_never_share_a_folder() {
+    let program = Program::new();
+    let served = program.serve();
+    let second = program.run(&["serve", "--port", "0"]);
+    assert_eq!(second.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another Headgate is using"), "{second:?}");
+    assert_eq!(
+        program.json(&["status"])["status"]["address"],
+        served.url,
+        "other commands act through the first"
+    );
+    assert!(served.stop().success());
+    assert!(program.json(&["status"])["status"]["address"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s23_what_was_running_at_a_kill_is_interrupted_and_the_rest_is_kept() {
+    let (sandbox, tasks) = upstream().await;
+    let program = Program::new();
+    program.add("work", sandbox.base_url(), "sk-canary-work", &[]);
+    let served = program.serve();
+    let client = Client::to(&served.url, &tasks);
+    client.post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
+    sandbox.script("sk-canary-work", [Behaviour::Stall { after: 3, answer: Answer::default() }]).unwrap();
+    let mut running = client.post("/v1/messages", ask("claude-opus-5-5", true)).await;
+    running.piece().await.unwrap().unwrap();
+    let both_written = async {
+        while program.json(&["requests"]).as_array().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("both requests to be on disk", both_written).await;
+    served.kill();
+    let requests = program.json(&["requests"]);
+    assert_eq!((&requests[0]["ending"], &requests[1]["ending"]), (&"interrupted".into(), &"complete".into()));
+    assert!(program.serve().stop().success(), "it starts again");
+    tasks.stop();
+}
+
+#[test]
+fn a_database_from_a_newer_version_is_refused_untouched() {
+    let program = Program::new();
+    program.json(&["accounts"]);
+    let connection = rusqlite::Connection::open(program.database()).unwrap();
+    connection.pragma_update(None, "user_version", 9999).unwrap();
+    drop(connection);
+    let before = std::fs::read(program.database()).unwrap();
+    for arguments in [&["serve", "--port", "0"][..], &["serve", "--port", "0", "--repair"], &["accounts"]] {
+        let output = program.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains("newer Headgate"), "{said}");
+    }
+    assert_eq!(std::fs::read(program.database()).unwrap(), before);
+}
+
+#[test]
+fn a_corrupt_database_is_moved_aside_only_when_asked() {
+    let program = Program::new();
+    let rubbish = vec![0x5a; 8192];
+    std::fs::write(program.database(), &rubbish).unwrap();
+    let refused = program.run(&["accounts"]);
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--repair"), "{refused:?}");
+    assert_eq!(std::fs::read(program.database()).unwrap(), rubbish, "untouched");
+
+    let served =
+        program.command(&["serve", "--port", "0", "--repair"]).stdout(std::process::Stdio::piped()).spawn();
+    let mut served = served.unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(served.stdout.take().unwrap()), &mut line)
+        .unwrap();
+    assert!(line.starts_with("listening on"), "{line}");
+    served.kill().unwrap();
+    served.wait().unwrap();
+    let kept = std::fs::read_dir(program.folder.path()).unwrap().flatten();
+    assert!(
+        kept.into_iter().any(|entry| std::fs::read(entry.path()).is_ok_and(|bytes| bytes == rubbish)),
+        "every byte is kept"
+    );
+}
+
+#[test]
+fn env_prints_what_a_shell_needs() {
+    let program = Program::new();
+    let output = program.run(&["env", "--shell", "posix"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "export ANTHROPIC_BASE_URL=http://127.0.0.1:8417\nexport ANTHROPIC_AUTH_TOKEN=headgate\n"
+    );
+    let served = program.serve();
+    assert_eq!(program.json(&["env"])["ANTHROPIC_BASE_URL"], served.url);
+}
+
+#[test]
+fn a_mistake_in_the_settings_is_named() {
+    let program = Program::new();
+    std::fs::write(program.folder.path().join("settings.toml"), "prot = 1").unwrap();
+    let output = program.run(&["status"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("settings.toml"), "{output:?}");
+}

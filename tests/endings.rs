@@ -1,0 +1,108 @@
+//! Every request ends once, under its right name.
+
+use headgate::{
+    domain::Ending,
+    sandbox::{Answer, Behaviour},
+    settings::Limits,
+};
+
+use crate::harness::{House, aside, ask};
+
+#[tokio::test]
+async fn a_client_that_leaves_mid_stream_cancels_the_upstream_at_once() {
+    let mut house = House::with(&["work"]).await;
+    house.script("work", [Behaviour::Hold { gate: "middle".into(), after: 3, answer: Answer::default() }]);
+    let mut reply = house.ask_stream().await;
+    reply.piece().await.unwrap().unwrap();
+    drop(reply);
+    house.sandbox.await_client_gone(1).await.unwrap();
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::ClientLeft));
+    assert_eq!(exchange.status, Some(200));
+    assert_eq!(house.app.api().gateway.admission.occupancy().running, 0, "its place is free");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_the_head_cancels_the_upstream_at_once() {
+    let mut house = House::with(&["work", "spare"]).await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
+    let client = house.client.clone();
+    let asking = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", true)).await });
+    house.sandbox.await_held("head").await.unwrap();
+    drop(asking);
+    house.sandbox.await_client_gone(1).await.unwrap();
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::ClientLeft));
+    assert_eq!(exchange.attempts.len(), 1, "a client that hung up is not retried");
+    assert_eq!(exchange.attempts[0].verdict.as_ref(), "abandoned");
+    assert_eq!(house.standing("work").await["state"], "ready", "it was not the account's fault");
+}
+
+#[tokio::test]
+async fn an_error_event_inside_a_stream_is_an_upstream_error() {
+    let mut house = House::with(&["work"]).await;
+    house.script("work", [Behaviour::InStreamError { after: 3, answer: Answer::default() }]);
+    let text = house.ask_stream().await.text().await;
+    assert!(text.contains("event: error"), "it is passed on: {text}");
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::UpstreamError));
+    assert!(exchange.error.as_deref().unwrap().contains("overloaded_error"));
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_ended_as_stalled_with_an_error_event() {
+    let mut house = House::within(Limits { idle_seconds: 0.3, ..Limits::default() }, &["work"]).await;
+    house.script("work", [Behaviour::Stall { after: 3, answer: Answer::default() }]);
+    let text = house.ask_stream().await.text().await;
+    let last = text.rsplit("event: error\ndata: ").next().unwrap();
+    let told: serde_json::Value = serde_json::from_str(last.trim()).unwrap();
+    assert_eq!(told["error"]["type"], "timeout_error");
+    assert!(!text.contains("message_stop"), "never a fake success");
+    assert_eq!(house.ended().await.ending, Some(Ending::UpstreamStalled));
+    house.sandbox.await_client_gone(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cut_answer_that_was_not_streamed_is_passed_on_as_a_cut() {
+    let mut house = House::with(&["work"]).await;
+    house.script("work", [Behaviour::CutMidStream { after: 2, reset: true, answer: Answer::default() }]);
+    let (_, was_cut) = house.ask().await.until_end_or_cut().await;
+    assert!(was_cut);
+    assert_eq!(house.ended().await.ending, Some(Ending::UpstreamCut));
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_on_message_stop_has_not_left_early() {
+    let mut house = House::with(&["work"]).await;
+    let mut reply = house.ask_stream().await;
+    let mut text = String::new();
+    while !text.contains("message_stop\"}") {
+        text += &String::from_utf8_lossy(&reply.piece().await.unwrap().unwrap());
+    }
+    drop(reply);
+    assert_eq!(house.ended().await.ending, Some(Ending::Complete));
+}
+
+#[tokio::test]
+async fn s01_what_a_request_held_is_free_when_it_ends_in_whatever_way() {
+    let mut house = House::with(&["work"]).await;
+    let answer = Answer::default;
+    house.script(
+        "work",
+        [
+            Behaviour::Answer(answer()),
+            Behaviour::CutMidStream { after: 2, reset: false, answer: answer() },
+            Behaviour::InStreamError { after: 2, answer: answer() },
+            Behaviour::Overloaded,
+            Behaviour::DropBeforeHead { reset: true },
+        ],
+    );
+    for _ in 0..5 {
+        house.ask_stream().await.until_end_or_cut().await;
+        house.ended().await;
+    }
+    let gateway = &house.app.api().gateway;
+    assert_eq!(gateway.admission.occupancy().running, 0);
+    assert_eq!(gateway.roster.snapshot().0[0].load.count(), 0, "no lease is left");
+    assert_eq!(house.written().await.len(), 5);
+}

@@ -1,0 +1,126 @@
+//! A core in this process, with a sandbox as its only upstream and a clock that can be moved.
+
+use std::sync::Arc;
+
+use headgate::{
+    accounts::NewAccount,
+    api::views::RequestView,
+    app::App,
+    clock::Clock,
+    domain::Exchange,
+    events::Event,
+    sandbox::{Behaviour, Sandbox, Scenario, ScriptedAccount},
+    secrets::{Memory, Sensitive},
+    settings::{Limits, Settings},
+    tasks::Tasks,
+};
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+
+use super::{Client, Reply, ask, soon};
+
+pub struct House {
+    pub app: App,
+    pub sandbox: Sandbox,
+    pub clock: Clock,
+    pub client: Client,
+    pub folder: TempDir,
+    events: Receiver<Event>,
+    tasks: Tasks,
+}
+
+impl House {
+    /// Accounts of these names, the first one first in line, their keys `key-NAME`.
+    pub async fn with(names: &[&str]) -> Self {
+        Self::within(Limits::default(), names).await
+    }
+
+    pub async fn within(limits: Limits, names: &[&str]) -> Self {
+        let scripted = names.iter().map(|name| ScriptedAccount::new(name, &format!("key-{name}")));
+        Self::of(limits, Scenario::of(scripted)).await
+    }
+
+    pub async fn of(limits: Limits, scenario: Scenario) -> Self {
+        let (clock, tasks) = (Clock::movable(), Tasks::default());
+        let sandbox = Sandbox::start(&scenario, &clock, &tasks).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: folder.path().to_owned(), port: 0, vault: None, limits };
+        let app = App::open(settings, clock.clone(), Some(Arc::new(Memory::default()))).unwrap();
+        for (place, account) in scenario.accounts.iter().enumerate() {
+            let new = NewAccount {
+                name: account.name.clone(),
+                provider: "anthropic".into(),
+                base_url: Some(sandbox.base_url().into()),
+                priority: i32::try_from(place).unwrap(),
+                key: Sensitive::new(account.key.clone()),
+            };
+            app.api().gateway.roster.add(new).unwrap();
+        }
+        let address = app.start().unwrap();
+        let client = Client::to(&address.to_string(), &tasks);
+        let events = app.api().events.subscribe();
+        Self { app, sandbox, clock, client, folder, events, tasks }
+    }
+
+    /// Has an account do this next.
+    pub fn script(&self, name: &str, behaviours: impl IntoIterator<Item = Behaviour>) {
+        self.sandbox.script(&format!("key-{name}"), behaviours).unwrap();
+    }
+
+    /// Asks for a message and reads it.
+    pub async fn ask(&self) -> Reply {
+        self.client.post("/v1/messages", ask("claude-opus-5-5", false)).await
+    }
+
+    /// Asks for a stream.
+    pub async fn ask_stream(&self) -> Reply {
+        self.client.post("/v1/messages?beta=true", ask("claude-opus-5-5", true)).await
+    }
+
+    /// The next exchange to end.
+    pub async fn ended(&mut self) -> Arc<Exchange> {
+        soon("an exchange to end", async {
+            loop {
+                if let Event::Request(exchange) = self.events.recv().await.unwrap()
+                    && exchange.ending.is_some()
+                {
+                    return exchange;
+                }
+            }
+        })
+        .await
+    }
+
+    /// The names of the accounts that an exchange tried, in order.
+    pub fn tried(&self, exchange: &Exchange) -> Vec<String> {
+        let roster = &self.app.api().gateway.roster;
+        exchange.attempts.iter().map(|attempt| roster.name_of(attempt.account).unwrap().to_string()).collect()
+    }
+
+    /// What is on disk, newest first.
+    pub async fn written(&self) -> Vec<RequestView> {
+        let store = self.app.api().store.clone();
+        tokio::task::spawn_blocking(move || store.flush()).await.unwrap().unwrap();
+        let page = self.client.call(self.token(), http::Method::GET, "/api/v1/requests?limit=500", "").await;
+        serde_json::from_value(page.json().await["requests"].take()).unwrap()
+    }
+
+    /// The core's own token.
+    pub fn token(&self) -> &str {
+        self.app.api().keys.core().expose()
+    }
+
+    /// An account's standing as the API tells it.
+    pub async fn standing(&self, name: &str) -> serde_json::Value {
+        let accounts =
+            self.client.call(self.token(), http::Method::GET, "/api/v1/accounts", "").await.json().await;
+        accounts.as_array().unwrap().iter().find(|account| account["name"] == name).unwrap()["standing"]
+            .clone()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.tasks.stop();
+    }
+}

@@ -1,0 +1,132 @@
+//! What we refuse ourselves: in Anthropic's shape, with the reason and a next step.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use headgate::{
+    domain::Ending,
+    sandbox::{Answer, Behaviour},
+    settings::Limits,
+};
+use http::{Request, StatusCode};
+
+use crate::harness::{House, aside, ask};
+
+#[tokio::test]
+async fn without_an_account_the_client_is_told_how_to_add_one() {
+    let mut house = House::with(&[]).await;
+    let reply = house.ask().await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.header("x-should-retry"), "false", "asking again would not help");
+    let body = reply.json().await;
+    assert_eq!(body["type"], "error");
+    assert!(body["error"]["message"].as_str().unwrap().contains("headgate accounts add"), "{body}");
+    assert_eq!(house.ended().await.ending, Some(Ending::Refused));
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_refused_with_its_place() {
+    let house = House::with(&["work"]).await;
+    for body in ["", "{", "[]", "hello", r#"{"model":}"#, r#"{"model":"m"} trailing"#] {
+        let reply = house.client.post("/v1/messages", body).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{body}");
+        let body = reply.json().await;
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+        assert!(body["request_id"].as_str().unwrap().starts_with("req_"));
+    }
+    assert_eq!(house.sandbox.counts().arrived, 0, "nothing of it was sent on");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_with_413() {
+    let mut house = House::within(Limits { body_bytes: 2048, ..Limits::default() }, &["work"]).await;
+    let large = format!(r#"{{"model":"m","x":"{}"}}"#, "x".repeat(300_000));
+    let reply = house.client.post("/v1/messages", large).await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(reply.json().await["error"]["type"], "request_too_large");
+    assert_eq!(house.ended().await.ending, Some(Ending::Refused));
+    let fits = format!(r#"{{"model":"m","x":"{}"}}"#, "x".repeat(2048 - 20));
+    assert_eq!(fits.len(), 2048, "a body of exactly the limit");
+    assert_eq!(house.client.post("/v1/messages", fits).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn when_everybody_rests_each_reason_is_named_with_its_time() {
+    let mut house = House::with(&["work", "spare"]).await;
+    let spent = |hours| Behaviour::QuotaSpent { window: "5h".into(), resets_in: Duration::from_hours(hours) };
+    house.script("work", [spent(2)]);
+    house.script(
+        "spare",
+        [Behaviour::RateLimited { retry_after: Some(Duration::from_secs(20)), unified: false }],
+    );
+    house.ask().await.bytes().await;
+    house.ended().await;
+    let reply = house.ask().await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = reply.header("retry-after").parse().unwrap();
+    assert!((1..=20).contains(&seconds), "{seconds} whole seconds until the first one is back");
+    assert_eq!(reply.header("x-should-retry"), "");
+    let message = reply.json().await["error"]["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("work: its 5h window is spent") && message.contains("spare: it asked for a pause"),
+        "{message}"
+    );
+    assert_eq!(house.sandbox.counts().arrived, 2, "nobody was asked again");
+
+    house.clock.advance(Duration::from_secs(21));
+    house.script("spare", [spent(3)]);
+    house.ask().await.bytes().await;
+    house.ended().await;
+    house.ended().await;
+    let reply = house.ask().await;
+    assert!(reply.header("retry-after").parse::<u64>().unwrap() > 3600);
+    assert_eq!(reply.header("x-should-retry"), "false", "two hours are longer than a client waits");
+}
+
+#[tokio::test]
+async fn a_paused_proxy_says_so_and_running_requests_go_on() {
+    let house = House::with(&["work"]).await;
+    house.script("work", [Behaviour::Hold { gate: "middle".into(), after: 2, answer: Answer::default() }]);
+    let running = house.ask_stream().await;
+    house.app.api().set_paused(true);
+    let refused = house.ask().await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.json().await["error"]["message"].as_str().unwrap().contains("paused"));
+    house.sandbox.release("middle");
+    assert!(running.text().await.contains("message_stop"));
+    house.app.api().set_paused(false);
+    assert_eq!(house.ask().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn s26_more_requests_than_places_wait_and_then_are_refused() {
+    let limits =
+        Limits { concurrent_requests: 1, waiting_requests: 1, wait_seconds: 0.2, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
+    let client = house.client.clone();
+    let mut first =
+        aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
+    house.sandbox.await_held("head").await.unwrap();
+    let refused = house.ask().await;
+    assert_eq!(refused.status.as_u16(), 529);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert_eq!(refused.json().await["error"]["type"], "overloaded_error");
+    house.sandbox.release("head");
+    assert_eq!(first.join_next().await.unwrap().unwrap(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_is_refused_under_whatever_name() {
+    let house = House::with(&["work"]).await;
+    for (name, value) in
+        [("origin", "https://evil.example"), ("host", "evil.example"), ("host", "rebound.example:8417")]
+    {
+        for path in ["/v1/messages", "/api/v1/status", "/"] {
+            let request = Request::post(path).header(name, value).body(Bytes::from(ask("m", false))).unwrap();
+            let reply = house.client.send(request).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path} with {name}: {value}");
+        }
+    }
+    assert_eq!(house.sandbox.counts().arrived, 0);
+}

@@ -1,0 +1,156 @@
+// States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
+// wrong. They are answered by intercepting the page's calls, at a fixed moment.
+import type {
+  Account, Attempt, Ending, HeadgateEvent, Overview, Provider, Request, RequestPage, Status, UsageWindow,
+} from "../../ui/src/api/types.ts";
+
+/** A Thursday in winter, 12:41 in Berlin. */
+export const NOW = Date.parse("2026-11-26T11:41:20Z");
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const at = (ms: number) => new Date(NOW + ms).toISOString();
+
+export const providers: Provider[] = [
+  { id: "anthropic", title: "Anthropic", about: "Claude by Anthropic's own API, with an API key.", base_url: "https://api.anthropic.com" },
+  { id: "compatible", title: "Anthropic-compatible", about: "Any endpoint that speaks Anthropic's format.", base_url: null },
+];
+
+export const status: Status = {
+  version: "0.1.0", proxy: "running", address: "http://127.0.0.1:8417", problem: null, vault: "keychain",
+  data_dir: "/home/mira/.local/share/headgate", started_at: at(-5 * HOUR), running: 2, waiting: 0,
+};
+
+function windowOf(name: string, utilization: number | null, resetsIn: number | null, spent = false): UsageWindow {
+  const family = name.split("_")[1] ?? null;
+  return { name, family, utilization, resets_at: resetsIn == null ? null : at(resetsIn), spent, source: "header", learned_at: at(-MINUTE) };
+}
+
+function account(id: number, name: string, priority: number, rest: Partial<Account> = {}): Account {
+  return {
+    id, name, priority, provider: "anthropic", base_url: null, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
+    standing: { state: "ready", reason: null, until: null, paused_by: null }, ...rest,
+  };
+}
+
+const usualAccounts: Account[] = [
+  account(1, "Work", 0, {
+    standing: { state: "cooling", reason: "Its 5-hour window is spent. Requests go to Spare.", until: at(98 * MINUTE), paused_by: null },
+    windows: [windowOf("5h", 1, 98 * MINUTE, true), windowOf("7d", 0.71, 49 * HOUR), windowOf("7d_opus", 0.86, 49 * HOUR)],
+  }),
+  account(2, "Spare", 10, {
+    in_flight: 2, windows: [windowOf("5h", 0.34, 221 * MINUTE), windowOf("7d", 0.22, 130 * HOUR), windowOf("7d_opus", 0.41, 130 * HOUR)],
+  }),
+  account(3, "Team gateway", 20, {
+    provider: "compatible", base_url: "https://claude.gateway.example.com",
+    windows: [windowOf("requests", null, null)],
+  }),
+];
+
+const fullAccounts: Account[] = [
+  ...usualAccounts,
+  account(4, "Night shift", 20, {
+    standing: { state: "paused", reason: "Saving it for the release on Friday.", until: null, paused_by: "user" },
+    windows: [windowOf("5h", 0.02, 4 * HOUR), windowOf("7d", 0.9, 20 * HOUR)],
+  }),
+  account(5, "Old key of the platform team in Rotterdam", 100, {
+    standing: { state: "needs_sign_in", reason: "Anthropic refused its key (401). Replace it, or remove the account.", until: null, paused_by: null },
+  }),
+  account(6, "Personal", 30, { in_flight: 1, windows: [windowOf("5h", 0.004, 290 * MINUTE), windowOf("7d", null, null)] }),
+  account(7, "Burst", 40, { in_flight: 12, windows: [windowOf("5h", 0.83, 12 * MINUTE), windowOf("7d", 0.55, 75 * HOUR), windowOf("7d_sonnet", 0.12, 75 * HOUR)] }),
+];
+
+function attempt(name: string, verdict = "fine", status: number | null = 200, began_ms = 1, took_ms = 420, error: string | null = null): Attempt {
+  return { account: name, verdict, status, began_ms, took_ms, error };
+}
+
+const models = ["claude-opus-4-8", "claude-sonnet-5", "claude-haiku-4-5-20251001"];
+const agents = [null, "reviewer", null, "test-runner"];
+
+function request(n: number, age: number): Request {
+  const rest = oddities[n % oddities.length] ?? {};
+  const seed = (n * 7919) % 1000;
+  return {
+    id: `req_${String(1_000_000_000_000 - n).padStart(13, "0")}`,
+    started_at: at(-age), method: "POST", path: "/v1/messages", model: models[n % 5 === 0 ? 0 : n % 3] ?? null,
+    served_model: models[n % 5 === 0 ? 0 : n % 3] ?? null, session: `5f0c1e${(n % 4).toString(16)}a-9b1d-4a7e-8f21-0c6d5b3a91e${n % 4}`,
+    agent: agents[n % 4] ?? null, client: "claude-cli/2.4.11 (external, cli)", stream: true, request_bytes: 48_000 + seed * 90,
+    ending: "complete", status: 200, error: null, account: n % 3 ? "Spare" : "Work",
+    attempts: [attempt(n % 3 ? "Spare" : "Work")],
+    usage: { input: 12 + seed, output: 90 + seed * 2, cache_read: 18_000 + seed * 61, cache_write: seed * 4 },
+    duration_ms: 2400 + seed * 19, first_byte_ms: 430 + seed / 2, ...rest,
+  };
+}
+
+const oddities: Partial<Request>[] = [
+  { ending: null, status: 200, duration_ms: null, usage: { input: 840, output: 212, cache_read: 61_200, cache_write: 900 } },
+  { ending: null, status: null, duration_ms: null, first_byte_ms: null, account: null, usage: {}, attempts: [] },
+  {},
+  {
+    account: "Spare",
+    attempts: [
+      attempt("Work", "quota_spent", 429, 1.2, 180, "This request would exceed your account's 5-hour limit."),
+      attempt("Spare", "fine", 200, 184, 512),
+    ],
+  },
+  {}, {}, { served_model: "claude-sonnet-5", model: "claude-opus-4-8" }, {},
+  { ending: "client_left", duration_ms: 3120, usage: { input: 310, output: 45, cache_read: 22_000, cache_write: null } },
+  {}, {},
+  {
+    ending: "upstream_error", status: 529, error: "Every account was overloaded or resting. The next one is back at 14:19.", account: null,
+    attempts: [attempt("Work", "weather", 529, 1, 90, "Overloaded"), attempt("Spare", "weather", 529, 140, 88, "Overloaded"), attempt("Team gateway", "weather", null, 300, 5000, "connect timed out")],
+    usage: {}, first_byte_ms: null, duration_ms: 5310,
+  },
+  {}, { path: "/v1/messages/count_tokens", stream: false, usage: { input: 20_144 }, duration_ms: 212, first_byte_ms: 210 }, {}, {},
+  { ending: "refused", status: 413, error: "The body is larger than 32 MiB.", account: null, attempts: [], usage: {}, first_byte_ms: null, duration_ms: 3, model: null, agent: null },
+  {}, {}, {},
+];
+
+export type Scene = { status: Status; overview: Overview; requests: Request[]; providers: Provider[] };
+
+const today = { requests: 412, complete: 401, rescued: 7, input: 184_220, output: 512_900, cache_read: 18_402_110, cache_write: 1_240_500 };
+const rows = (many: number) => Array.from({ length: many }, (_, n) => request(n, n * 9200 + (n > 2 ? 31_000 : n * 2500)));
+
+export const scenes: Record<"empty" | "usual" | "full", Scene> = {
+  empty: {
+    status: { ...status, running: 0, vault: "file" }, providers, requests: [],
+    overview: { sentence: "No account yet.", mood: "care", accounts: [], today: { requests: 0, complete: 0, rescued: 0, input: 0, output: 0, cache_read: 0, cache_write: 0 } },
+  },
+  usual: {
+    status, providers, requests: rows(46),
+    overview: { sentence: "2 of 3 accounts are ready. Work is back at 14:19; until then Spare answers.", mood: "good", accounts: usualAccounts, today },
+  },
+  full: {
+    status: { ...status, proxy: "paused", running: 15, waiting: 3 }, providers, requests: rows(300),
+    overview: {
+      sentence: "The proxy is paused: every request is refused until you resume it.", mood: "bad", accounts: fullAccounts,
+      today: { requests: 48_112, complete: 46_020, rescued: 1_204, input: 18_422_000, output: 9_120_400, cache_read: 2_840_211_000, cache_write: 91_240_500 },
+    },
+  },
+};
+
+/** The page's calls as this scene's core would answer them. */
+export function answer(scene: Scene, method: string, url: URL): { status: number; body: unknown } {
+  const path = url.pathname.replace("/api/v1/", "");
+  if (method !== "GET") return { status: 409, body: { code: "name_taken", message: "An account named Work exists already. Choose another name." } };
+  if (path === "status") return { status: 200, body: scene.status };
+  if (path === "overview") return { status: 200, body: scene.overview };
+  if (path === "providers") return { status: 200, body: scene.providers };
+  if (path === "accounts") return { status: 200, body: scene.overview.accounts };
+  if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };
+  const found = scene.requests.find((row) => path === `requests/${row.id}`);
+  return found ? { status: 200, body: found } : { status: 404, body: { code: "not_found", message: "There is no such request." } };
+}
+
+function page(all: Request[], query: URLSearchParams): RequestPage {
+  const before = query.get("before");
+  const ending = query.get("ending") as Ending | null;
+  const account = usualAccounts.find((each) => String(each.id) === query.get("account"))?.name;
+  const fitting = all.filter((row) =>
+    (!before || row.id < before) && (!ending || row.ending === ending) && (!account || row.account === account) && (!query.has("running") || !row.ending));
+  const requests = fitting.slice(0, Number(query.get("limit") ?? 100));
+  return { requests, next: fitting.length > requests.length ? requests[requests.length - 1]?.id : null };
+}
+
+export function eventLine(event: HeadgateEvent): string {
+  return `data: ${JSON.stringify(event)}\n\n`;
+}

@@ -1,0 +1,66 @@
+// The frame around the screens: who may look, what is live, which screen, which keys.
+import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { apiOver } from "./api/client.ts";
+import { CoreProvider, type Link } from "./api/core.tsx";
+import { keepLive } from "./api/live.ts";
+import type { Transport } from "./api/transport.ts";
+import { useKeys } from "./nav/useKeys.ts";
+import { usePlace } from "./nav/usePlace.ts";
+import { FreshLink } from "./parts/FreshLink.tsx";
+import { Foot } from "./parts/Foot.tsx";
+import { Head } from "./parts/Head.tsx";
+import { KeyHelp } from "./parts/KeyHelp.tsx";
+import { Accounts } from "./screens/accounts/Accounts.tsx";
+import { Overview } from "./screens/overview/Overview.tsx";
+import { Requests } from "./screens/requests/Requests.tsx";
+
+type Props = { transport: Transport; cache: QueryClient; staleness: EventTarget; startsStale: boolean };
+
+export function App({ transport, cache, staleness, startsStale }: Props) {
+  const [stale, setStale] = useState(startsStale);
+  useEffect(() => {
+    const turn = () => setStale(true);
+    staleness.addEventListener("stale", turn);
+    return () => staleness.removeEventListener("stale", turn);
+  }, [staleness]);
+  if (stale) return <FreshLink />;
+  return (
+    <QueryClientProvider client={cache}>
+      <Live transport={transport} cache={cache} />
+    </QueryClientProvider>
+  );
+}
+
+function Live({ transport, cache }: { transport: Transport; cache: QueryClient }) {
+  const [link, setLink] = useState<Link>("connecting");
+  const api = useMemo(() => apiOver(transport), [transport]);
+  useEffect(() => keepLive(transport, cache, (up) => setLink(up ? "up" : "lost")), [transport, cache]);
+  return (
+    <CoreProvider api={api} link={link}>
+      <Frame />
+    </CoreProvider>
+  );
+}
+
+const titles = { overview: "Overview", accounts: "Accounts", requests: "Requests" };
+
+function Frame() {
+  const place = usePlace();
+  const [helping, setHelping] = useState(false);
+  const help = useCallback(() => setHelping(true), []);
+  useKeys(help);
+  useEffect(() => { document.title = `${titles[place.screen]} · Headgate`; }, [place.screen]);
+  return (
+    <div className="flex min-h-screen flex-col">
+      <Head screen={place.screen} />
+      <main className="flex-1 px-4 board:px-6">
+        {place.screen === "overview" && <Overview place={place} />}
+        {place.screen === "accounts" && <Accounts place={place} />}
+        {place.screen === "requests" && <Requests place={place} />}
+      </main>
+      <Foot onHelp={help} />
+      {helping && <KeyHelp onClose={() => setHelping(false)} />}
+    </div>
+  );
+}

@@ -1,0 +1,43 @@
+// Keeps what is on screen true: events go into the query cache, and after a gap all is read again.
+import { type InfiniteData, type QueryClient } from "@tanstack/react-query";
+import { inbox } from "./inbox.ts";
+import { mergeRow, type Pages, type RequestFilter } from "./merge.ts";
+import type { Transport } from "./transport.ts";
+import type { Request, RequestPage } from "./types.ts";
+
+/** The first word of every query's key. */
+export const keys = {
+  status: "status", overview: "overview", accounts: "accounts", providers: "providers",
+  requests: "requests", request: "request",
+} as const;
+
+export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: boolean) => void): () => void {
+  const again = (...names: string[]) => names.forEach((name) => void cache.invalidateQueries({ queryKey: [name] }));
+  const box = inbox({
+    rows: (rows) => rows.forEach((row) => putRow(cache, row)),
+    accounts: () => again(keys.accounts, keys.overview),
+    status: () => again(keys.status),
+    sums: () => again(keys.overview, keys.status),
+    everything: () => void cache.invalidateQueries(),
+  });
+  let hadGap = false;
+  const stop = transport.listen({
+    onEvent: box.take,
+    onLink(up) {
+      if (up && hadGap) void cache.invalidateQueries();
+      hadGap = !up;
+      onLink(up);
+    },
+  });
+  return () => {
+    stop();
+    box.close();
+  };
+}
+
+function putRow(cache: QueryClient, row: Request): void {
+  for (const [key, pages] of cache.getQueriesData<InfiniteData<RequestPage>>({ queryKey: [keys.requests] })) {
+    if (pages) cache.setQueryData(key, mergeRow(pages as Pages, row, (key[1] ?? {}) as RequestFilter));
+  }
+  cache.setQueryData<Request>([keys.request, row.id], (known) => known && row);
+}

@@ -1,0 +1,51 @@
+// What screens can ask. Answers are fresh until an event says otherwise, so nothing polls.
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { answer } from "./client.ts";
+import { useCore } from "./core.tsx";
+import { keys } from "./live.ts";
+import type { RequestFilter } from "./merge.ts";
+
+const PAGE = 100;
+
+export function useStatus() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.status], queryFn: () => answer(api.GET("/api/v1/status")) });
+}
+
+export function useOverview() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.overview], queryFn: () => answer(api.GET("/api/v1/overview")) });
+}
+
+export function useAccounts() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.accounts], queryFn: () => answer(api.GET("/api/v1/accounts")) });
+}
+
+export function useProviders() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.providers], queryFn: () => answer(api.GET("/api/v1/providers")) });
+}
+
+/** Newest first, page by page. */
+export function useRequests(filter: RequestFilter) {
+  const { api } = useCore();
+  const { account, ...rest } = filter;
+  const narrowed = { ...rest, ...(account && { account: account.id }), limit: PAGE };
+  return useInfiniteQuery({
+    queryKey: [keys.requests, filter],
+    queryFn: ({ pageParam: before }) =>
+      answer(api.GET("/api/v1/requests", { params: { query: { ...narrowed, ...(before ? { before } : {}) } } })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next ?? null,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useRequest(id: string) {
+  const { api } = useCore();
+  return useQuery({
+    queryKey: [keys.request, id],
+    queryFn: () => answer(api.GET("/api/v1/requests/{id}", { params: { path: { id } } })),
+  });
+}

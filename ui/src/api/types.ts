@@ -1,0 +1,21 @@
+// The generated shapes under the names that the screens use.
+import type { components } from "./schema.d.ts";
+
+type Schemas = components["schemas"];
+
+export type Account = Schemas["AccountView"];
+export type AccountChange = Schemas["AccountChange"];
+export type Attempt = Schemas["AttemptView"];
+export type HeadgateEvent = Schemas["EventView"];
+export type NewAccount = Schemas["NewAccount"];
+export type Overview = Schemas["Overview"];
+export type Problem = Schemas["Problem"];
+export type Provider = Schemas["ProviderView"];
+export type Request = Schemas["RequestView"];
+export type RequestPage = Schemas["RequestPage"];
+export type Standing = Schemas["StandingView"];
+export type Status = Schemas["Status"];
+export type Today = Schemas["Today"];
+export type Usage = Schemas["UsageView"];
+export type UsageWindow = Schemas["WindowView"];
+export type Ending = NonNullable<Request["ending"]>;

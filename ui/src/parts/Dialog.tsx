@@ -1,0 +1,37 @@
+// A question that must be answered before going on. The platform's own <dialog>: it traps focus, closes
+// on Escape and gives focus back, and it needs no style element, which our CSP would refuse.
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
+
+/** The control with `data-first` has the focus to begin with. */
+type Props = { title: string; onClose: () => void; children: ReactNode };
+
+export function Dialog({ title, onClose, children }: Props) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  // Layout effects end while the element is still in the page: only then can it give focus back.
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      aria-labelledby={heading}
+      onCancel={(event) => { event.preventDefault(); onClose(); }}
+      onPointerDown={(event) => event.target === ref.current && onClose()}
+      className="w-115 max-w-[calc(100vw-32px)] rounded-md bg-float shadow-float"
+    >
+      <div className="p-5">
+        <h2 id={heading} className="text-figure mb-3">{title}</h2>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+/** The row of buttons that ends a dialog. */
+export function DialogEnd({ children }: { children: ReactNode }) {
+  return <div className="mt-5 flex justify-end gap-2">{children}</div>;
+}

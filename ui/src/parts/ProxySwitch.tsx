@@ -1,0 +1,38 @@
+// Says whether requests are served, where, and lets the user stop and start that.
+import { useProxySwitch } from "../api/changes.ts";
+import type { Status } from "../api/types.ts";
+import { Button } from "./Button.tsx";
+import { Copy } from "./Copy.tsx";
+import { Shape } from "./Standing.tsx";
+
+const says = {
+  running: { word: "Running", shape: "ready", colour: "text-ready" },
+  paused: { word: "Paused", shape: "paused", colour: "text-paused" },
+  not_listening: { word: "Not listening", shape: "needs_sign_in", colour: "text-bad" },
+} as const;
+
+export function ProxySwitch({ status }: { status: Status }) {
+  const change = useProxySwitch();
+  const { word, shape, colour } = says[status.proxy];
+  const to = status.proxy === "paused" ? "resume" : "pause";
+  return (
+    <>
+      {change.problem && <span role="alert" className="text-bad">{change.problem}</span>}
+      <span className={`inline-flex items-center gap-1.5 font-medium ${colour}`}>
+        <Shape state={shape} />
+        {word}
+      </span>
+      {status.address && <Copy text={status.address} shown={status.address.replace(/^http:\/\//, "")} what="the address" />}
+      {status.proxy !== "not_listening" && (
+        <Button
+          className="my-1"
+          disabled={change.busy}
+          title={to === "pause" ? "Requests are refused with a sentence until you resume." : "Serve requests again."}
+          onClick={() => void change.run(to)}
+        >
+          {to === "pause" ? "Pause the proxy" : "Resume the proxy"}
+        </Button>
+      )}
+    </>
+  );
+}

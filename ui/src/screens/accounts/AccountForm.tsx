@@ -1,0 +1,80 @@
+// Adds an account or changes one. The key is read from its field when the form is sent; it is never
+// held as state, and never shown again.
+import { useState, type FormEvent } from "react";
+import { useAddAccount, useChangeAccount } from "../../api/changes.ts";
+import { useProviders, useStatus } from "../../api/queries.ts";
+import type { Account, Provider } from "../../api/types.ts";
+import { Button } from "../../parts/Button.tsx";
+import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
+import { Choice, Field } from "../../parts/Field.tsx";
+import { vaultWord } from "../../parts/Foot.tsx";
+import { FormProblem } from "../../parts/Notice.tsx";
+import { changesIn, newAccountIn, type Filled } from "./filled.ts";
+
+type Props = { account?: Account; onClose: () => void };
+
+export function AccountForm({ account, onClose }: Props) {
+  const add = useAddAccount();
+  const change = useChangeAccount(account?.id ?? 0);
+  const { busy, problem } = account ? change : add;
+  const { data: providers = [] } = useProviders();
+  const [chosen, setChosen] = useState(account?.provider);
+  const provider = providers.find((each) => each.id === chosen) ?? providers[0];
+
+  async function send(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const filled = Object.fromEntries(new FormData(form)) as Filled;
+    const done = account ? await change.run(changesIn(filled, account)) : await add.run(newAccountIn(filled));
+    if (!done) return;
+    form.reset();
+    onClose();
+  }
+
+  return (
+    <Dialog title={account ? `Change ${account.name}` : "Add an account"} onClose={onClose}>
+      <form onSubmit={(event) => void send(event)} autoComplete="off">
+        {!account && <ProviderChoice providers={providers} chosen={provider} onChoose={setChosen} />}
+        <Field label="Name" name="name" defaultValue={account?.name} placeholder="Work" data-first maxLength={64} autoComplete="off" />
+        <KeyField replaces={Boolean(account)} />
+        <div className="grid grid-cols-[1fr_112px] gap-4">
+          <Field
+            label="Base URL" name="base_url" defaultValue={account?.base_url ?? ""} placeholder={provider?.base_url ?? "https://…"}
+            hint={provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one."}
+            inputMode="url" autoComplete="off"
+          />
+          <Field label="Priority" name="priority" defaultValue={account?.priority ?? 0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
+        </div>
+        <FormProblem message={problem} />
+        <DialogEnd>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="loud" type="submit" disabled={busy}>{account ? "Save changes" : "Add the account"}</Button>
+        </DialogEnd>
+      </form>
+    </Dialog>
+  );
+}
+
+type ChoiceProps = { providers: Provider[]; chosen: Provider | undefined; onChoose: (id: string) => void };
+
+function ProviderChoice({ providers, chosen, onChoose }: ChoiceProps) {
+  return (
+    <Choice label="Provider" name="provider" value={chosen?.id ?? ""} onChange={(event) => onChoose(event.target.value)} hint={chosen?.about}>
+      {providers.map(({ id, title }) => <option key={id} value={id}>{title}</option>)}
+    </Choice>
+  );
+}
+
+function KeyField({ replaces }: { replaces: boolean }) {
+  const { data: status } = useStatus();
+  return (
+    <Field
+      label={replaces ? "Replace the key" : "API key"}
+      name="key"
+      type="password"
+      autoComplete="off"
+      data-1p-ignore="true"
+      hint={replaces ? "Leave empty to keep the key as it is." : `It goes to ${vaultWord(status?.vault)} and is never shown again.`}
+    />
+  );
+}

@@ -1,0 +1,81 @@
+// One account as a line of the table. Its acts are words, not icons behind a menu.
+import { useResumeAccount } from "../../api/changes.ts";
+import { useProviders } from "../../api/queries.ts";
+import type { Account } from "../../api/types.ts";
+import { Button } from "../../parts/Button.tsx";
+import { StandingMark } from "../../parts/Standing.tsx";
+import { standingDetail } from "../../words/standings.ts";
+import { ahead, clock, exactTime } from "../../words/times.ts";
+import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
+import type { Asked } from "./Accounts.tsx";
+
+type Props = { account: Account; now: number; onAsk: (asked: Asked) => void };
+
+export function AccountRow({ account, now, onAsk }: Props) {
+  const resume = useResumeAccount(account.id);
+  const { standing } = account;
+  const detail = standingDetail(standing, now);
+  return (
+    <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-4 [&>th]:py-2.5 [&>th]:pr-4 wide:[&>td]:pr-6 wide:[&>th]:pr-6" data-account={account.name}>
+      <td className="pl-2 text-soft">{account.priority}</td>
+      <th scope="row" className="max-w-70 text-left font-normal">
+        <button type="button" data-row={account.id} className="text-left font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
+          {account.name}
+        </button>
+        <Upstream account={account} />
+      </th>
+      <td className="min-w-44 max-w-90">
+        <p title={exactTime(standing.until)}>
+          <StandingMark state={standing.state} />
+          {detail && <span className="text-soft"> {detail}</span>}
+          {account.in_flight > 0 && <span className="text-soft">, {account.in_flight} running</span>}
+        </p>
+        {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
+        {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
+      </td>
+      <td className="max-board:hidden"><Windows account={account} now={now} /></td>
+      <td className="whitespace-nowrap text-right">
+        <span className="inline-flex gap-x-4 wide:gap-x-5 -my-1 max-[680px]:flex-col max-[680px]:items-end">
+          <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
+          {standing.state === "paused"
+            ? <Button kind="text" disabled={resume.busy} onClick={() => void resume.run()}>Resume</Button>
+            : <Button kind="text" onClick={() => onAsk({ act: "pause", account })}>Pause</Button>}
+          <Button kind="text" onClick={() => onAsk({ act: "remove", account })}>Remove</Button>
+        </span>
+      </td>
+    </tr>
+  );
+}
+
+function Upstream({ account }: { account: Account }) {
+  const { data: providers } = useProviders();
+  const provider = providers?.find((each) => each.id === account.provider);
+  return (
+    <div className="text-small text-soft">
+      <p>{provider?.title ?? account.provider}</p>
+      {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
+    </div>
+  );
+}
+
+const levels = { left: "", care: "text-cooling", spent: "text-bad font-medium", unknown: "text-faint" };
+
+function Windows({ account, now }: { account: Account; now: number }) {
+  if (account.windows.length === 0) return <span className="text-faint" title="The upstream has not stated a limit yet.">–</span>;
+  return (
+    <ul>
+      {inTrackOrder(account.windows).map((window) => (
+        <li key={window.name} className="flex gap-3 whitespace-nowrap" title={`Resets ${exactTime(window.resets_at)}`}>
+          <span className="w-16 text-soft">{windowTitle(window)}</span>
+          <span className={`w-12 text-right ${levels[levelOf(window)]}`}>{used(window)}</span>
+          {window.resets_at && (
+            <span className="text-soft">
+              <span className="max-wide:sr-only">resets </span>
+              {clock(window.resets_at, now)} <span className="max-wide:hidden">{ahead(window.resets_at, now)}</span>
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}

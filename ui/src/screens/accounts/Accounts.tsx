@@ -1,0 +1,59 @@
+// The accounts in the order in which they are asked, and all that can be done to them.
+import { useState } from "react";
+import { useAccounts } from "../../api/queries.ts";
+import type { Account } from "../../api/types.ts";
+import type { Place } from "../../nav/place.ts";
+import { go } from "../../nav/usePlace.ts";
+import { withParams } from "../../nav/place.ts";
+import { Button } from "../../parts/Button.tsx";
+import { Failed, Nothing, Reading } from "../../parts/Notice.tsx";
+import { useNow } from "../../parts/useNow.ts";
+import { inOrder } from "../../words/standings.ts";
+import { AccountForm } from "./AccountForm.tsx";
+import { AccountRow } from "./AccountRow.tsx";
+import { PauseForm } from "./PauseForm.tsx";
+import { RemoveForm } from "./RemoveForm.tsx";
+
+export type Asked = { act: "change" | "pause" | "remove"; account: Account };
+
+export function Accounts({ place }: { place: Place }) {
+  const { data, error, refetch } = useAccounts();
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const adding = place.params.has("add");
+  const close = () => setAsked(null);
+  return (
+    <>
+      <div className="flex items-baseline gap-4 pt-6 pb-4">
+        <h1 className="text-sentence font-normal">Accounts</h1>
+        <p className="text-soft max-wide:hidden">Requests go to the lowest priority that is ready; among equals, to the one with the most left.</p>
+        <Button kind="loud" className="ml-auto self-center" onClick={() => go(withParams(place, { add: "1" }))}>Add an account</Button>
+      </div>
+      {error && !data ? <Failed what="the accounts" error={error} again={() => void refetch()} /> : null}
+      {!data && !error && <Reading what="the accounts" />}
+      {data?.length === 0 && <Nothing title="No account yet.">Add one, and Headgate has somewhere to send requests.</Nothing>}
+      {data && data.length > 0 && <Table accounts={inOrder(data)} onAsk={setAsked} />}
+      {adding && <AccountForm onClose={() => go(withParams(place, { add: null }), true)} />}
+      {asked?.act === "change" && <AccountForm account={asked.account} onClose={close} />}
+      {asked?.act === "pause" && <PauseForm account={asked.account} onClose={close} />}
+      {asked?.act === "remove" && <RemoveForm account={asked.account} onClose={close} />}
+    </>
+  );
+}
+
+function Table({ accounts, onAsk }: { accounts: Account[]; onAsk: (asked: Asked) => void }) {
+  const now = useNow(15_000);
+  return (
+    <table className="w-full border-y border-line">
+      <thead className="text-small text-faint">
+        <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
+          <th scope="col" className="w-14">Priority</th>
+          <th scope="col">Account</th>
+          <th scope="col">Standing</th>
+          <th scope="col" className="max-board:hidden">Windows</th>
+          <th scope="col"><span className="sr-only">What you can do</span></th>
+        </tr>
+      </thead>
+      <tbody>{accounts.map((account) => <AccountRow key={account.id} account={account} now={now} onAsk={onAsk} />)}</tbody>
+    </table>
+  );
+}

@@ -1,0 +1,30 @@
+// Pauses an account, with a reason for whoever wonders later.
+import type { FormEvent } from "react";
+import { usePauseAccount } from "../../api/changes.ts";
+import type { Account } from "../../api/types.ts";
+import { Button } from "../../parts/Button.tsx";
+import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
+import { Field } from "../../parts/Field.tsx";
+import { FormProblem } from "../../parts/Notice.tsx";
+
+export function PauseForm({ account, onClose }: { account: Account; onClose: () => void }) {
+  const pause = usePauseAccount(account.id);
+  async function send(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const reason = String(new FormData(event.currentTarget).get("reason") ?? "").trim();
+    if (await pause.run(reason)) onClose();
+  }
+  return (
+    <Dialog title={`Pause ${account.name}?`} onClose={onClose}>
+      <form onSubmit={(event) => void send(event)}>
+        <p className="mb-4 text-soft">It gets no new requests until you resume it. Requests that it is serving go on to their end.</p>
+        <Field label="Reason" name="reason" data-first placeholder="Saving it for tonight" hint="You may leave it empty." autoComplete="off" maxLength={200} />
+        <FormProblem message={pause.problem} />
+        <DialogEnd>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="loud" type="submit" disabled={pause.busy}>Pause the account</Button>
+        </DialogEnd>
+      </form>
+    </Dialog>
+  );
+}

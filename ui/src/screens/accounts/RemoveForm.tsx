@@ -1,0 +1,29 @@
+// Asks before an account goes, and says what goes with it.
+import { useRemoveAccount } from "../../api/changes.ts";
+import { useStatus } from "../../api/queries.ts";
+import type { Account } from "../../api/types.ts";
+import { Button } from "../../parts/Button.tsx";
+import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
+import { vaultWord } from "../../parts/Foot.tsx";
+import { FormProblem } from "../../parts/Notice.tsx";
+
+export function RemoveForm({ account, onClose }: { account: Account; onClose: () => void }) {
+  const remove = useRemoveAccount(account.id);
+  const { data: status } = useStatus();
+  return (
+    <Dialog title={`Remove ${account.name}?`} onClose={onClose}>
+      <ul className="list-disc space-y-1 pl-4 text-soft">
+        <li>Its key is deleted from {vaultWord(status?.vault)}. Headgate cannot bring it back.</li>
+        <li>Its priority and what is known of its usage windows are forgotten.</li>
+        <li>Its past requests stay, without its name.</li>
+      </ul>
+      <FormProblem message={remove.problem} />
+      <DialogEnd>
+        <Button data-first onClick={onClose}>Keep it</Button>
+        <Button kind="danger" disabled={remove.busy} onClick={() => void remove.run().then((done) => done && onClose())}>
+          Remove the account
+        </Button>
+      </DialogEnd>
+    </Dialog>
+  );
+}
