@@ -83,7 +83,8 @@ test('bodies that are no JSON pass on other paths', async (t) => {
   const headgate = await proxy(t, [account]);
   const body = Buffer.from(Array.from({ length: 70_000 }, (_, at) => (at * 7) % 256));
 
-  const { status } = await curl(`${headgate.url}/v1/files`, { body, headers: { 'content-type': 'application/octet-stream' } });
+  const headers = { 'content-type': 'application/octet-stream' };
+  const { status } = await curl(`${headgate.url}/v1/files`, { body, headers });
 
   assert.equal(status, 200);
   assert.ok(arrivals[0].body.equals(body));
@@ -91,10 +92,14 @@ test('bodies that are no JSON pass on other paths', async (t) => {
 });
 
 const answers = {
-  'oddly written JSON': ['application/json', '{"type" :\t"message","a":1,"a":2,"n":1e999,\r\n"usage":{"input_tokens":3}}\n'],
+  'oddly written JSON': [
+    'application/json',
+    '{"type" :\t"message","a":1,"a":2,"n":1e999,\r\n"usage":{"input_tokens":3}}\n',
+  ],
   'a stream of unusual lines': [
     'text/event-stream',
-    ': hello\r\n\r\nevent:ping\ndata:{}\n\ndata: {"type":"message_stop"}\rid: 7\r\r\nevent: new_kind\ndata: a\ndata: é😀\n\n',
+    ': hello\r\n\r\nevent:ping\ndata:{}\n\ndata: {"type":"message_stop"}\rid: 7\r\r\n' +
+      'event: new_kind\ndata: a\ndata: é😀\n\n',
   ],
   'bytes that are no text': ['application/octet-stream', Buffer.from([0, 255, 254, 13, 10, 0, 128])],
   'nothing': ['application/json', ''],
@@ -103,8 +108,8 @@ const answers = {
 for (const [what, [type, body]] of Object.entries(answers)) {
   test(`an answer of ${what} comes back byte for byte`, async (t) => {
     const { url, account } = await upstream(t, (_, response) => {
-      const sent = { 'content-type': type, 'request-id': 'req_1', 'X-Odd': 'a, b;c', 'anthropic-ratelimit-unified-new': 'x' };
-      response.writeHead(200, { ...sent, 'content-length': Buffer.byteLength(body) }).end(body);
+      const known = { 'content-type': type, 'content-length': Buffer.byteLength(body), 'request-id': 'req_1' };
+      response.writeHead(200, { ...known, 'X-Odd': 'a, b;c', 'anthropic-ratelimit-unified-new': 'x' }).end(body);
     });
     const headgate = await proxy(t, [account]);
 
@@ -138,7 +143,8 @@ test('an answer that is compressed all the same stays compressed', async (t) => 
   });
   const headgate = await proxy(t, [account]);
 
-  const { body: got } = await curl(`${headgate.url}/v1/messages`, { body: '{}', headers: { 'accept-encoding': 'gzip, br' } });
+  const headers = { 'accept-encoding': 'gzip, br' };
+  const { body: got } = await curl(`${headgate.url}/v1/messages`, { body: '{}', headers });
 
   assert.ok(got.equals(body));
   assert.equal(arrivals[0].headers['accept-encoding'], 'identity', 'nobody asked for it');

@@ -2,6 +2,7 @@
 // client is told why, and when to come back.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import test from 'node:test';
 
 import Anthropic from '@anthropic-ai/sdk';
@@ -75,7 +76,7 @@ test('a stream fails over as well, and no half answer is seen', async (t) => {
 
 test('counting tokens fails over as well', async (t) => {
   const { accounts } = await sandbox(t, 'calm');
-  const dead = { ...accounts[0], name: 'Dead', url: await closedPort(t), priority: -1 };
+  const dead = { ...accounts[0], name: 'Dead', url: await closedPort(), priority: -1 };
   const headgate = await proxy(t, [dead, ...accounts]);
   const { max_tokens: _, ...question } = ask();
 
@@ -160,8 +161,7 @@ test('without any account the answer says how to add one', async (t) => {
 });
 
 /// The address of a port on which nobody listens.
-async function closedPort(t) {
-  const { createServer } = await import('node:net');
+async function closedPort() {
   const server = createServer();
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address();

@@ -27,7 +27,7 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /// A scenario of the sandbox: `{ url, accounts: [{ name, priority, key, url }] }`.
 export async function sandbox(t, scenario) {
-  const expected = { calm: 1, limits: 2, weather: 2, cuts: 1 }[scenario];
+  const expected = { calm: 1, tools: 1, limits: 2, weather: 2, cuts: 1 }[scenario];
   const process = start(t, ['sandbox', '--scenario', scenario]);
   const url = (await process.line('sandbox on ')).trim();
   const accounts = [];

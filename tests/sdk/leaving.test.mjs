@@ -68,8 +68,11 @@ test('a client that hangs up after the last event has not left early', async (t)
 
 test('the proxy goes on after a client has left', async (t) => {
   const { account } = await upstream(t, (_, response, { body }) => {
-    if (JSON.parse(body).stream) return void response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': on\n\n');
-    response.writeHead(200, { 'content-type': 'application/json' }).end(message([{ type: 'text', text: 'here' }]));
+    if (JSON.parse(body).stream) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': on\n\n');
+    } else {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(message([{ type: 'text', text: 'here' }]));
+    }
   });
   const headgate = await proxy(t, [account]);
   const claude = client(headgate.url);

@@ -89,15 +89,29 @@ test('a tool is called, its result goes back, and the answer follows', async (t)
   assert.deepEqual(JSON.parse(arrivals[1].body).messages, messages);
 });
 
-test("a streamed tool call arrives with its input whole", async (t) => {
-  const headgate = await proxied(t, 'calm');
+test('streamed tool calls arrive with their input whole, one and then two at once', async (t) => {
+  const direct = await sandbox(t, 'tools');
+  const headgate = await proxied(t, 'tools');
+  const loop = async (of) => {
+    const messages = [...ask('Run the tests.').messages];
+    const turns = [];
+    do {
+      const turn = await of.messages.stream(ask('', { tools, messages: [...messages] })).finalMessage();
+      turns.push(turn);
+      const results = turn.content
+        .filter(({ type }) => type === 'tool_use')
+        .map(({ id }) => ({ type: 'tool_result', tool_use_id: id, content: 'done' }));
+      messages.push({ role: 'assistant', content: turn.content }, { role: 'user', content: results });
+    } while (turns.at(-1).stop_reason === 'tool_use');
+    return turns;
+  };
 
-  const answer = await client(headgate.url).messages.stream(ask('Run the tests.', { tools })).finalMessage();
+  const expected = await loop(client(direct.url, direct.accounts[0].key));
+  const turns = await loop(client(headgate.url));
 
-  assert.equal(answer.stop_reason, 'tool_use');
-  const call = answer.content.find((block) => block.type === 'tool_use');
-  assert.equal(call.name, 'Bash');
-  assert.equal(call.input.command, 'cargo test --quiet');
+  const calls = turns.map(({ content }) => content.filter(({ type }) => type === 'tool_use').length);
+  assert.deepEqual(calls, [1, 2, 0]);
+  assert.deepEqual(turns, expected);
 });
 
 test('tokens are counted by the upstream', async (t) => {

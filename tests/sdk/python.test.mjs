@@ -31,16 +31,16 @@ async function journey(name, url, key = 'headgate') {
   return JSON.parse(value);
 }
 
-for (const [name, requests] of [
-  ['message', 1],
-  ['stream', 1],
-  ['tools', 2],
-  ['count_tokens', 1],
-  ['models', 1],
+for (const [name, scenario, requests] of [
+  ['message', 'calm', 1],
+  ['stream', 'calm', 1],
+  ['tools', 'tools', 3],
+  ['count_tokens', 'calm', 1],
+  ['models', 'calm', 1],
 ]) {
   test(`${name}: the Python SDK sees what it would see without Headgate`, async (t) => {
-    const direct = await sandbox(t, 'calm');
-    const headgate = await proxied(t, 'calm');
+    const direct = await sandbox(t, scenario);
+    const headgate = await proxied(t, scenario);
 
     const expected = await journey(name, direct.url, direct.accounts[0].key);
     const seen = await journey(name, headgate.url);

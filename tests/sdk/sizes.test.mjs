@@ -77,7 +77,10 @@ test('twenty streams at once do not mix', async (t) => {
     const text = JSON.parse(body).messages[0].content;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const events = [...beginning(`You said ${text}.`), ...end()].map(event);
-    const next = () => (events.length > 1 ? response.write(events.shift(), () => setImmediate(next)) : response.end(events[0]));
+    const next = () => {
+      if (events.length === 1) response.end(events[0]);
+      else response.write(events.shift(), () => setImmediate(next));
+    };
     next();
   });
   const headgate = await proxy(t, [account]);

@@ -27,12 +27,14 @@ def stream(client):
 
 
 def tools(client):
-    ask = {"model": MODEL, "max_tokens": 1000, "tools": [BASH]}
-    call = client.messages.create(messages=HI, **ask)
-    uses = [block for block in call.content if block.type == "tool_use"]
-    results = [{"type": "tool_result", "tool_use_id": use.id, "content": "ok"} for use in uses]
-    turns = [{"role": "assistant", "content": call.content}, {"role": "user", "content": results}]
-    return [call.to_dict(), client.messages.create(messages=HI + turns, **ask).to_dict()]
+    messages, turns = list(HI), []
+    while not turns or turns[-1].stop_reason == "tool_use":
+        turn = client.messages.create(model=MODEL, max_tokens=1000, tools=[BASH], messages=messages)
+        uses = [block for block in turn.content if block.type == "tool_use"]
+        results = [{"type": "tool_result", "tool_use_id": use.id, "content": "ok"} for use in uses]
+        messages += [{"role": "assistant", "content": turn.content}, {"role": "user", "content": results}]
+        turns.append(turn)
+    return [turn.to_dict() for turn in turns]
 
 
 def count_tokens(client):
