@@ -255,3 +255,27 @@ fn an_absent_keychain_is_said_and_never_replaced_by_what_was_not_chosen() {
         "where there is none at all, a sealed file, and the status says so"
     );
 }
+
+#[test]
+fn a_reader_that_leaves_is_no_reason_to_panic() {
+    let program = Program::new();
+    for arguments in [
+        &["requests", "--json"][..],
+        &["accounts"],
+        &["status"],
+        &["openapi"],
+        &["completions", "bash"],
+        &["env"],
+    ] {
+        let mut command = program.command(arguments);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{arguments:?}: {output:?}");
+        assert!(output.status.success(), "{arguments:?}");
+    }
+}

@@ -61,9 +61,10 @@ impl Failure {
     fn kind(&self) -> (u16, ErrorKind) {
         match self {
             Self::NobodyReady(wait) if wait.until.is_some() => (429, ErrorKind::RateLimitError),
-            Self::Paused | Self::NotRecorded | Self::NoAccount | Self::NobodyReady(_) => {
-                (503, ErrorKind::ApiError)
-            }
+            // Nobody can pay for it. Claude Code shows a 402 as it is; of a 503 it says that it is temporary
+            // and asks to try again, of a 403 that the sign-in failed.
+            Self::NoAccount | Self::NobodyReady(_) => (402, ErrorKind::BillingError),
+            Self::Paused | Self::NotRecorded => (503, ErrorKind::ApiError),
             Self::Full { .. } => (529, ErrorKind::OverloadedError),
             Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
             Self::NotJson { .. } | Self::BodyCut | Self::ClimbingPath => {

@@ -76,7 +76,7 @@ test('without any account the Python SDK shows how to add one', async (t) => {
 
   const { kind, message, status } = await journey('error', headgate.url);
 
-  assert.equal(status, 503);
+  assert.equal(status, 402);
   assert.equal(kind, 'ServiceUnavailableError');
   assert.match(message, /headgate accounts add/);
 });
