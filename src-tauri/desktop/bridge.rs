@@ -25,7 +25,7 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 const SILENCES: u32 = 120;
 const PAUSE: Duration = Duration::from_millis(500);
 /// A core that has not answered by then is in trouble, and the page says so.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An answer as the page's transport takes it.
 #[derive(Debug, Serialize)]
