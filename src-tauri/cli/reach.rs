@@ -4,10 +4,8 @@
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::{Code, Trouble};
@@ -112,7 +110,13 @@ impl Core {
                     .unwrap_or_else(|never| match never {});
                 read(answer).await?
             }
-            Self::Running(core) => send_to(core, request).await?,
+            Self::Running(core) => {
+                let answer = core
+                    .send(request)
+                    .await
+                    .map_err(|error| Trouble::new(Code::Folder, error.to_string()))?;
+                read(answer).await?
+            }
         };
         if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
     }
@@ -127,34 +131,6 @@ where
     let body = answer.into_body().collect().await;
     let body = body.map_err(|error| Trouble::new(Code::Failed, format!("the answer broke off: {error}")))?;
     Ok((status, body.to_bytes()))
-}
-
-async fn send_to(core: &CoreFile, mut request: Request<Bytes>) -> Result<(StatusCode, Bytes), Trouble> {
-    let gone = |error: &dyn std::fmt::Display| {
-        Trouble::new(
-            Code::Folder,
-            format!("the running Headgate at {} does not answer: {error}", core.address),
-        )
-    };
-    let socket = TcpStream::connect(core.address).await.map_err(|error| gone(&error))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(|error| gone(&error))?;
-    let bearer = format!("Bearer {}", core.token.expose());
-    let headers = request.headers_mut();
-    headers.insert(header::HOST, core.address.to_string().parse().map_err(|error| gone(&error))?);
-    headers.insert(header::AUTHORIZATION, bearer.parse().map_err(|error| gone(&error))?);
-    let exchange = async {
-        let answer = sender.send_request(request.map(Full::new)).await.map_err(|error| gone(&error))?;
-        read(answer).await
-    };
-    tokio::pin!(connection);
-    tokio::pin!(exchange);
-    loop {
-        tokio::select! {
-            answer = &mut exchange => return answer,
-            ended = &mut connection => if ended.is_err() { return exchange.await },
-        }
-    }
 }
 
 fn refused(status: StatusCode, body: &[u8]) -> Trouble {
