@@ -1,6 +1,8 @@
 //! Finds the core to act on: the one that runs on the data folder, or one of our own for the length of
 //! this command. Either way a command speaks the management API.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -15,6 +17,9 @@ use crate::{
     clock::Clock,
     settings::Settings,
 };
+
+/// A call that takes longer has met a core in trouble; a keychain's prompt may take most of it.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A core that takes calls.
 pub enum Core {
@@ -111,11 +116,13 @@ impl Core {
                 read(answer).await?
             }
             Self::Running(core) => {
-                let answer = core
-                    .send(request)
-                    .await
-                    .map_err(|error| Trouble::new(Code::Folder, error.to_string()))?;
-                read(answer).await?
+                let answering = async {
+                    let answer = core.send(request).await;
+                    read(answer.map_err(|error| Trouble::new(Code::Folder, error.to_string()))?).await
+                };
+                let late =
+                    |_| Trouble::new(Code::Folder, "the running Headgate has not answered within a minute");
+                tokio::time::timeout(PATIENCE, answering).await.map_err(late)??
             }
         };
         if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
