@@ -217,4 +217,12 @@ mod tests {
             assert!(error.contains("settings.toml"), "{error}");
         }
     }
+
+    #[test]
+    fn a_bound_beyond_what_can_be_counted_is_a_mistake_not_a_panic() {
+        let text = format!("[limits]\nconcurrent_requests = {}", i64::MAX);
+        if let Ok(settings) = load(&text, None) {
+            let _ = tokio::sync::Semaphore::new(settings.limits.concurrent_requests);
+        }
+    }
 }
