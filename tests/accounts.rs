@@ -4,7 +4,7 @@ use headgate::sandbox::Behaviour;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{House, Reply, holds};
+use crate::harness::{House, Reply, Wire, aside, ask, holds, wire};
 
 async fn call(house: &House, method: Method, path: &str, body: Value) -> Reply {
     house.client.call(house.token(), method, path, &body.to_string()).await
@@ -140,4 +140,15 @@ async fn no_key_is_ever_sent_back_or_written_to_the_data_folder() {
     house.written().await;
     assert!(!added.contains("canary") && !listed.contains("canary"));
     assert!(!holds(house.folder.path(), "sk-canary-4711"), "a key has one home, and this is not it");
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_changes_nothing_the_key_neither() {
+    let house = House::with(&["work", "spare"]).await;
+    let accounts = call(&house, Method::GET, "/api/v1/accounts", json!(null)).await.json().await;
+    let path = format!("/api/v1/accounts/{}", accounts[0]["id"]);
+    let change = json!({ "name": "spare", "key": "key-of-another" });
+    assert_eq!(call(&house, Method::PATCH, &path, change).await.status, StatusCode::CONFLICT);
+    house.ask().await.bytes().await;
+    assert_eq!(house.sandbox.seen("key-work").len(), 1, "the old key is still the one in use");
 }
