@@ -152,3 +152,21 @@ async fn a_change_that_is_refused_changes_nothing_the_key_neither() {
     house.ask().await.bytes().await;
     assert_eq!(house.sandbox.seen("key-work").len(), 1, "the old key is still the one in use");
 }
+
+#[tokio::test]
+async fn a_refusal_of_the_old_key_says_nothing_of_the_new_one() {
+    let mut house = House::with(&[]).await;
+    let refused = wire::answer("401 Unauthorized", "application/json", "{}");
+    let wire = Wire::saying([wire::Reply::Held(refused)]).await;
+    let id = wire.account(&house, "work", 0);
+    let client = house.client.clone();
+    let mut asking = aside(async move { client.post("/v1/messages", ask("m", false)).await.bytes().await });
+    wire.arrival().await;
+    let path = format!("/api/v1/accounts/{}", id.0);
+    let changed = call(&house, Method::PATCH, &path, json!({ "key": "key-new" })).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    wire.let_go();
+    asking.join_next().await.unwrap().unwrap();
+    house.ended().await;
+    assert_eq!(house.standing("work").await["state"], "ready", "nobody has tried the new key yet");
+}
