@@ -170,3 +170,15 @@ async fn a_refusal_of_the_old_key_says_nothing_of_the_new_one() {
     house.ended().await;
     assert_eq!(house.standing("work").await["state"], "ready", "nobody has tried the new key yet");
 }
+
+#[tokio::test]
+async fn a_key_that_an_upstream_repeats_in_its_error_is_not_kept() {
+    let mut house = House::with(&["work"]).await;
+    let message = "Invalid token passed. Received API Key = key-work".into();
+    house.script("work", [Behaviour::Error { status: StatusCode::UNAUTHORIZED, message, body: None }]);
+    house.ask().await.bytes().await;
+    house.ended().await;
+    let kept = house.written().await;
+    assert!(!serde_json::to_string(&kept).unwrap().contains("key-work"), "the API tells it: {kept:?}");
+    assert!(!holds(house.folder.path(), "key-work"), "it is on disk");
+}
