@@ -182,3 +182,27 @@ async fn a_key_that_an_upstream_repeats_in_its_error_is_not_kept() {
     assert!(!serde_json::to_string(&kept).unwrap().contains("key-work"), "the API tells it: {kept:?}");
     assert!(!holds(house.folder.path(), "key-work"), "it is on disk");
 }
+
+#[tokio::test]
+async fn an_account_that_has_just_served_is_ready_whatever_else_is_used_up() {
+    let mut account = headgate::sandbox::ScriptedAccount::new("work", "key-work");
+    let prefix = "anthropic-ratelimit-unified-";
+    let headers = [
+        ("status", "allowed"),
+        ("5h-status", "allowed"),
+        ("5h-utilization", "0.1"),
+        // A subscription without extra usage says so on every reply that it serves.
+        ("overage-status", "rejected"),
+    ];
+    account.headers = headers.map(|(name, value)| (format!("{prefix}{name}"), value.to_owned())).into();
+    account.headers.insert(format!("{prefix}overage-reset"), {
+        let soon = headgate::clock::Clock::system().now() + jiff::SignedDuration::from_hours(5);
+        soon.as_second().to_string()
+    });
+    let house =
+        House::of(headgate::settings::Limits::default(), headgate::sandbox::Scenario::of([account])).await;
+    for _ in 0..2 {
+        assert_eq!(house.ask().await.status, StatusCode::OK, "it serves");
+        assert_eq!(house.standing("work").await["state"], "ready");
+    }
+}
