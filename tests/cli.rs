@@ -255,3 +255,18 @@ fn an_absent_keychain_is_said_and_never_replaced_by_what_was_not_chosen() {
         "where there is none at all, a sealed file, and the status says so"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_at_the_same_time_wait_for_each_other() {
+    let program = Program::new();
+    program.json(&["accounts"]);
+    let spawn = |_| {
+        let mut command = program.command(&["accounts", "--json"]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let running: Vec<_> = (0..6).map(spawn).collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
