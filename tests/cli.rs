@@ -270,3 +270,19 @@ async fn commands_at_the_same_time_wait_for_each_other() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_an_upstream_says_steers_the_terminal() {
+    let (sandbox, tasks) = upstream().await;
+    let program = Program::new();
+    program.add("work", sandbox.base_url(), "sk-canary-work", &[]);
+    let message = "\u{1b}]0;owned\u{7}\u{1b}[2J".into();
+    let behaviour = Behaviour::Error { status: StatusCode::BAD_REQUEST, message, body: None };
+    sandbox.script("sk-canary-work", [behaviour]).unwrap();
+    let served = program.serve();
+    Client::to(&served.url, &tasks).post("/v1/messages", ask("m", false)).await.bytes().await;
+    served.stop();
+    let id = program.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = program.run(&["requests", &id]).stdout;
+    assert!(!shown.contains(&0x1b), "{}", String::from_utf8_lossy(&shown).escape_debug());
+}
