@@ -6,7 +6,9 @@ use headgate::{
     settings::Limits,
 };
 
-use crate::harness::{House, aside, ask};
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{House, Wire, aside, ask, wire};
 
 #[tokio::test]
 async fn a_client_that_leaves_mid_stream_cancels_the_upstream_at_once() {
@@ -105,4 +107,17 @@ async fn s01_what_a_request_held_is_free_when_it_ends_in_whatever_way() {
     assert_eq!(gateway.admission.occupancy().running, 0);
     assert_eq!(gateway.roster.snapshot().0[0].load.count(), 0, "no lease is left");
     assert_eq!(house.written().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_whole_json_answer_that_is_no_object_is_complete() {
+    let mut house = House::with(&[]).await;
+    for body in ["[1,2,3]", "null", "{\"a\":1}\n{\"a\":2}\n", ""] {
+        let wire = Wire::saying([wire::Reply::Keep(wire::answer("200 OK", "application/json", body))]).await;
+        let id = wire.account(&house, "work", 0);
+        assert_eq!(house.client.get("/v1/files/f/content").await.text().await, body);
+        let exchange = house.ended().await;
+        assert_eq!(exchange.ending, Some(Ending::Complete), "{body:?}: its length says that it is whole");
+        house.app.api().gateway.roster.remove(id).unwrap();
+    }
 }
