@@ -121,3 +121,15 @@ async fn a_whole_json_answer_that_is_no_object_is_complete() {
         house.app.api().gateway.roster.remove(id).unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_cut_error_answer_is_passed_on_as_a_cut() {
+    let house = House::with(&[]).await;
+    let cut =
+        "HTTP/1.1 500 Oh\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let wire = Wire::saying([wire::Reply::Close(cut.into())]).await;
+    wire.account(&house, "work", 0);
+    let (text, was_cut) = house.ask().await.until_end_or_cut().await;
+    assert_eq!(text, "hello");
+    assert!(was_cut, "half an answer does not look whole");
+}
