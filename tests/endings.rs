@@ -133,3 +133,30 @@ async fn a_cut_error_answer_is_passed_on_as_a_cut() {
     assert_eq!(text, "hello");
     assert!(was_cut, "half an answer does not look whole");
 }
+
+#[tokio::test]
+async fn every_request_that_reaches_an_upstream_is_an_attempt_on_record() {
+    let mut house = House::with(&[]).await;
+    let fine = || wire::answer("200 OK", "application/json", "{}");
+    let wire = Wire::saying([
+        wire::Reply::Keep(fine()),
+        wire::Reply::Close(String::new()),
+        wire::Reply::Keep(fine()),
+    ])
+    .await;
+    wire.account(&house, "work", 0);
+    let address = house.app.api().status().address.unwrap();
+    let authority = address.trim_start_matches("http://");
+    // One connection, so that one worker serves both and has a warm line for the second.
+    let mut socket = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let body = ask("claude-opus-5-5", false);
+    let length = body.len();
+    let request =
+        format!("POST /v1/messages HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let mut attempts = 0;
+    for _ in 0..2 {
+        socket.write_all(request.as_bytes()).await.unwrap();
+        attempts += house.ended().await.attempts.len();
+    }
+    assert_eq!(wire.heard(), attempts, "what may be billed is on record");
+}
