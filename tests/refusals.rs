@@ -10,7 +10,9 @@ use headgate::{
 };
 use http::{Request, StatusCode};
 
-use crate::harness::{House, aside, ask};
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{House, aside, ask, soon};
 
 #[tokio::test]
 async fn without_an_account_the_client_is_told_how_to_add_one() {
@@ -129,4 +131,28 @@ async fn a_page_of_another_site_is_refused_under_whatever_name() {
         }
     }
     assert_eq!(house.sandbox.counts().arrived, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_does_not_keep_its_place_for_ever() {
+    let limits = Limits { idle_seconds: 0.3, wait_seconds: 0.3, concurrent_requests: 1, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    let address = house.app.api().status().address.unwrap();
+    let authority = address.trim_start_matches("http://");
+    let mut stalled = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let head = format!("POST /v1/messages HTTP/1.1\r\nhost: {authority}\r\ncontent-length: 1000\r\n\r\n{{");
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    let admission = &house.app.api().gateway.admission;
+    soon("the stalled request to be admitted", async {
+        while admission.occupancy().running == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let served = async {
+        while house.ask().await.status != StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the place of a client that has stopped sending", served).await;
 }
