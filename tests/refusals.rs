@@ -156,3 +156,22 @@ async fn a_body_that_stops_coming_does_not_keep_its_place_for_ever() {
     };
     soon("the place of a client that has stopped sending", served).await;
 }
+
+#[tokio::test]
+async fn an_account_that_leads_back_to_headgate_does_not_multiply_a_request() {
+    let limits =
+        Limits { concurrent_requests: 16, waiting_requests: 4, wait_seconds: 0.2, ..Limits::default() };
+    let house = House::within(limits, &[]).await;
+    let own = headgate::accounts::NewAccount {
+        name: "itself".into(),
+        provider: "anthropic".into(),
+        base_url: house.app.api().status().address,
+        priority: 0,
+        key: headgate::secrets::Sensitive::new("key".into()),
+    };
+    // Refusing the address is as good as seeing the loop.
+    if house.app.api().gateway.roster.add(own).is_ok() {
+        house.ask().await.until_end_or_cut().await;
+        assert!(house.written().await.len() <= 2, "one request became {}", house.written().await.len());
+    }
+}
