@@ -175,3 +175,31 @@ async fn an_account_that_leads_back_to_headgate_does_not_multiply_a_request() {
         assert!(house.written().await.len() <= 2, "one request became {}", house.written().await.len());
     }
 }
+
+#[tokio::test]
+async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
+    let limits = Limits { wait_seconds: 0.3, ..Limits::default() };
+    let house = House::within(limits.clone(), &[]).await;
+    let api = house.app.api();
+    let parts = headgate::proxy::Parts {
+        roster: api.gateway.roster.clone(),
+        ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
+        admission: headgate::proxy::Admission::new(&limits),
+        tls: headgate::proxy::TlsConnector::default(),
+        limits,
+        clock: house.clock.clone(),
+        paused: false.into(),
+        stopping: false.into(),
+    };
+    let door: headgate::proxy::Door = std::sync::Arc::new(|_| unreachable!("nobody knocks"));
+    let tasks = headgate::tasks::Tasks::default();
+    let gateway = headgate::proxy::Gateway::new(parts);
+    let server = headgate::proxy::Server::start(gateway, door, 0, tasks.clone()).unwrap();
+    let client = crate::harness::Client::to(&server.address().to_string(), &tasks);
+
+    let other = rusqlite::Connection::open(house.folder.path().join("headgate.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    client.post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
+    let refused = client.post("/v1/messages", ask("claude-opus-5-5", false));
+    assert!(soon("a refusal", refused).await.status.is_server_error());
+}
