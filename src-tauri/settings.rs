@@ -152,8 +152,10 @@ impl Limits {
         if let Some((name, _)) = seconds.iter().find(|(_, value)| !(0.001..=86_400.0).contains(value)) {
             return Err(format!("limits.{name} is a number of seconds from 0.001 to 86400"));
         }
-        if self.concurrent_requests == 0 {
-            return Err("limits.concurrent_requests is at least 1".into());
+        if !(1..=1_000_000).contains(&self.concurrent_requests) || self.waiting_requests > 1_000_000 {
+            return Err(
+                "limits.concurrent_requests is from 1 to 1000000, waiting_requests at most 1000000".into()
+            );
         }
         if !(1024..=1 << 30).contains(&self.body_bytes) {
             return Err("limits.body_bytes is from 1024 to 1073741824".into());
@@ -215,6 +217,14 @@ mod tests {
         ] {
             let error = load(text, None).unwrap_err().to_string();
             assert!(error.contains("settings.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bound_beyond_what_can_be_counted_is_a_mistake_not_a_panic() {
+        let text = format!("[limits]\nconcurrent_requests = {}", i64::MAX);
+        if let Ok(settings) = load(&text, None) {
+            let _ = tokio::sync::Semaphore::new(settings.limits.concurrent_requests);
         }
     }
 }

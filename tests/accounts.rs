@@ -4,7 +4,7 @@ use headgate::sandbox::Behaviour;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{House, Reply, holds};
+use crate::harness::{House, Reply, Wire, aside, ask, holds, wire};
 
 async fn call(house: &House, method: Method, path: &str, body: Value) -> Reply {
     house.client.call(house.token(), method, path, &body.to_string()).await
@@ -151,4 +151,69 @@ async fn no_key_is_ever_sent_back_or_written_to_the_data_folder() {
     house.written().await;
     assert!(!added.contains("canary") && !listed.contains("canary"));
     assert!(!holds(house.folder.path(), "sk-canary-4711"), "a key has one home, and this is not it");
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_changes_nothing_the_key_neither() {
+    let house = House::with(&["work", "spare"]).await;
+    let accounts = call(&house, Method::GET, "/api/v1/accounts", json!(null)).await.json().await;
+    let path = format!("/api/v1/accounts/{}", accounts[0]["id"]);
+    let change = json!({ "name": "spare", "key": "key-of-another" });
+    assert_eq!(call(&house, Method::PATCH, &path, change).await.status, StatusCode::CONFLICT);
+    house.ask().await.bytes().await;
+    assert_eq!(house.sandbox.seen("key-work").len(), 1, "the old key is still the one in use");
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_old_key_says_nothing_of_the_new_one() {
+    let mut house = House::with(&[]).await;
+    let refused = wire::answer("401 Unauthorized", "application/json", "{}");
+    let wire = Wire::saying([wire::Reply::Held(refused)]).await;
+    let id = wire.account(&house, "work", 0);
+    let client = house.client.clone();
+    let mut asking = aside(async move { client.post("/v1/messages", ask("m", false)).await.bytes().await });
+    wire.arrival().await;
+    let path = format!("/api/v1/accounts/{}", id.0);
+    let changed = call(&house, Method::PATCH, &path, json!({ "key": "key-new" })).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    wire.let_go();
+    asking.join_next().await.unwrap().unwrap();
+    house.ended().await;
+    assert_eq!(house.standing("work").await["state"], "ready", "nobody has tried the new key yet");
+}
+
+#[tokio::test]
+async fn a_key_that_an_upstream_repeats_in_its_error_is_not_kept() {
+    let mut house = House::with(&["work"]).await;
+    let message = "Invalid token passed. Received API Key = key-work".into();
+    house.script("work", [Behaviour::Error { status: StatusCode::UNAUTHORIZED, message, body: None }]);
+    house.ask().await.bytes().await;
+    house.ended().await;
+    let kept = house.written().await;
+    assert!(!serde_json::to_string(&kept).unwrap().contains("key-work"), "the API tells it: {kept:?}");
+    assert!(!holds(house.folder.path(), "key-work"), "it is on disk");
+}
+
+#[tokio::test]
+async fn an_account_that_has_just_served_is_ready_whatever_else_is_used_up() {
+    let mut account = headgate::sandbox::ScriptedAccount::new("work", "key-work");
+    let prefix = "anthropic-ratelimit-unified-";
+    let headers = [
+        ("status", "allowed"),
+        ("5h-status", "allowed"),
+        ("5h-utilization", "0.1"),
+        // A subscription without extra usage says so on every reply that it serves.
+        ("overage-status", "rejected"),
+    ];
+    account.headers = headers.map(|(name, value)| (format!("{prefix}{name}"), value.to_owned())).into();
+    account.headers.insert(format!("{prefix}overage-reset"), {
+        let soon = headgate::clock::Clock::system().now() + jiff::SignedDuration::from_hours(5);
+        soon.as_second().to_string()
+    });
+    let house =
+        House::of(headgate::settings::Limits::default(), headgate::sandbox::Scenario::of([account])).await;
+    for _ in 0..2 {
+        assert_eq!(house.ask().await.status, StatusCode::OK, "it serves");
+        assert_eq!(house.standing("work").await["state"], "ready");
+    }
 }

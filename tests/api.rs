@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 
-use crate::harness::{House, soon};
+use crate::harness::{House, Wire, soon, wire};
 
 #[tokio::test]
 async fn without_a_token_nothing_is_told_and_nothing_is_done() {
@@ -148,4 +148,30 @@ async fn a_request_head_that_is_too_large_is_refused() {
     }
     let reply = house.client.send(request.body(Bytes::from_static(b"{}")).unwrap()).await;
     assert_eq!(reply.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_request_is_short_whoever_wrote_it() {
+    let mut house = House::with(&[]).await;
+    let long = "x".repeat(60_000);
+    let error = format!(r#"{{"type":"error","error":{{"type":"{}","message":"m"}}}}"#, &long[..10_000]);
+    let start = format!(
+        "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"model\":\"{long}\"}}}}\n\n\
+         event: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
+    );
+    let wire = Wire::saying([
+        wire::Reply::Keep(wire::answer("400 Bad Request", "application/json", &error)),
+        wire::Reply::Keep(wire::answer("200 OK", "text/event-stream", &start)),
+        wire::Reply::Keep(wire::answer("200 OK", "application/json", "{}")),
+    ])
+    .await;
+    wire.account(&house, "work", 0);
+    for path in ["/v1/a", "/v1/b", &format!("/v1/{long}")] {
+        house.client.get(path).await.bytes().await;
+        let exchange = house.ended().await;
+        let sizes =
+            [&exchange.error, &exchange.served_model, &Some(std::sync::Arc::clone(&exchange.start.path))]
+                .map(|text| text.as_ref().map_or(0, |text| text.len()));
+        assert!(sizes.iter().all(|size| *size <= 2048), "error, model, path: {sizes:?}");
+    }
 }

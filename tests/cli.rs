@@ -279,3 +279,33 @@ fn a_reader_that_leaves_is_no_reason_to_panic() {
         assert!(output.status.success(), "{arguments:?}");
     }
 }
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_at_the_same_time_wait_for_each_other() {
+    let program = Program::new();
+    program.json(&["accounts"]);
+    let spawn = |_| {
+        let mut command = program.command(&["accounts", "--json"]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let running: Vec<_> = (0..6).map(spawn).collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_an_upstream_says_steers_the_terminal() {
+    let (sandbox, tasks) = upstream().await;
+    let program = Program::new();
+    program.add("work", sandbox.base_url(), "sk-canary-work", &[]);
+    let message = "\u{1b}]0;owned\u{7}\u{1b}[2J".into();
+    let behaviour = Behaviour::Error { status: StatusCode::BAD_REQUEST, message, body: None };
+    sandbox.script("sk-canary-work", [behaviour]).unwrap();
+    let served = program.serve();
+    Client::to(&served.url, &tasks).post("/v1/messages", ask("m", false)).await.bytes().await;
+    served.stop();
+    let id = program.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = program.run(&["requests", &id]).stdout;
+    assert!(!shown.contains(&0x1b), "{}", String::from_utf8_lossy(&shown).escape_debug());
+}

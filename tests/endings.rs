@@ -6,7 +6,9 @@ use headgate::{
     settings::Limits,
 };
 
-use crate::harness::{House, aside, ask};
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{House, Wire, aside, ask, wire};
 
 #[tokio::test]
 async fn a_client_that_leaves_mid_stream_cancels_the_upstream_at_once() {
@@ -105,4 +107,56 @@ async fn s01_what_a_request_held_is_free_when_it_ends_in_whatever_way() {
     assert_eq!(gateway.admission.occupancy().running, 0);
     assert_eq!(gateway.roster.snapshot().0[0].load.count(), 0, "no lease is left");
     assert_eq!(house.written().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_whole_json_answer_that_is_no_object_is_complete() {
+    let mut house = House::with(&[]).await;
+    for body in ["[1,2,3]", "null", "{\"a\":1}\n{\"a\":2}\n", ""] {
+        let wire = Wire::saying([wire::Reply::Keep(wire::answer("200 OK", "application/json", body))]).await;
+        let id = wire.account(&house, "work", 0);
+        assert_eq!(house.client.get("/v1/files/f/content").await.text().await, body);
+        let exchange = house.ended().await;
+        assert_eq!(exchange.ending, Some(Ending::Complete), "{body:?}: its length says that it is whole");
+        house.app.api().gateway.roster.remove(id).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cut_error_answer_is_passed_on_as_a_cut() {
+    let house = House::with(&[]).await;
+    let cut =
+        "HTTP/1.1 500 Oh\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let wire = Wire::saying([wire::Reply::Close(cut.into())]).await;
+    wire.account(&house, "work", 0);
+    let (text, was_cut) = house.ask().await.until_end_or_cut().await;
+    assert_eq!(text, "hello");
+    assert!(was_cut, "half an answer does not look whole");
+}
+
+#[tokio::test]
+async fn every_request_that_reaches_an_upstream_is_an_attempt_on_record() {
+    let mut house = House::with(&[]).await;
+    let fine = || wire::answer("200 OK", "application/json", "{}");
+    let wire = Wire::saying([
+        wire::Reply::Keep(fine()),
+        wire::Reply::Close(String::new()),
+        wire::Reply::Keep(fine()),
+    ])
+    .await;
+    wire.account(&house, "work", 0);
+    let address = house.app.api().status().address.unwrap();
+    let authority = address.trim_start_matches("http://");
+    // One connection, so that one worker serves both and has a warm line for the second.
+    let mut socket = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let body = ask("claude-opus-5-5", false);
+    let length = body.len();
+    let request =
+        format!("POST /v1/messages HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let mut attempts = 0;
+    for _ in 0..2 {
+        socket.write_all(request.as_bytes()).await.unwrap();
+        attempts += house.ended().await.attempts.len();
+    }
+    assert_eq!(wire.heard(), attempts, "what may be billed is on record");
 }

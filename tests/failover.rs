@@ -183,3 +183,12 @@ async fn an_idle_connection_that_the_upstream_has_closed_is_not_used() {
         assert_eq!(house.ended().await.ending, Some(Ending::Complete));
     }
 }
+
+#[tokio::test]
+async fn while_another_account_only_rests_nobody_is_told_to_sign_in() {
+    let house = House::with(&["work", "spare"]).await;
+    house.script("work", [throttled(20)]);
+    house.script("spare", [Behaviour::CredentialRefused]);
+    let reply = house.ask().await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "in 20 s it can be served");
+}

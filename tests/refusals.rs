@@ -10,7 +10,9 @@ use headgate::{
 };
 use http::{Request, StatusCode};
 
-use crate::harness::{House, aside, ask};
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{House, aside, ask, soon};
 
 #[tokio::test]
 async fn without_an_account_the_client_is_told_how_to_add_one() {
@@ -129,4 +131,75 @@ async fn a_page_of_another_site_is_refused_under_whatever_name() {
         }
     }
     assert_eq!(house.sandbox.counts().arrived, 0);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_does_not_keep_its_place_for_ever() {
+    let limits = Limits { idle_seconds: 0.3, wait_seconds: 0.3, concurrent_requests: 1, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    let address = house.app.api().status().address.unwrap();
+    let authority = address.trim_start_matches("http://");
+    let mut stalled = tokio::net::TcpStream::connect(authority).await.unwrap();
+    let head = format!("POST /v1/messages HTTP/1.1\r\nhost: {authority}\r\ncontent-length: 1000\r\n\r\n{{");
+    stalled.write_all(head.as_bytes()).await.unwrap();
+    let admission = &house.app.api().gateway.admission;
+    soon("the stalled request to be admitted", async {
+        while admission.occupancy().running == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let served = async {
+        while house.ask().await.status != StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the place of a client that has stopped sending", served).await;
+}
+
+#[tokio::test]
+async fn an_account_that_leads_back_to_headgate_does_not_multiply_a_request() {
+    let limits =
+        Limits { concurrent_requests: 16, waiting_requests: 4, wait_seconds: 0.2, ..Limits::default() };
+    let house = House::within(limits, &[]).await;
+    let own = headgate::accounts::NewAccount {
+        name: "itself".into(),
+        provider: "anthropic".into(),
+        base_url: house.app.api().status().address,
+        priority: 0,
+        key: headgate::secrets::Sensitive::new("key".into()),
+    };
+    // Refusing the address is as good as seeing the loop.
+    if house.app.api().gateway.roster.add(own).is_ok() {
+        house.ask().await.until_end_or_cut().await;
+        assert!(house.written().await.len() <= 2, "one request became {}", house.written().await.len());
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
+    let limits = Limits { wait_seconds: 0.3, ..Limits::default() };
+    let house = House::within(limits.clone(), &[]).await;
+    let api = house.app.api();
+    let parts = headgate::proxy::Parts {
+        roster: api.gateway.roster.clone(),
+        ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
+        admission: headgate::proxy::Admission::new(&limits),
+        tls: headgate::proxy::TlsConnector::default(),
+        limits,
+        clock: house.clock.clone(),
+        paused: false.into(),
+        stopping: false.into(),
+    };
+    let door: headgate::proxy::Door = std::sync::Arc::new(|_| unreachable!("nobody knocks"));
+    let tasks = headgate::tasks::Tasks::default();
+    let gateway = headgate::proxy::Gateway::new(parts);
+    let server = headgate::proxy::Server::start(gateway, door, 0, tasks.clone()).unwrap();
+    let client = crate::harness::Client::to(&server.address().to_string(), &tasks);
+
+    let other = rusqlite::Connection::open(house.folder.path().join("headgate.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    client.post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
+    let refused = client.post("/v1/messages", ask("claude-opus-5-5", false));
+    assert!(soon("a refusal", refused).await.status.is_server_error());
 }

@@ -1,9 +1,12 @@
 //! Stopping: nothing new, running requests end, and whatever is cut is recorded as cut by us.
 
 use headgate::{
+    app::App,
+    clock::Clock,
     domain::Ending,
     sandbox::{Answer, Behaviour},
-    settings::Limits,
+    secrets::{SecretName, Sensitive, VaultError},
+    settings::{Limits, Settings},
 };
 
 use crate::harness::{House, aside, soon};
@@ -39,4 +42,52 @@ async fn what_does_not_end_in_time_is_recorded_as_interrupted() {
     assert_eq!(house.ended().await.ending, Some(Ending::Interrupted));
     let (_, was_cut) = reply.until_end_or_cut().await;
     assert!(was_cut);
+}
+
+/// A keychain that waits for its owner, who has gone for lunch.
+#[derive(Debug, Default)]
+struct Waiting {
+    asked: std::sync::Arc<tokio::sync::Notify>,
+    back: std::sync::Mutex<Option<std::sync::mpsc::Receiver<()>>>,
+}
+
+impl headgate::secrets::Vault for Waiting {
+    fn kind(&self) -> headgate::secrets::VaultKind {
+        headgate::secrets::VaultKind::Memory
+    }
+    fn get(&self, _: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
+        Ok(None)
+    }
+    fn put(&self, _: &SecretName, _: &Sensitive<String>) -> Result<(), VaultError> {
+        self.asked.notify_one();
+        let back = self.back.lock().unwrap().take().unwrap();
+        let _ = back.recv_timeout(std::time::Duration::from_secs(30));
+        Ok(())
+    }
+    fn remove(&self, _: &SecretName) -> Result<(), VaultError> {
+        Ok(())
+    }
+    fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_does_not_wait_for_the_keychains_owner() {
+    let (owner, back) = std::sync::mpsc::channel();
+    let vault = Waiting { back: Some(back).into(), ..Waiting::default() };
+    let asked = std::sync::Arc::clone(&vault.asked);
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { drain_seconds: 0.2, ..Limits::default() };
+    let settings = Settings { data_dir: folder.path().to_owned(), port: 0, vault: None, limits };
+    let app = App::open(settings, Clock::system(), Some(std::sync::Arc::new(vault))).unwrap();
+    let tasks = headgate::tasks::Tasks::default();
+    let client = crate::harness::Client::to(&app.start().unwrap().to_string(), &tasks);
+    let token = app.api().keys.core().expose().clone();
+    let new = r#"{"name":"work","provider":"anthropic","priority":0,"key":"k"}"#;
+    let _adding =
+        aside(async move { client.call(&token, http::Method::POST, "/api/v1/accounts", new).await.status });
+    soon("the keychain to be asked", asked.notified()).await;
+    soon("the drain to end", app.drain()).await;
+    drop(owner);
 }

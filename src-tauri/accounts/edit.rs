@@ -210,13 +210,19 @@ impl Roster {
             }
             self.keep_key(id, key);
         }
-        self.keep_name(id, account.name);
+        self.keep_name(id, account.name.clone());
+        let saved = account;
         let mut applied = Ok(());
         let updated =
             inner.update(id, |contender| applied = change(&mut contender.account, &contender.provider));
         applied?;
+        let updated = updated.ok_or(EditError::NotFound)?;
+        if (&updated.account.bench, &updated.account.refused) != (&saved.bench, &saved.refused) {
+            // Something was learned while the disk was busy, and the row that was saved did not know it.
+            inner.store.save_health(id, updated.account.bench.clone(), updated.account.refused.clone());
+        }
         inner.events.tell(|| Event::Accounts);
-        updated.ok_or(EditError::NotFound)
+        Ok(updated)
     }
 
     fn find(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
@@ -248,4 +254,40 @@ fn check_key(key: Sensitive<String>) -> Result<Sensitive<String>, EditError> {
     let text = key.expose().trim();
     let fits = !text.is_empty() && text.len() <= MAX_KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(Sensitive::new(text.to_owned())) } else { Err(EditError::BadKey) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Clock, domain::Verdict, events::Events, providers::Catalog, secrets::Memory, store};
+
+    #[test]
+    fn what_is_learned_during_an_edit_is_known_after_a_restart_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::Store::open(&folder.path().join("db"), store::Options::default()).unwrap();
+        let vault = Arc::new(Memory::default());
+        let load = || {
+            let (clock, events) = (Clock::system(), Events::default());
+            Roster::load(store.clone(), vault.clone(), Catalog::built_in(), clock, events).unwrap()
+        };
+        let roster = load();
+        let key = Sensitive::new("key".to_owned());
+        let provider = "anthropic".to_owned();
+        let new = NewAccount { name: "work".into(), provider, base_url: None, priority: 0, key };
+        let id = roster.add(new).unwrap().account.id;
+        let is_first = std::cell::Cell::new(true);
+        let edit = |account: &mut Account, _: &Provider| {
+            account.priority = 7;
+            if is_first.replace(false) {
+                // An attempt comes back while the edit is on its way to the disk.
+                roster.learn(id, &Verdict::CredentialRefused, &[]);
+            }
+            Ok(())
+        };
+        roster.act(id, None, edit).unwrap();
+        store.flush().unwrap();
+        let refused = |roster: &Roster| roster.snapshot().get(id).unwrap().account.refused.is_some();
+        assert!(refused(&roster), "it is known now");
+        assert!(refused(&load()), "and after a restart");
+    }
 }

@@ -99,6 +99,11 @@ impl Roster {
         self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
+    /// Whether this is still the account's credential; a person may have replaced it meanwhile.
+    pub fn is_current(&self, id: AccountId, key: &Arc<Sensitive<String>>) -> bool {
+        self.bearer(id).is_some_and(|current| Arc::ptr_eq(&current, key))
+    }
+
     /// The name of an account, also of one that was removed.
     pub fn name_of(&self, id: AccountId) -> Option<AccountName> {
         self.0.names.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()

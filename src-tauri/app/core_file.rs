@@ -6,11 +6,17 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
 use crate::secrets::Sensitive;
+
+/// How often, and how far apart, a folder that is in use is tried: five seconds in all.
+const TURNS: u32 = 250;
+const TURN: Duration = Duration::from_millis(20);
 
 const LOCK: &str = "core.lock";
 const FILE: &str = "core.json";
@@ -61,7 +67,28 @@ impl FolderLock {
             Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => return Err(error),
         }
+        // Whoever wrote it has ended without a chance to take it away.
+        remove(&folder.join(FILE))?;
         Ok(Self { folder: folder.to_owned(), _lock: lock })
+    }
+
+    /// Takes the folder, waiting for whoever has it for a moment: a command, or a core that has not said yet
+    /// where it listens. Blocks.
+    ///
+    /// # Errors
+    /// As [`FolderLock::take`]; `WouldBlock` once a core can be reached, or after the wait.
+    pub fn take_in_turn(folder: &Path) -> io::Result<Self> {
+        for _ in 0..TURNS {
+            match Self::take(folder) {
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && CoreFile::read(folder).is_none() =>
+                {
+                    thread::sleep(TURN);
+                }
+                taken => return taken,
+            }
+        }
+        Self::take(folder)
     }
 
     /// Says where the core listens and what opens it.

@@ -80,7 +80,7 @@ impl App {
     /// [`AppError`]; nothing was changed then but that the folder may have been made.
     pub fn open(settings: Settings, clock: Clock, vault: Option<Arc<dyn Vault>>) -> Result<Self, AppError> {
         let folder = settings.data_dir.display().to_string();
-        let lock = FolderLock::take(&settings.data_dir).map_err(|source| match source.kind() {
+        let lock = FolderLock::take_in_turn(&settings.data_dir).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => {
                 AppError::InUse { folder: folder.clone(), core: CoreFile::read(&settings.data_dir) }
             }

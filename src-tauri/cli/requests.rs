@@ -100,7 +100,7 @@ fn show(requests: &[RequestView]) {
 fn show_one(request: &RequestView) {
     show(std::slice::from_ref(request));
     if let Some(error) = &request.error {
-        say!("\n{error}");
+        say!("\n{}", table::printable(error));
     }
     say!("");
     let rows: Vec<[String; 5]> = request

@@ -21,7 +21,7 @@ pub fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
 }
 
 /// Names and reasons come from people: no control character of theirs reaches the terminal.
-fn printable(text: &str) -> &str {
+pub fn printable(text: &str) -> &str {
     let end = text.find(char::is_control).unwrap_or(text.len());
     &text[..end]
 }

@@ -10,6 +10,8 @@ use crate::domain::Usage;
 
 /// The longest model name or metadata that is read; longer ones are passed on unread.
 const MAX_FIELD: usize = 4 * 1024;
+/// The longest name that a model can have; a longer one is no name.
+const MAX_MODEL: usize = 256;
 
 /// The few fields of a request that decide who serves it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,7 +32,7 @@ impl RequestHead {
     pub fn read(body: &[u8]) -> Result<Self, Malformed> {
         let fields = Fields::read(["model", "stream", "metadata"], MAX_FIELD, body)?;
         Ok(Self {
-            model: fields.value(0).and_then(text).map(|model| model.as_ref().into()),
+            model: fields.value(0).and_then(model_of),
             stream: fields.value(1) == Some(b"true"),
             session: fields.value(2).and_then(session_in),
         })
@@ -82,7 +84,7 @@ impl StreamEvent {
             b"message_start" => {
                 let message = wire.message.unwrap_or_default();
                 let usage = message.usage.map(Usage::from).unwrap_or_default();
-                Some(Self::Start { usage, model: message.model.map(|model| model.as_ref().into()) })
+                Some(Self::Start { usage, model: message.model.and_then(in_bounds) })
             }
             b"message_delta" => Some(Self::Delta { usage: wire.usage.map(Usage::from).unwrap_or_default() }),
             b"message_stop" => Some(Self::Stop),
@@ -140,7 +142,11 @@ pub fn usage_in(value: &[u8]) -> Usage {
 
 /// A model's name out of the value of a `model` field.
 pub fn model_of(value: &[u8]) -> Option<Arc<str>> {
-    text(value).map(|model| model.as_ref().into())
+    text(value).and_then(in_bounds)
+}
+
+fn in_bounds(model: Cow<'_, str>) -> Option<Arc<str>> {
+    (model.len() <= MAX_MODEL).then(|| model.as_ref().into())
 }
 
 /// Type and message of an error body or of an `error` event's data.

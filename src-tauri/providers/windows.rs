@@ -42,7 +42,8 @@ struct Draft {
 
 fn read_unified<'a>(drafts: &mut BTreeMap<&'a str, Draft>, rest: &'a str, value: &str) {
     let Some((name, what)) = rest.rsplit_once('-') else { return };
-    if !matches!(what, "utilization" | "reset" | "status") {
+    // What is not included in a plan, or serves in place of something, is no limit of the account.
+    if !matches!(what, "utilization" | "reset" | "status") || matches!(name, "overage" | "fallback") {
         return;
     }
     let draft = drafts.entry(name).or_default();

@@ -17,6 +17,7 @@ use crate::{
     domain::Verdict,
     providers,
     routing::{Contender, Lease},
+    secrets::Sensitive,
 };
 
 /// How much of an error's body is read before the verdict.
@@ -49,7 +50,7 @@ pub async fn attempt(
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
     };
     match upstreams.send(&uri, &request).await {
-        Ok(response) => Ok(judge(gateway, account, response, lease).await),
+        Ok(response) => Ok(judge(gateway, account, response, lease, key).await),
         Err(unreached) => {
             gateway.roster.learn(id, &Verdict::Weather, &[]);
             Err((unreached.to_string().into(), Verdict::Weather))
@@ -77,14 +78,18 @@ async fn judge(
     account: &Contender,
     response: Response<UpstreamBody>,
     lease: Lease,
+    key: Arc<Sensitive<String>>,
 ) -> (Answer, Verdict) {
     let (head, mut body) = response.into_parts();
     let begun = if head.status.as_u16() >= 400 { beginning(&mut body).await } else { Bytes::new() };
     let now = gateway.clock.now();
     let windows = providers::read_windows(&head.headers, now);
     let verdict = providers::verdict(head.status, &head.headers, &begun, &windows, now);
-    gateway.roster.learn(account.account.id, &verdict, &windows);
-    (Answer { head, begun, body, account: account.account.id, lease }, verdict)
+    let id = account.account.id;
+    // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
+    let is_news = verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key);
+    gateway.roster.learn(id, if is_news { &verdict } else { &Verdict::Forbidden }, &windows);
+    (Answer { head, begun, body, account: id, lease, key }, verdict)
 }
 
 /// As much of an error's body as a verdict needs; whatever is left stays in the body.
@@ -92,9 +97,12 @@ async fn beginning(body: &mut UpstreamBody) -> Bytes {
     let mut begun = BytesMut::new();
     let reading = async {
         while begun.len() < ENOUGH {
-            // A broken error body is passed on as far as it came.
-            let Some(Ok(frame)) = body.frame().await else { return };
-            begun.extend_from_slice(&frame.into_data().unwrap_or_default());
+            match body.frame().await {
+                Some(Ok(frame)) => begun.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                // It is passed on as far as it came, and then cut as it was.
+                Some(Err(error)) => return body.fail_later(error),
+                None => return,
+            }
         }
     };
     let _ = tokio::time::timeout(PATIENCE, reading).await;

@@ -28,6 +28,8 @@ pub enum Failure {
     TooLarge { limit: usize },
     /// The body is no JSON object.
     NotJson { why: String },
+    /// The body stopped coming.
+    BodyLate,
     /// The path climbs out of the folder that it begins in.
     ClimbingPath,
     /// The body did not arrive whole.
@@ -78,6 +80,7 @@ impl Failure {
             Self::NotJson { .. } | Self::BodyCut | Self::ClimbingPath => {
                 (400, ErrorKind::InvalidRequestError)
             }
+            Self::BodyLate => (408, ErrorKind::TimeoutError),
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
             Self::Foreign => (403, ErrorKind::PermissionError),
         }
@@ -94,6 +97,7 @@ impl Failure {
             }
             Self::NotJson { why } => format!("The request body is not a JSON object: {why}."),
             Self::ClimbingPath => "The path has a `.` or `..` in it that could lead to another place upstream.".into(),
+            Self::BodyLate => "The request body stopped coming.".into(),
             Self::BodyCut => "The request body did not arrive whole.".into(),
             Self::NoAccount => {
                 "Headgate has no account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin` or on its page.".into()

@@ -22,7 +22,7 @@ pub async fn forward(
         Ok(record) => record,
         Err(failure) => return failure.answer(None, gateway.clock.now()),
     };
-    let arrival = match Arrival::read(request, gateway.limits.body_bytes).await {
+    let arrival = match Arrival::read(request, &gateway.limits).await {
         Ok(arrival) => arrival,
         Err(failure) => return record.refuse(&failure),
     };
@@ -39,7 +39,9 @@ pub async fn forward(
         let account = match pick(&arrival.ask, &snapshot, &set_aside, gateway.clock.now()) {
             Decision::Take(account) => account,
             Decision::Wait(wait) => {
-                let Some(answer) = last_answer else {
+                // Somebody comes back by himself: the client should wait for that, not sign in anew.
+                let worth_showing = |answer: &Answer| wait.until.is_none() || !answer.blames_the_credential();
+                let Some(answer) = last_answer.filter(worth_showing) else {
                     return record.refuse(&Failure::of_wait(wait, last_trouble));
                 };
                 return Answer::relay(answer, record, &arrival.method, gateway.limits.idle());

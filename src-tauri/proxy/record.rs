@@ -15,6 +15,9 @@ use crate::{
     metering::Heard,
 };
 
+/// As much of a path is written down; what is longer names nothing that a person would read.
+const MAX_PATH: usize = 512;
+
 /// One open request.
 pub struct Record {
     gateway: Gateway,
@@ -45,7 +48,7 @@ impl Record {
             id: gateway.ledger.next_id(now),
             started_at: now,
             method: method.as_str().into(),
-            path: path.into(),
+            path: path.get(..MAX_PATH).unwrap_or(path).into(),
             ask: Ask::default(),
         };
         Ok(Self {

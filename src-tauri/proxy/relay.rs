@@ -20,6 +20,7 @@ use crate::{
     formats::{self, ErrorKind},
     metering::Tally,
     routing::Lease,
+    secrets::Sensitive,
 };
 
 /// The answer stops before its end; the connection to the client is cut, as the upstream's was.
@@ -39,14 +40,23 @@ pub struct Answer {
     pub account: AccountId,
     /// Counts the request among the account's for as long as it lives.
     pub lease: Lease,
+    /// What it was asked with, so that it is not written down if the upstream repeats it.
+    pub key: Arc<Sensitive<String>>,
 }
 
 impl Answer {
+    /// Whether it says that this account may not, which concerns nobody who has another one.
+    pub fn blames_the_credential(&self) -> bool {
+        matches!(self.head.status.as_u16(), 401..=403)
+    }
+
     /// Passes it on. From here on no other account can take over.
     pub fn relay(self, mut record: Record, method: &Method, idle_limit: Duration) -> Response<AnswerBody> {
         let status = self.head.status;
         record.answers(self.account, status.as_u16());
         let tally = listener(method, status, &self.head.headers);
+        let is_delimited = self.head.headers.contains_key(header::CONTENT_LENGTH)
+            || self.head.headers.contains_key(header::TRANSFER_ENCODING);
         let relay = Relay {
             begun: self.begun,
             body: self.body,
@@ -59,6 +69,8 @@ impl Answer {
             cut: None,
             error_text: Vec::new(),
             _lease: self.lease,
+            key: self.key,
+            is_delimited,
         };
         let mut answer = Response::new(relay.boxed_unsync());
         *answer.status_mut() = status;
@@ -90,8 +102,13 @@ struct Relay {
     /// Why the answer is cut, once the client's side has had time to send what came before.
     cut: Option<Cut>,
     error_text: Vec<u8>,
+    key: Arc<Sensitive<String>>,
+    /// The transport itself tells where the body ends.
+    is_delimited: bool,
 }
 
+/// How many characters of an upstream's error are kept.
+const MAX_ERROR: usize = 256;
 /// How much of an error's body is read for its message.
 const MAX_ERROR_TEXT: usize = 16 * 1024;
 
@@ -109,16 +126,22 @@ impl Relay {
     /// The ending of a body that the upstream has finished.
     fn ending(&self) -> (Ending, Option<Arc<str>>) {
         if self.status.as_u16() >= 400 {
-            let said = formats::error_in(&self.error_text).map(|(kind, message)| in_short(&kind, &message));
+            let said =
+                formats::error_in(&self.error_text).map(|(kind, message)| self.in_short(&kind, &message));
             return (
                 Ending::UpstreamError,
                 said.or_else(|| Some(format!("status {}", self.status.as_u16()).into())),
             );
         }
         if let Some((kind, message)) = self.tally.heard().error {
-            return (Ending::UpstreamError, Some(in_short(&kind, &message)));
+            return (Ending::UpstreamError, Some(self.in_short(&kind, &message)));
         }
-        if self.tally.is_whole() {
+        let is_whole = if self.tally.is_stream() {
+            self.tally.is_whole()
+        } else {
+            self.is_delimited || self.tally.is_whole()
+        };
+        if is_whole {
             return (Ending::Complete, None);
         }
         (Ending::UpstreamCut, Some("the answer stopped before its end".into()))
@@ -143,14 +166,16 @@ impl Relay {
         Poll::Ready(Some(Ok(Frame::data(format!("\n\nevent: error\ndata: {body}\n\n").into()))))
     }
 
+    /// An upstream's error in the few words that are kept: without the key, should it be repeated there, and
+    /// without anything that could steer a terminal.
+    fn in_short(&self, kind: &str, message: &str) -> Arc<str> {
+        let text = format!("{kind}: {message}").replace(self.key.expose().as_str(), "…");
+        text.chars().filter(|c| !c.is_control()).take(MAX_ERROR).collect::<String>().into()
+    }
+
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
         self.idle.as_mut().poll(cx).is_ready()
     }
-}
-
-fn in_short(kind: &str, message: &str) -> Arc<str> {
-    let message: String = message.chars().take(200).collect();
-    format!("{kind}: {message}").into()
 }
 
 impl Body for Relay {

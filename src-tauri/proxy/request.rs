@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::failure::Failure;
-use crate::{domain::Ask, formats::RequestHead};
+use crate::{domain::Ask, formats::RequestHead, settings::Limits};
 
 /// A request that has arrived whole.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ impl Arrival {
     ///
     /// # Errors
     /// What to tell the client if the body is too large, cut, or not what its path wants.
-    pub async fn read(request: Request<Incoming>, limit: usize) -> Result<Self, Failure> {
+    pub async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let body = read_body(body, &head.headers, limit).await?;
+        let body = read_body(body, &head.headers, limits).await?;
         let mut ask = ask_of(&head.headers, body.len());
         match RequestHead::read(&body) {
             Ok(read) => {
@@ -79,7 +79,8 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
     }
 }
 
-async fn read_body(mut body: Incoming, headers: &HeaderMap, limit: usize) -> Result<Bytes, Failure> {
+async fn read_body(mut body: Incoming, headers: &HeaderMap, limits: &Limits) -> Result<Bytes, Failure> {
+    let limit = limits.body_bytes;
     let claimed: Option<usize> =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if claimed.is_some_and(|length| length > limit) {
@@ -88,7 +89,9 @@ async fn read_body(mut body: Incoming, headers: &HeaderMap, limit: usize) -> Res
     }
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
-    while let Some(frame) = body.frame().await {
+    // Whoever stops in the middle of a body may not keep a place for ever.
+    let next = async |body: &mut Incoming| tokio::time::timeout(limits.idle(), body.frame()).await;
+    while let Some(frame) = next(&mut body).await.map_err(|_| Failure::BodyLate)? {
         let Ok(data) = frame.map_err(|_| Failure::BodyCut)?.into_data() else { continue };
         if whole.len() + first.len() + data.len() > limit {
             ignore(body).await;

@@ -82,6 +82,7 @@ impl Server {
             let (ended, wait) = oneshot::channel();
             let worker = Worker {
                 upstreams: Upstreams::new(
+                    address,
                     gateway.tls.clone(),
                     &gateway.limits,
                     gateway.clock.clone(),
@@ -146,7 +147,11 @@ impl Worker {
             tokio::net::TcpListener::from_std(listener)
         };
         match runtime.and_then(|runtime| listener(&runtime).map(|listener| (runtime, listener))) {
-            Ok((runtime, listener)) => runtime.block_on(self.accept(listener)),
+            Ok((runtime, listener)) => {
+                runtime.block_on(self.accept(listener));
+                // A call of the API may wait for the keychain's owner, which is no reason to wait with it.
+                runtime.shutdown_background();
+            }
             Err(error) => tracing::error!(%error, "a worker could not start"),
         }
     }

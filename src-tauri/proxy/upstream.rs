@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     fmt,
     future::{Future, poll_fn},
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
@@ -47,6 +48,10 @@ pub enum Unreached {
     HeadLate { host: String, seconds: f64 },
     #[error("{host} closed the connection before it answered")]
     Closed { host: String },
+    #[error("{host} answered in a way that is not HTTP/1.1, or with too many headers")]
+    Garbled { host: String },
+    #[error("the address leads back to Headgate itself")]
+    Itself,
     #[error("the address {0} can't be used")]
     Address(String),
 }
@@ -62,6 +67,8 @@ struct Pool {
     head_limit: Duration,
     clock: Clock,
     tasks: Tasks,
+    /// Where we listen ourselves: a request that went there would come round and round.
+    own: SocketAddr,
 }
 
 #[derive(Default)]
@@ -82,10 +89,11 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 type Connection = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
 
-/// A request that got no head: it left this machine, or it did not.
+/// A request that got no head: it left this machine or it did not, or what came back was none.
 enum Lost {
     Sent,
     Unsent,
+    Garbled,
 }
 
 /// One connection with both its ends: the one that sends and the one that has to be polled.
@@ -97,7 +105,7 @@ struct Line {
 
 impl Upstreams {
     /// An empty pool.
-    pub fn new(tls: TlsConnector, limits: &Limits, clock: Clock, tasks: Tasks) -> Self {
+    pub fn new(own: SocketAddr, tls: TlsConnector, limits: &Limits, clock: Clock, tasks: Tasks) -> Self {
         Self(Arc::new(Pool {
             idle: Mutex::default(),
             tls,
@@ -105,6 +113,7 @@ impl Upstreams {
             head_limit: limits.head(),
             clock,
             tasks,
+            own,
         }))
     }
 
@@ -128,12 +137,19 @@ impl Upstreams {
         origin: Origin,
         request: &Request<Bytes>,
     ) -> Result<Response<UpstreamBody>, Unreached> {
-        let closed = || Unreached::Closed { host: origin.host.to_string() };
+        if origin.is_at(self.0.own) {
+            return Err(Unreached::Itself);
+        }
+        let host = || origin.host.to_string();
+        let lost = |lost| match lost {
+            Lost::Garbled => Unreached::Garbled { host: host() },
+            Lost::Sent | Lost::Unsent => Unreached::Closed { host: host() },
+        };
         if let Some(mut line) = self.take_idle(&origin) {
             match line.exchange(request).await {
                 Ok(head) => return Ok(self.answer(head, line, origin)),
                 // The upstream may have read it and be at work on it: a second one would be paid for twice.
-                Err(Lost::Sent) => return Err(closed()),
+                Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
                 // The peer had closed the warm connection before our request left.
                 Err(Lost::Unsent) => {}
             }
@@ -141,7 +157,7 @@ impl Upstreams {
         let mut line = self.open(&origin).await?;
         match line.exchange(request).await {
             Ok(head) => Ok(self.answer(head, line, origin)),
-            Err(_) => Err(closed()),
+            Err(why) => Err(lost(why)),
         }
     }
 
@@ -253,6 +269,17 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Whether a connection to it would arrive at this address of the loopback.
+    fn is_at(&self, own: SocketAddr) -> bool {
+        let is_loopback = match self.host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(ip) => ip.is_loopback() || ip.is_unspecified(),
+            Err(_) => *self.host == *"localhost" || self.host.ends_with(".localhost"),
+        };
+        is_loopback && self.port == own.port()
+    }
+}
+
 impl Line {
     /// Sends one request and drives the connection until the head of its answer is there.
     async fn exchange(&mut self, request: &Request<Bytes>) -> Result<Response<Incoming>, Lost> {
@@ -264,6 +291,7 @@ impl Line {
         tokio::pin!(answer);
         let lost = |mut error: hyper::client::conn::TrySendError<_>| match error.take_message() {
             Some(_unsent) => Lost::Unsent,
+            None if error.error().is_parse() => Lost::Garbled,
             None => Lost::Sent,
         };
         poll_fn(|cx| {
@@ -307,6 +335,11 @@ impl UpstreamBody {
     /// Whether the whole body has been read.
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Has the body fail at the next poll, for a reader that looked ahead.
+    pub fn fail_later(&mut self, error: hyper::Error) {
+        self.failed = Some(error);
     }
 
     fn end(&mut self) {

@@ -4,10 +4,12 @@
 mod client;
 mod house;
 mod program;
+pub mod wire;
 
 pub use client::{Client, Reply};
 pub use house::House;
 pub use program::{Program, holds};
+pub use wire::Wire;
 
 use std::{future::Future, time::Duration};
 

@@ -1,0 +1,131 @@
+//! An upstream that puts the bytes on the wire that it was given, and counts what reaches it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use headgate::{accounts::NewAccount, domain::AccountId, secrets::Sensitive};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinSet,
+};
+
+use super::House;
+
+/// What is done with the next request, on whatever connection it comes.
+#[derive(Clone)]
+pub enum Reply {
+    /// These bytes; the connection stays open.
+    Keep(String),
+    /// These bytes; then the connection is closed.
+    Close(String),
+    /// As `Keep`, once it is let go.
+    Held(String),
+}
+
+/// The upstream. Dropped, it is gone.
+pub struct Wire {
+    pub base_url: String,
+    heard: Arc<Mutex<usize>>,
+    arrived: Arc<Notify>,
+    let_go: Arc<Notify>,
+    _tasks: JoinSet<()>,
+}
+
+impl Wire {
+    /// Replies in this order, whichever connection asks.
+    pub async fn saying(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let replies: Arc<Mutex<VecDeque<Reply>>> = Arc::new(Mutex::new(replies.into_iter().collect()));
+        let (heard, arrived, let_go) = <(Arc<Mutex<usize>>, Arc<Notify>, Arc<Notify>)>::default();
+        let mut tasks = JoinSet::new();
+        let shared = (Arc::clone(&heard), Arc::clone(&arrived), Arc::clone(&let_go));
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                let (heard, arrived, let_go) = shared.clone();
+                let replies = Arc::clone(&replies);
+                connections.spawn(async move {
+                    let _ = converse(socket, &replies, &heard, &arrived, &let_go).await;
+                });
+            }
+        });
+        Self { base_url, heard, arrived, let_go, _tasks: tasks }
+    }
+
+    /// How many requests have reached it whole.
+    pub fn heard(&self) -> usize {
+        *self.heard.lock().unwrap()
+    }
+
+    /// Waits until a request has reached it.
+    pub async fn arrival(&self) {
+        super::soon("a request to reach the upstream", self.arrived.notified()).await;
+    }
+
+    /// Lets a held reply go.
+    pub fn let_go(&self) {
+        self.let_go.notify_one();
+    }
+
+    /// Makes it an account of this house.
+    pub fn account(&self, house: &House, name: &str, priority: i32) -> AccountId {
+        let new = NewAccount {
+            name: name.into(),
+            provider: "anthropic".into(),
+            base_url: Some(self.base_url.clone()),
+            priority,
+            key: Sensitive::new(format!("key-{name}")),
+        };
+        house.app.api().gateway.roster.add(new).unwrap().account.id
+    }
+}
+
+async fn converse(
+    mut socket: TcpStream,
+    replies: &Mutex<VecDeque<Reply>>,
+    heard: &Mutex<usize>,
+    arrived: &Notify,
+    let_go: &Notify,
+) -> std::io::Result<()> {
+    while read_request(&mut socket).await? {
+        *heard.lock().unwrap() += 1;
+        arrived.notify_one();
+        let reply = replies.lock().unwrap().pop_front();
+        match reply {
+            Some(Reply::Keep(bytes)) => socket.write_all(bytes.as_bytes()).await?,
+            Some(Reply::Held(bytes)) => {
+                let_go.notified().await;
+                socket.write_all(bytes.as_bytes()).await?;
+            }
+            Some(Reply::Close(bytes)) => return socket.write_all(bytes.as_bytes()).await,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+async fn read_request(socket: &mut TcpStream) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if socket.read(&mut byte).await? == 0 {
+            return Ok(false);
+        }
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    socket.read_exact(&mut body).await?;
+    Ok(true)
+}
+
+/// A whole answer of this status, type and body.
+pub fn answer(status: &str, kind: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
