@@ -38,7 +38,7 @@ async fn an_account_is_added_changed_paused_resumed_and_removed() {
         paused["standing"],
         json!({ "state": "paused", "reason": "on holiday", "until": null, "paused_by": "user" })
     );
-    assert_eq!(house.ask().await.status, StatusCode::SERVICE_UNAVAILABLE, "a paused account takes nothing");
+    assert_eq!(house.ask().await.status, StatusCode::PAYMENT_REQUIRED, "a paused account takes nothing");
 
     let resumed = call(&house, Method::POST, &format!("{path}/resume"), json!({})).await.json().await;
     assert_eq!(resumed["standing"]["state"], "ready");
@@ -122,7 +122,7 @@ async fn a_refused_key_asks_for_a_new_one_and_a_new_one_helps() {
     refused.bytes().await;
     house.ended().await;
     assert_eq!(house.standing("work").await["state"], "needs_sign_in");
-    assert_eq!(house.ask().await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(house.ask().await.status, StatusCode::PAYMENT_REQUIRED);
     let changed =
         call(&house, Method::PATCH, "/api/v1/accounts/1", json!({ "key": "key-work" })).await.json().await;
     assert_eq!(changed["standing"]["state"], "ready");

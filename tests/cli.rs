@@ -229,3 +229,53 @@ fn a_mistake_in_the_settings_is_named() {
     assert_eq!(output.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&output.stderr).contains("settings.toml"), "{output:?}");
 }
+
+#[test]
+fn an_absent_keychain_is_said_and_never_replaced_by_what_was_not_chosen() {
+    let program = Program::new();
+    let without_bus = |vault: Option<&str>| {
+        let mut command = program.command(&["status", "--json"]);
+        command.env_remove("HEADGATE_VAULT").env_remove("DISPLAY");
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+        command.env("XDG_RUNTIME_DIR", program.folder.path());
+        if let Some(vault) = vault {
+            command.env("HEADGATE_VAULT", vault);
+        }
+        command.output().unwrap()
+    };
+    let chosen = without_bus(Some("keychain"));
+    let said = String::from_utf8_lossy(&chosen.stderr).into_owned();
+    assert_eq!(chosen.status.code(), Some(4), "{said}");
+    assert!(said.contains("no keychain service") && said.contains("HEADGATE_VAULT=file"), "{said}");
+
+    let unchosen = without_bus(None);
+    let status: serde_json::Value = serde_json::from_slice(&unchosen.stdout).unwrap();
+    assert_eq!(
+        status["status"]["vault"], "file",
+        "where there is none at all, a sealed file, and the status says so"
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_reason_to_panic() {
+    let program = Program::new();
+    for arguments in [
+        &["requests", "--json"][..],
+        &["accounts"],
+        &["status"],
+        &["openapi"],
+        &["completions", "bash"],
+        &["env"],
+    ] {
+        let mut command = program.command(arguments);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{arguments:?}: {output:?}");
+        assert!(output.status.success(), "{arguments:?}");
+    }
+}

@@ -159,11 +159,25 @@ async fn after_the_first_byte_nothing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_warm_connection_that_the_upstream_closed_is_not_a_failure() {
+async fn a_request_that_was_sent_over_a_warm_connection_is_not_sent_twice() {
     let mut house = House::with(&["work"]).await;
     house.ask().await.bytes().await;
     house.ended().await;
-    // The next connection is cut before its head; on a fresh one the same request is answered.
+    for reset in [false, true] {
+        let arrived = house.sandbox.counts().arrived;
+        house.script("work", [Behaviour::DropBeforeHead { reset }]);
+        let reply = house.ask().await;
+        assert_eq!(reply.status, StatusCode::BAD_GATEWAY, "the client may decide to ask again");
+        assert_eq!(house.ended().await.attempts.len(), 1);
+        assert_eq!(house.sandbox.counts().arrived, arrived + 1, "one attempt is one request upstream");
+        house.ask().await.bytes().await;
+        house.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_that_the_upstream_has_closed_is_not_used() {
+    let mut house = House::with(&["work"]).await;
     for _ in 0..5 {
         assert_eq!(house.ask().await.status, StatusCode::OK);
         assert_eq!(house.ended().await.ending, Some(Ending::Complete));

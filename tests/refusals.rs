@@ -16,7 +16,7 @@ use crate::harness::{House, aside, ask};
 async fn without_an_account_the_client_is_told_how_to_add_one() {
     let mut house = House::with(&[]).await;
     let reply = house.ask().await;
-    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.status, StatusCode::PAYMENT_REQUIRED);
     assert_eq!(reply.header("x-should-retry"), "false", "asking again would not help");
     let body = reply.json().await;
     assert_eq!(body["type"], "error");

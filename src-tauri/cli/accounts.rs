@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, table};
+use super::{Code, Core, Global, Trouble, out::say, table};
 use crate::{
     api::views::{AccountChange, AccountView, NewAccount, PauseOrder},
     clock::Clock,
@@ -187,7 +187,7 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
     if global.json {
         table::json(&serde_json::json!({ "removed": account }));
     } else {
-        println!("Removed {account} and its key. Its history stays.");
+        say!("Removed {account} and its key. Its history stays.");
     }
     Ok(())
 }
@@ -220,7 +220,7 @@ fn tell(done: &str, account: &AccountView, global: &Global) {
     if global.json {
         table::json(account);
     } else {
-        println!("{done} {} (id {}).", account.name, account.id);
+        say!("{done} {} (id {}).", account.name, account.id);
     }
 }
 
@@ -229,9 +229,7 @@ fn show(accounts: &[AccountView], json: bool) {
         return table::json(&accounts);
     }
     if accounts.is_empty() {
-        println!(
-            "No account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin`."
-        );
+        say!("No account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin`.");
         return;
     }
     let (now, zone) = (Clock::system().now(), Clock::system().zone());

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{
     Code, Global, Trouble,
-    serve::{announce, log_to_stderr, until_told_to_stop},
+    serve::{announce, log_to_stderr, told_to_stop},
 };
 use crate::{
     accounts::NewAccount,
@@ -44,6 +44,7 @@ impl Demo {
             vault: None,
             limits: Limits { drain_seconds: 2.0, ..Limits::default() },
         };
+        let told_to_stop = told_to_stop();
         let (clock, stage) = (Clock::system(), Tasks::default());
         let sandbox = Sandbox::start(&scenario, &clock, &stage).await.map_err(|error| failed(&error))?;
         let app = open(settings, clock, &sandbox, &scenario).await?;
@@ -55,7 +56,7 @@ impl Demo {
         let address = app.api().status().address.unwrap_or_default();
         stage.spawn(Traffic::to(&address, "").map_err(|error| failed(&error))?.run(stage.clone()));
 
-        until_told_to_stop().await;
+        told_to_stop.await;
         stage.stop();
         stage.ended().await;
         app.drain().await;

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Global, Trouble, table};
+use super::{Global, Trouble, out::say, table};
 use crate::app::CoreFile;
 
 /// Print the lines that a shell needs: eval "$(headgate env)"
@@ -39,9 +39,9 @@ impl Env {
         let shell = self.shell.unwrap_or_else(guess);
         for (name, value) in lines {
             match shell {
-                Shell::Posix => println!("export {name}={value}"),
-                Shell::Fish => println!("set -gx {name} {value}"),
-                Shell::Powershell => println!("$env:{name} = \"{value}\""),
+                Shell::Posix => say!("export {name}={value}"),
+                Shell::Fish => say!("set -gx {name} {value}"),
+                Shell::Powershell => say!("$env:{name} = \"{value}\""),
             }
         }
         Ok(())

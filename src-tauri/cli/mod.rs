@@ -5,6 +5,7 @@ mod accounts;
 mod demo;
 mod env;
 mod failure;
+mod out;
 mod reach;
 mod requests;
 mod sandbox;
@@ -12,7 +13,7 @@ mod serve;
 mod status;
 mod table;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -100,11 +101,13 @@ pub fn run() -> ExitCode {
 fn dispatch(line: Line) -> Result<(), Trouble> {
     match &line.command {
         Command::Openapi => {
-            print!("{}", crate::api::document());
+            out::bytes(crate::api::document().as_bytes());
             return Ok(());
         }
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Line::command(), "headgate", &mut io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Line::command(), "headgate", &mut text);
+            out::bytes(&text);
             return Ok(());
         }
         _ => {}

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Global, Trouble, table};
+use super::{Global, Trouble, out::say, table};
 use crate::{
     api::views::{RequestPage, RequestView},
     clock::Clock,
@@ -70,7 +70,7 @@ fn escaped(text: &str) -> String {
 
 fn show(requests: &[RequestView]) {
     if requests.is_empty() {
-        println!("No requests. Send Claude Code through Headgate with `headgate env`.");
+        say!("No requests. Send Claude Code through Headgate with `headgate env`.");
         return;
     }
     let (now, zone) = (Clock::system().now(), Clock::system().zone());
@@ -100,9 +100,9 @@ fn show(requests: &[RequestView]) {
 fn show_one(request: &RequestView) {
     show(std::slice::from_ref(request));
     if let Some(error) = &request.error {
-        println!("\n{error}");
+        say!("\n{error}");
     }
-    println!();
+    say!("");
     let rows: Vec<[String; 5]> = request
         .attempts
         .iter()

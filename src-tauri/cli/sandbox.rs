@@ -1,10 +1,8 @@
 //! `headgate sandbox`: the scripted upstream by itself.
 
-use std::io::Write as _;
-
 use clap::Args;
 
-use super::{Code, Trouble, serve::until_told_to_stop};
+use super::{Code, Trouble, out::say, serve::told_to_stop};
 use crate::{
     clock::Clock,
     sandbox::{Sandbox as Upstream, Scenario},
@@ -27,17 +25,16 @@ impl Sandbox {
     pub async fn run(self) -> Result<(), Trouble> {
         let scenario =
             Scenario::named(&self.scenario).map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
+        let told_to_stop = told_to_stop();
         let tasks = Tasks::default();
         let started = Upstream::start_on(self.port, &scenario, &Clock::system(), &tasks).await;
         let sandbox = started
             .map_err(|error| Trouble::new(Code::Port, format!("the sandbox could not listen: {error}")))?;
-        println!("sandbox on {}", sandbox.base_url());
+        say!("sandbox on {}", sandbox.base_url());
         for account in &scenario.accounts {
-            println!("account {} {} {}", account.name, account.priority, account.key);
+            say!("account {} {} {}", account.name, account.priority, account.key);
         }
-        // Nobody may be reading any more, which is no reason to stop.
-        let _ = std::io::stdout().flush();
-        until_told_to_stop().await;
+        told_to_stop.await;
         tasks.stop();
         Ok(())
     }

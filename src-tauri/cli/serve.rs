@@ -1,10 +1,10 @@
 //! `headgate serve`: the proxy without a window, until it is told to stop.
 
-use std::io::Write as _;
+use std::io::IsTerminal as _;
 
 use clap::Args;
 
-use super::{Code, Global, Trouble};
+use super::{Code, Global, Trouble, out::say};
 use crate::{
     app::{self, App, AppError},
     clock::Clock,
@@ -42,13 +42,14 @@ impl Serve {
             }
             opened => opened?,
         };
+        let told_to_stop = told_to_stop();
         let started = app.start();
         if let Err(error) = started {
             app.drain().await;
             return Err(error.into());
         }
         announce(&app, self.dashboard);
-        until_told_to_stop().await;
+        told_to_stop.await;
         tracing::info!("stopping: running requests may end");
         app.drain().await;
         Ok(())
@@ -64,30 +65,32 @@ async fn open(settings: &Settings, clock: &Clock) -> Result<App, AppError> {
 /// Tells on standard output where it listens; programs wait for this line.
 pub fn announce(app: &App, with_link: bool) {
     let Some(address) = app.api().status().address else { return };
-    println!("listening on {address}");
+    say!("listening on {address}");
     if with_link && let Ok(link) = app.api().dashboard_link() {
-        println!("open {link}");
+        say!("open {link}");
     }
-    // Nobody may be reading any more, which is no reason to stop.
-    let _ = std::io::stdout().flush();
 }
 
-/// Completes on SIGINT or, where there is such a thing, on SIGTERM.
-pub async fn until_told_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Completes on SIGINT or, where there is such a thing, on SIGTERM. It listens from the call on, not from
+/// the first poll: whoever reads that we listen may stop us in the next moment.
+pub fn told_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
             tokio::select! {
-                _ = interrupt => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
             return;
         }
+        // Without a handler the signal ends the process, which is what it asks for.
+        let _ = tokio::signal::ctrl_c().await;
     }
-    // Without a handler the signal ends the process, which is what it asks for.
-    let _ = interrupt.await;
 }
 
 /// Logs go to standard error; `HEADGATE_LOG` says how much, as in `HEADGATE_LOG=headgate=debug`.
@@ -95,5 +98,9 @@ pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HEADGATE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("headgate=info,warn"));
     // A second subscriber is refused, and the first one goes on.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
 }

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, table};
+use super::{Code, Core, Global, Trouble, out::say, table};
 use crate::api::views::{DashboardLink, Overview, ProxyState, Status};
 
 /// Whether it runs, where, and how the accounts stand.
@@ -16,20 +16,20 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         table::json(&serde_json::json!({ "status": status, "overview": overview }));
         return Ok(());
     }
-    println!("{}", overview.sentence);
+    say!("{}", overview.sentence);
     match (status.proxy, &status.address) {
         (ProxyState::Running, Some(address)) => {
-            println!("Listening on {address}, {} running, {} waiting.", status.running, status.waiting);
+            say!("Listening on {address}, {} running, {} waiting.", status.running, status.waiting);
         }
-        (ProxyState::Paused, Some(address)) => println!("Paused on {address}."),
-        _ => println!("Not running. Start it with `headgate serve`."),
+        (ProxyState::Paused, Some(address)) => say!("Paused on {address}."),
+        _ => say!("Not running. Start it with `headgate serve`."),
     }
     if let Some(problem) = &status.problem {
-        println!("{problem}");
+        say!("{problem}");
     }
     let today = &overview.today;
-    println!("Today: {} requests, {} complete, {} rescued.", today.requests, today.complete, today.rescued);
-    println!("Keys in: {}. Data in: {}.", status.vault, status.data_dir);
+    say!("Today: {} requests, {} complete, {} rescued.", today.requests, today.complete, today.rescued);
+    say!("Keys in: {}. Data in: {}.", status.vault, status.data_dir);
     Ok(())
 }
 
@@ -41,7 +41,7 @@ pub async fn dashboard(global: &Global, no_open: bool) -> Result<(), Trouble> {
         table::json(&link);
         return Ok(());
     }
-    println!("{}", link.url);
+    say!("{}", link.url);
     if !no_open {
         open(&link.url);
     }
@@ -56,10 +56,7 @@ pub async fn set_paused(global: &Global, paused: bool) -> Result<(), Trouble> {
     if global.json {
         table::json(&status);
     } else {
-        println!(
-            "{}",
-            if paused { "Paused. Requests are refused until `headgate resume`." } else { "Resumed." }
-        );
+        say!("{}", if paused { "Paused. Requests are refused until `headgate resume`." } else { "Resumed." });
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Text for a terminal: columns that line up, and numbers that read well.
 
+use super::out::say;
 use jiff::{Timestamp, tz::TimeZone};
 
 /// Prints rows under headings; the last column is as wide as it likes.
@@ -11,7 +12,7 @@ pub fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |cells: [&str; N]| {
         let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+        say!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
     };
     line(headings);
     for row in rows {
@@ -53,5 +54,5 @@ pub fn duration(milliseconds: Option<f64>) -> String {
 
 /// Prints a value as JSON.
 pub fn json(value: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("the API's shapes are JSON"));
+    say!("{}", serde_json::to_string_pretty(value).expect("the API's shapes are JSON"));
 }

@@ -166,8 +166,8 @@ pub fn error_in(body: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
 #[allow(clippy::enum_variant_names, reason = "the names are the API's own")]
 pub enum ErrorKind {
     InvalidRequestError,
+    BillingError,
     PermissionError,
-    NotFoundError,
     RequestTooLarge,
     RateLimitError,
     ApiError,

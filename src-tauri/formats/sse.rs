@@ -52,12 +52,12 @@ impl EventLines {
                 self.line = line;
                 self.line.clear();
             }
-            let cr = rest[end] == b'\r';
+            let is_cr = rest[end] == b'\r';
             rest = &rest[end + 1..];
-            if cr && rest.first() == Some(&b'\n') {
+            self.after_cr = is_cr && rest.is_empty();
+            if is_cr && rest.first() == Some(&b'\n') {
                 rest = &rest[1..];
             }
-            self.after_cr = cr && rest.is_empty();
         }
     }
 
@@ -174,6 +174,11 @@ mod tests {
     #[test]
     fn a_crlf_torn_between_two_pieces_is_one_line_end() {
         assert_eq!(events(&[b"data: 1\r", b"\ndata: 2\r", b"\n\r", b"\n"]), [pair("", "1\n2")]);
+        assert_eq!(
+            events(&[b"data: 1\r\n", b"\n"]),
+            [pair("", "1")],
+            "a whole CRLF at a piece's end swallows nothing"
+        );
     }
 
     #[test]
@@ -202,6 +207,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
         fn any_split_gives_the_same_events(
             stream in "((event|data|id|x)?:? ?[a-z]{0,3}(\n|\r|\r\n)){0,12}", cuts in proptest::collection::vec(0usize..120, 0..8),

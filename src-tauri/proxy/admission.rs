@@ -114,6 +114,18 @@ pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether a path has a dot segment, plain or percent-encoded, once or twice. An upstream that resolves it
+/// would serve another path than the one that a credential was attached for.
+pub fn climbs(path: &str) -> bool {
+    let decoded = path
+        .to_ascii_lowercase()
+        .replace("%25", "%")
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/");
+    decoded.split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+}
+
 fn is_loopback_name(host: &str) -> bool {
     let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
     matches!(authority.host(), "127.0.0.1" | "localhost" | "[::1]") && !host.contains('@')
@@ -158,6 +170,32 @@ mod tests {
             "https://127.0.0.1:8417",
         ] {
             assert!(!meant("127.0.0.1:8417", Some(foreign)), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_climbs_is_seen_through_its_encodings() {
+        for path in [
+            "/v1/../x",
+            "/v1/./x",
+            "/v1/..",
+            "/v1/%2e%2E/x",
+            "/v1/.%2e/x",
+            "/v1/%252e%252e/x",
+            "/v1/a%2f..%2fx",
+            "/v1/..;a/x",
+            "/v1/..%5cx",
+        ] {
+            assert!(climbs(path), "{path}");
+        }
+        for path in [
+            "/v1/messages",
+            "/v1/files/a..b",
+            "/v1/files/.hidden",
+            "/v1/models/claude-3.5",
+            "/v1/files/100%25.txt",
+        ] {
+            assert!(!climbs(path), "{path}");
         }
     }
 

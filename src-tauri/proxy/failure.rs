@@ -28,6 +28,8 @@ pub enum Failure {
     TooLarge { limit: usize },
     /// The body is no JSON object.
     NotJson { why: String },
+    /// The path climbs out of the folder that it begins in.
+    ClimbingPath,
     /// The body did not arrive whole.
     BodyCut,
     /// There is no account at all.
@@ -59,12 +61,15 @@ impl Failure {
     fn kind(&self) -> (u16, ErrorKind) {
         match self {
             Self::NobodyReady(wait) if wait.until.is_some() => (429, ErrorKind::RateLimitError),
-            Self::Paused | Self::NotRecorded | Self::NoAccount | Self::NobodyReady(_) => {
-                (503, ErrorKind::ApiError)
-            }
+            // Nobody can pay for it. Claude Code shows a 402 as it is; of a 503 it says that it is temporary
+            // and asks to try again, of a 403 that the sign-in failed.
+            Self::NoAccount | Self::NobodyReady(_) => (402, ErrorKind::BillingError),
+            Self::Paused | Self::NotRecorded => (503, ErrorKind::ApiError),
             Self::Full { .. } => (529, ErrorKind::OverloadedError),
             Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
-            Self::NotJson { .. } | Self::BodyCut => (400, ErrorKind::InvalidRequestError),
+            Self::NotJson { .. } | Self::BodyCut | Self::ClimbingPath => {
+                (400, ErrorKind::InvalidRequestError)
+            }
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
             Self::Foreign => (403, ErrorKind::PermissionError),
         }
@@ -80,6 +85,7 @@ impl Failure {
                 format!("The request is larger than the {} MiB that Headgate accepts (limits.body_bytes).", limit >> 20)
             }
             Self::NotJson { why } => format!("The request body is not a JSON object: {why}."),
+            Self::ClimbingPath => "The path has a `.` or `..` in it that could lead to another place upstream.".into(),
             Self::BodyCut => "The request body did not arrive whole.".into(),
             Self::NoAccount => {
                 "Headgate has no account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin` or on its page.".into()
@@ -130,7 +136,8 @@ fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
     let mut text = String::from("No account can take this request now.");
     for PassedOver { account, standing } in &wait.why {
         let reason = standing.reason.as_deref().unwrap_or("it has just failed this request");
-        let _ = write!(text, " {account}: {reason}");
+        let paused = if standing.state == StandingState::Paused { "paused, " } else { "" };
+        let _ = write!(text, " {account}: {paused}{reason}");
         match (standing.state, standing.until) {
             (_, Some(until)) => {
                 let seconds = until.duration_since(now).as_secs_f64().ceil().max(1.0);

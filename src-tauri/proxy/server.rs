@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use super::{
     AnswerBody, Gateway,
-    admission::is_meant_for_us,
+    admission::{climbs, is_meant_for_us},
     failure::{Failure, plain},
     forward::forward,
     port,
@@ -200,6 +200,9 @@ impl Worker {
             return plain(StatusCode::OK, "text/plain", "");
         }
         if path.starts_with("/v1/") {
+            if climbs(path) {
+                return Failure::ClimbingPath.answer(None, self.gateway.clock.now());
+            }
             return forward(&self.gateway, &self.upstreams, request).await;
         }
         (self.door)(request).await

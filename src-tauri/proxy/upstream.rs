@@ -82,6 +82,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 type Connection = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
 
+/// A request that got no head: it left this machine, or it did not.
+enum Lost {
+    Sent,
+    Unsent,
+}
+
 /// One connection with both its ends: the one that sends and the one that has to be polled.
 struct Line {
     sender: SendRequest<Full<Bytes>>,
@@ -122,16 +128,20 @@ impl Upstreams {
         origin: Origin,
         request: &Request<Bytes>,
     ) -> Result<Response<UpstreamBody>, Unreached> {
+        let closed = || Unreached::Closed { host: origin.host.to_string() };
         if let Some(mut line) = self.take_idle(&origin) {
-            // The peer may have closed a warm connection while our request was on its way; a fresh one tells.
-            if let Ok(head) = line.exchange(request).await {
-                return Ok(self.answer(head, line, origin));
+            match line.exchange(request).await {
+                Ok(head) => return Ok(self.answer(head, line, origin)),
+                // The upstream may have read it and be at work on it: a second one would be paid for twice.
+                Err(Lost::Sent) => return Err(closed()),
+                // The peer had closed the warm connection before our request left.
+                Err(Lost::Unsent) => {}
             }
         }
         let mut line = self.open(&origin).await?;
         match line.exchange(request).await {
             Ok(head) => Ok(self.answer(head, line, origin)),
-            Err(_) => Err(Unreached::Closed { host: origin.host.to_string() }),
+            Err(_) => Err(closed()),
         }
     }
 
@@ -245,13 +255,17 @@ impl Origin {
 
 impl Line {
     /// Sends one request and drives the connection until the head of its answer is there.
-    async fn exchange(&mut self, request: &Request<Bytes>) -> Result<Response<Incoming>, hyper::Error> {
+    async fn exchange(&mut self, request: &Request<Bytes>) -> Result<Response<Incoming>, Lost> {
         let mut copy = Request::new(Full::new(request.body().clone()));
         *copy.method_mut() = request.method().clone();
         *copy.uri_mut() = request.uri().clone();
         *copy.headers_mut() = request.headers().clone();
-        let answer = self.sender.send_request(copy);
+        let answer = self.sender.try_send_request(copy);
         tokio::pin!(answer);
+        let lost = |mut error: hyper::client::conn::TrySendError<_>| match error.take_message() {
+            Some(_unsent) => Lost::Unsent,
+            None => Lost::Sent,
+        };
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(answer);
@@ -263,6 +277,7 @@ impl Line {
             answer.as_mut().poll(cx)
         })
         .await
+        .map_err(lost)
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
