@@ -13,7 +13,7 @@ use std::{
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
 use super::reach::Reach;
@@ -28,7 +28,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const STATUS: &str = "/api/v1/status";
-const RETRY: &str = "/api/v1/retry";
+/// Serve again: where nothing is served because something failed, that is to try it again.
+const RESUME: &str = "/api/v1/proxy/resume";
 
 /// What answers requests now.
 #[derive(Clone)]
@@ -51,6 +52,8 @@ struct Parts {
     choices: Choices,
     clock: Clock,
     core: watch::Sender<Core>,
+    /// Taken while the folder is being opened: an impatient second try would find the first one's lock on it.
+    opening: Mutex<()>,
     closing: AtomicBool,
 }
 
@@ -58,7 +61,8 @@ impl Desk {
     /// Opens nothing yet.
     pub fn new(choices: Choices) -> Self {
         let core = watch::Sender::new(Core::Opening);
-        Self(Arc::new(Parts { choices, clock: Clock::system(), core, closing: AtomicBool::new(false) }))
+        let (clock, opening, closing) = (Clock::system(), Mutex::default(), AtomicBool::default());
+        Self(Arc::new(Parts { choices, clock, core, opening, closing }))
     }
 
     /// Where everything is kept, the window's own things too; `None` where the settings can't be read.
@@ -78,6 +82,10 @@ impl Desk {
 
     /// Opens the data folder, or finds out who has it, or why it can't be opened.
     pub async fn open(&self) {
+        let _turn = self.0.opening.lock().await;
+        if matches!(*self.0.core.borrow(), Core::Own(_)) {
+            return;
+        }
         let core = self.find_core().await.unwrap_or_else(Core::Absent);
         self.0.core.send_replace(core);
     }
@@ -115,9 +123,8 @@ impl Desk {
 
     /// Passes a request to whatever core there is.
     pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Response<Body> {
-        if method == Method::POST && path == RETRY {
+        if method == Method::POST && path == RESUME {
             self.retry().await;
-            return Box::pin(self.ask(Method::GET, STATUS, None)).await;
         }
         match self.settled().await {
             Core::Own(app) => match app.router().oneshot(request(method, path, body)).await {
@@ -137,7 +144,7 @@ impl Desk {
 
     /// Without a core there is only its status, which says why.
     fn answer_for(&self, why: Problem, method: &Method, path: &str) -> Response<Body> {
-        if method == Method::GET && path == STATUS {
+        if (method, path) == (&Method::GET, STATUS) || (method, path) == (&Method::POST, RESUME) {
             answer(StatusCode::OK, &self.no_core(why))
         } else {
             answer(StatusCode::SERVICE_UNAVAILABLE, &why)
