@@ -22,11 +22,6 @@ impl Tasks {
         self.stop.cancelled().await;
     }
 
-    /// Whether the drain has begun.
-    pub fn is_stopping(&self) -> bool {
-        self.stop.is_cancelled()
-    }
-
     /// Asks every task to end; does not wait.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -114,6 +114,17 @@ async fn bad_input_changes_nothing_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_refused_changes_nothing_the_key_included() {
+    let house = House::with(&["work", "spare"]).await;
+    let body = json!({ "name": "SPARE", "priority": 9, "key": "sk-wrong" });
+    assert_eq!(call(&house, Method::PATCH, "/api/v1/accounts/1", body).await.status, StatusCode::CONFLICT);
+    let account = call(&house, Method::GET, "/api/v1/accounts/1", json!({})).await.json().await;
+    assert_eq!((&account["name"], &account["priority"]), (&json!("work"), &json!(0)));
+    assert_eq!(house.ask().await.status, StatusCode::OK);
+    assert_eq!(house.sandbox.seen("key-work").len(), 1, "the old key is still in use");
+}
+
+#[tokio::test]
 async fn a_refused_key_asks_for_a_new_one_and_a_new_one_helps() {
     let mut house = House::with(&["work"]).await;
     house.script("work", [Behaviour::CredentialRefused]);

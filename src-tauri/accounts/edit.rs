@@ -128,13 +128,7 @@ impl Roster {
             .map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
         let address = address.transpose()?;
         let has_new_key = key.is_some();
-        if let Some(key) = key {
-            let _acting = lock(&self.inner().acting);
-            self.find(id)?;
-            self.inner().vault.put(&SecretName::of_account(id), &key)?;
-            self.keep_key(id, key);
-        }
-        self.act(id, |account, provider| {
+        self.act(id, key, |account, provider| {
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
             account.priority = change.priority.unwrap_or(account.priority);
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
@@ -155,7 +149,7 @@ impl Roster {
     pub fn pause(&self, id: AccountId, reason: &str) -> Result<Arc<Contender>, EditError> {
         let reason: String = reason.trim().chars().filter(|c| !c.is_control()).take(200).collect();
         let pause = Pause { reason: reason.into(), by: PausedBy::User, at: self.inner().clock.now() };
-        self.act(id, |account, _| {
+        self.act(id, None, |account, _| {
             account.pause = Some(pause.clone());
             Ok(())
         })
@@ -167,7 +161,7 @@ impl Roster {
     /// As [`Roster::pause`].
     pub fn resume(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
         let has_key = self.bearer(id).is_some();
-        self.act(id, |account, _| {
+        self.act(id, None, |account, _| {
             account.pause = None;
             account.bench = None;
             if has_key {
@@ -194,22 +188,29 @@ impl Roster {
         Ok(())
     }
 
-    /// Applies a change to what is kept and then to what is used. The change is applied twice because
-    /// verdicts go on arriving while the disk is busy, and none of them may be lost.
+    /// Applies a change, and a new key if there is one, to what is kept and then to what is used. The change
+    /// is applied twice because verdicts go on arriving while the disk is busy, and none of them may be lost.
     fn act(
         &self,
         id: AccountId,
+        key: Option<Sensitive<String>>,
         change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
     ) -> Result<Arc<Contender>, EditError> {
         let inner = self.inner();
         let _acting = lock(&inner.acting);
-        let mut contender = Contender::clone(&*self.find(id)?);
-        change(&mut contender.account, &contender.provider)?;
-        inner
-            .store
-            .save_account(&contender.account)
-            .map_err(|error| named(error, contender.account.name.as_str()))?;
-        self.keep_name(id, contender.account.name.clone());
+        let before = self.find(id)?;
+        let mut account = before.account.clone();
+        change(&mut account, &before.provider)?;
+        inner.store.save_account(&account).map_err(|error| named(error, account.name.as_str()))?;
+        if let Some(key) = key {
+            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
+                // All of it or nothing: a new name with the old key is not what was asked for.
+                inner.store.save_account(&before.account)?;
+                return Err(error.into());
+            }
+            self.keep_key(id, key);
+        }
+        self.keep_name(id, account.name);
         let mut applied = Ok(());
         let updated =
             inner.update(id, |contender| applied = change(&mut contender.account, &contender.provider));

@@ -12,7 +12,6 @@ use crate::{
     accounts::{self, Change, EditError},
     domain::AccountId,
     routing::Contender,
-    secrets::Sensitive,
 };
 
 impl Api {
@@ -53,7 +52,7 @@ pub async fn add(
         provider: new.provider,
         base_url: new.base_url,
         priority: new.priority,
-        key: Sensitive::new(new.key),
+        key: new.key,
     };
     let added = blocking(move || roster.add(new)).await?;
     Ok((StatusCode::CREATED, Json(api.view(&added))))
@@ -80,12 +79,8 @@ pub async fn change(
     Body(change): Body<AccountChange>,
 ) -> Result<Json<AccountView>, Refused> {
     let roster = api.gateway.roster.clone();
-    let change = Change {
-        name: change.name,
-        priority: change.priority,
-        base_url: change.base_url,
-        key: change.key.map(Sensitive::new),
-    };
+    let change =
+        Change { name: change.name, priority: change.priority, base_url: change.base_url, key: change.key };
     let changed = blocking(move || roster.change(AccountId(id), change)).await?;
     Ok(Json(api.view(&changed)))
 }

@@ -78,6 +78,7 @@ pub fn request(exchange: &Exchange, roster: &Roster) -> RequestView {
         status: exchange.status,
         error: exchange.error.as_ref().map(text),
         account: exchange.account.map(|id| name(roster, id)),
+        account_id: exchange.account.map(|id| id.0),
         attempts: exchange.attempts.iter().map(|tried| attempt(tried, roster)).collect(),
         usage: usage(exchange.usage),
         duration_ms: exchange.duration.map(milliseconds),

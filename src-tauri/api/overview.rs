@@ -21,15 +21,14 @@ impl Api {
         let accounts = self.accounts();
         let (mood, sentence) = sentence(&accounts, self.gateway.is_paused(), now, &zone);
         let totals = self.store.totals_since(ExchangeId::first_of(midnight(now, &zone).as_millisecond()))?;
-        let sum = |tokens: Option<u64>| tokens.unwrap_or(0);
         let today = Today {
             requests: totals.requests,
             complete: totals.complete,
             rescued: totals.rescued,
-            input: sum(totals.usage.input),
-            output: sum(totals.usage.output),
-            cache_read: sum(totals.usage.cache_read),
-            cache_write: sum(totals.usage.cache_write),
+            input: totals.usage.input,
+            output: totals.usage.output,
+            cache_read: totals.usage.cache_read,
+            cache_write: totals.usage.cache_write,
         };
         Ok(Overview { sentence, mood, accounts, today })
     }
@@ -68,20 +67,8 @@ pub fn sentence(
         .filter_map(|account| Some((account.standing.until?, account)))
         .min_by_key(|(until, _)| *until);
     if ready == 0 {
-        return match back {
-            Some((until, account)) => (
-                Mood::Bad,
-                format!(
-                    "Nobody can work until {}: then {} is back.",
-                    clock_time(until, now, zone),
-                    account.name
-                ),
-            ),
-            None if count(StandingState::NeedsSignIn) > 0 => {
-                (Mood::Bad, "Nobody can work: an account needs a new key.".into())
-            }
-            None => (Mood::Bad, "Nobody can work: every account is paused.".into()),
-        };
+        let needs_key = count(StandingState::NeedsSignIn) > 0;
+        return (Mood::Bad, nobody_can_work(back, needs_key, now, zone));
     }
     let mut text = match (ready, total) {
         (1, 1) => "Your account is ready.".to_owned(),
@@ -105,6 +92,21 @@ pub fn sentence(
         return (Mood::Care, text);
     }
     (if ready == total { Mood::Good } else { Mood::Care }, text)
+}
+
+fn nobody_can_work(
+    back: Option<(Timestamp, &AccountView)>,
+    needs_key: bool,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> String {
+    match back {
+        Some((until, account)) => {
+            format!("Nobody can work until {}: then {} is back.", clock_time(until, now, zone), account.name)
+        }
+        None if needs_key => "Nobody can work: an account needs a new key.".into(),
+        None => "Nobody can work: every account is paused.".into(),
+    }
 }
 
 /// "14:20", or with the day where it is not within the next day.

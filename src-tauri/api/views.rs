@@ -2,10 +2,13 @@
 //! from the domain's nouns here and nowhere else; TypeScript's types are generated from them.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::domain::{Ending, PausedBy, StandingState, WindowSource};
+use crate::{
+    domain::{Ending, PausedBy, StandingState, WindowSource},
+    secrets::Sensitive,
+};
 
 /// An account with what it is good for now.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -69,7 +72,9 @@ pub struct NewAccount {
     #[serde(default)]
     pub priority: i32,
     /// The API key. It goes to the keychain and is never sent back.
-    pub key: String,
+    #[schema(value_type = String)]
+    #[serde(serialize_with = "sent_by_its_owner")]
+    pub key: Sensitive<String>,
 }
 
 /// What to change; absent fields stay as they are.
@@ -84,8 +89,25 @@ pub struct AccountChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
     /// A new key for the same account; lifts "needs sign-in".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
+    pub key: Option<Sensitive<String>>,
+}
+
+/// The command line sends the key that its user piped in; no answer of the API has this shape.
+fn sent_by_its_owner<S: Serializer>(key: &Sensitive<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(key.expose())
+}
+
+#[expect(clippy::ref_option, reason = "the shape is serde's")]
+fn perhaps_sent_by_its_owner<S: Serializer>(
+    key: &Option<Sensitive<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match key {
+        Some(key) => sent_by_its_owner(key, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Why an account is to be paused.
@@ -134,6 +156,8 @@ pub struct RequestView {
     pub error: Option<String>,
     /// Name of the account whose answer the client got.
     pub account: Option<String>,
+    /// Its id; names can be given again, ids can't.
+    pub account_id: Option<i64>,
     pub attempts: Vec<AttemptView>,
     pub usage: UsageView,
     /// From arrival to the end, in milliseconds.
@@ -148,7 +172,8 @@ pub struct AttemptView {
     /// Name of the account that tried; `removed` if it is gone.
     pub account: String,
     pub status: Option<u16>,
-    /// fine, throttled, quota_spent, credential_refused, weather, request_fault.
+    /// fine, throttled, quota_spent, credential_refused, forbidden, weather, request_fault; or abandoned, where
+    /// the request ended before the attempt did.
     pub verdict: String,
     pub error: Option<String>,
     /// From the request's arrival to this try, in milliseconds.
@@ -234,10 +259,11 @@ pub struct Today {
     pub complete: u64,
     /// Complete only because a second account took over.
     pub rescued: u64,
-    pub input: u64,
-    pub output: u64,
-    pub cache_read: u64,
-    pub cache_write: u64,
+    /// Tokens; absent while no answer has told any.
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+    pub cache_read: Option<u64>,
+    pub cache_write: Option<u64>,
 }
 
 /// What the event stream carries. A reader that lags gets `behind` and reads everything again.

@@ -16,7 +16,7 @@ const LOCK: &str = "core.lock";
 const FILE: &str = "core.json";
 
 /// How to reach the core that has a folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CoreFile {
     /// Where it listens.
     pub address: SocketAddr,

@@ -1,6 +1,7 @@
 //! Builds every room once, in order, hands out the handles, starts and drains. Holds no logic of its own.
 
 mod core_file;
+mod remote;
 
 use std::{
     io,
@@ -14,6 +15,7 @@ use axum::Router;
 use tower::ServiceExt;
 
 pub use core_file::{CoreFile, FolderLock};
+pub use remote::{RemoteBody, Silent};
 
 use crate::{
     accounts::{EditError, Roster},

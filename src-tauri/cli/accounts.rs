@@ -116,7 +116,6 @@ async fn perform(
     core: &Core,
     global: &Global,
 ) -> Result<(), Trouble> {
-    let key = key.map(|key| key.expose().clone());
     match act {
         Act::List => {
             let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
@@ -129,7 +128,7 @@ async fn perform(
                 provider: add.provider,
                 base_url: add.base_url,
                 priority: add.priority,
-                key: key.unwrap_or_default(),
+                key: key.unwrap_or_else(|| Sensitive::new(String::new())),
             };
             let added = core.call(Method::POST, "/api/v1/accounts", Some(&new)).await?;
             tell("Added", &added, global);

@@ -1,5 +1,5 @@
-//! The commands of the headless door. Each is a call of the management API: by HTTP where a core runs,
-//! in this process where none does, so that both do the same.
+//! The commands of the headless door. What looks at or changes a core is a call of the management API: by
+//! HTTP where one runs, in this process where none does, so that both do the same.
 
 mod accounts;
 mod demo;

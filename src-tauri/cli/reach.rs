@@ -1,13 +1,13 @@
 //! Finds the core to act on: the one that runs on the data folder, or one of our own for the length of
 //! this command. Either way a command speaks the management API.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::{Code, Trouble};
@@ -17,6 +17,9 @@ use crate::{
     clock::Clock,
     settings::Settings,
 };
+
+/// A call that takes longer has met a core in trouble; a keychain's prompt may take most of it.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A core that takes calls.
 pub enum Core {
@@ -112,7 +115,15 @@ impl Core {
                     .unwrap_or_else(|never| match never {});
                 read(answer).await?
             }
-            Self::Running(core) => send_to(core, request).await?,
+            Self::Running(core) => {
+                let answering = async {
+                    let answer = core.send(request).await;
+                    read(answer.map_err(|error| Trouble::new(Code::Folder, error.to_string()))?).await
+                };
+                let late =
+                    |_| Trouble::new(Code::Folder, "the running Headgate has not answered within a minute");
+                tokio::time::timeout(PATIENCE, answering).await.map_err(late)??
+            }
         };
         if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
     }
@@ -127,34 +138,6 @@ where
     let body = answer.into_body().collect().await;
     let body = body.map_err(|error| Trouble::new(Code::Failed, format!("the answer broke off: {error}")))?;
     Ok((status, body.to_bytes()))
-}
-
-async fn send_to(core: &CoreFile, mut request: Request<Bytes>) -> Result<(StatusCode, Bytes), Trouble> {
-    let gone = |error: &dyn std::fmt::Display| {
-        Trouble::new(
-            Code::Folder,
-            format!("the running Headgate at {} does not answer: {error}", core.address),
-        )
-    };
-    let socket = TcpStream::connect(core.address).await.map_err(|error| gone(&error))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(|error| gone(&error))?;
-    let bearer = format!("Bearer {}", core.token.expose());
-    let headers = request.headers_mut();
-    headers.insert(header::HOST, core.address.to_string().parse().map_err(|error| gone(&error))?);
-    headers.insert(header::AUTHORIZATION, bearer.parse().map_err(|error| gone(&error))?);
-    let exchange = async {
-        let answer = sender.send_request(request.map(Full::new)).await.map_err(|error| gone(&error))?;
-        read(answer).await
-    };
-    tokio::pin!(connection);
-    tokio::pin!(exchange);
-    loop {
-        tokio::select! {
-            answer = &mut exchange => return answer,
-            ended = &mut connection => if ended.is_err() { return exchange.await },
-        }
-    }
 }
 
 fn refused(status: StatusCode, body: &[u8]) -> Trouble {

@@ -87,11 +87,6 @@ impl AccountName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The name, shared.
-    pub fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
-    }
 }
 
 impl fmt::Display for AccountName {

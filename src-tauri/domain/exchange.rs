@@ -73,7 +73,7 @@ pub struct Attempt {
     pub account: AccountId,
     /// The upstream's status; `None` when no head came.
     pub status: Option<u16>,
-    /// The verdict's word, see `Verdict::word`.
+    /// The verdict's word, see `Verdict::word`; `abandoned` where the request ended before the attempt did.
     pub verdict: Arc<str>,
     /// What went wrong where there was no head, as a sentence.
     pub error: Option<Arc<str>>,

@@ -1,5 +1,5 @@
-//! The words of Headgate as plain data. No I/O, no clock, no async: everything above may use this room,
-//! and this room uses nothing.
+//! The words of Headgate as plain data. No I/O, no clock, no async: every other room may use this
+//! one, and this one uses none.
 
 mod account;
 mod ask;

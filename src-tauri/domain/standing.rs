@@ -63,6 +63,6 @@ pub struct Bench {
     pub until: Timestamp,
     /// As a sentence.
     pub reason: Arc<str>,
-    /// How many benches in a row, without a success between; drives the backoff.
+    /// How many benches in a row, without a success between.
     pub streak: u32,
 }

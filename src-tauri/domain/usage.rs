@@ -23,9 +23,4 @@ impl Usage {
         self.cache_read = later.cache_read.or(self.cache_read);
         self.cache_write = later.cache_write.or(self.cache_write);
     }
-
-    /// Whether the upstream has said anything at all.
-    pub fn is_known(&self) -> bool {
-        *self != Self::default()
-    }
 }

@@ -1,4 +1,4 @@
-//! The listener beside the relay. It is given each piece of a reply after the client's side has it, and
+//! The listener beside the relay. It is shown each piece of a reply on its way to the client, changes none and
 //! keeps only what a record needs: usage, model, an error's words, and whether the proper end was seen.
 
 use std::sync::Arc;
@@ -93,11 +93,6 @@ impl Tally {
     /// Whether the proper end was heard; see [`Heard::is_whole`].
     pub fn is_whole(&self) -> bool {
         self.heard.is_whole
-    }
-
-    /// Whether an error event was heard.
-    pub fn has_failed(&self) -> bool {
-        self.heard.error.is_some()
     }
 }
 

@@ -46,7 +46,15 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Beyond this, clients give up at once; Claude Code's gateway guide puts the limit at 60 s.
 const PATIENCE: Duration = Duration::from_secs(59);
 
+/// A client that was refused for want of room should not come back sooner than this.
+const COME_BACK: Duration = Duration::from_secs(2);
+
 impl Failure {
+    /// There is no room, or none in time.
+    pub fn full() -> Self {
+        Self::Full { retry_after: COME_BACK }
+    }
+
     /// Nobody took it: because there is nobody, because the last one tried was out of reach, or because
     /// nobody is ready.
     pub fn of_wait(wait: Wait, trouble: Option<Arc<str>>) -> Self {

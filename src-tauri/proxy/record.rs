@@ -23,21 +23,23 @@ pub struct Record {
     slot: Option<Slot>,
     arrived: Instant,
     attempt: Option<(AccountId, Instant)>,
-    _permit: Permit,
+    permit: Option<Permit>,
 }
 
 impl Record {
     /// Opens the story of a request that was admitted.
     ///
     /// # Errors
-    /// [`Failure::NotRecorded`] once nothing can be written down any more: such a request must not go on.
+    /// [`Failure::NotRecorded`] once nothing can be written down any more, [`Failure::Full`] while the disk is
+    /// so far behind that nothing more may be held for it: such a request must not go on.
     pub async fn open(
         gateway: &Gateway,
         permit: Permit,
         method: &Method,
         path: &str,
     ) -> Result<Self, Failure> {
-        let slot = gateway.ledger.admit().await.map_err(|_| Failure::NotRecorded)?;
+        let slot = tokio::time::timeout(gateway.limits.wait(), gateway.ledger.admit()).await;
+        let slot = slot.map_err(|_| Failure::full())?.map_err(|_| Failure::NotRecorded)?;
         let now = gateway.clock.now();
         let start = ExchangeStart {
             id: gateway.ledger.next_id(now),
@@ -53,7 +55,7 @@ impl Record {
             entry: None,
             slot: Some(slot),
             attempt: None,
-            _permit: permit,
+            permit: Some(permit),
         })
     }
 
@@ -147,6 +149,8 @@ impl Drop for Record {
         };
         self.end(ending, None);
         self.exchange.duration = Some(self.gateway.clock.instant().duration_since(self.arrived));
+        // Whoever hears of the end may count on its place being free.
+        self.permit = None;
         let begun = self.entry.take().or_else(|| Some(self.slot.take()?.begin(self.exchange.start.clone())));
         if let Some(entry) = begun {
             let open = Exchange::open(self.exchange.start.clone());

@@ -76,8 +76,10 @@ fn listener(method: &Method, status: StatusCode, headers: &HeaderMap) -> Tally {
 }
 
 struct Relay {
-    begun: Bytes,
+    // The upstream and the account are let go, in this order, before the record tells that it is over.
     body: UpstreamBody,
+    _lease: Lease,
+    begun: Bytes,
     tally: Tally,
     record: Record,
     status: StatusCode,
@@ -88,7 +90,6 @@ struct Relay {
     /// Why the answer is cut, once the client's side has had time to send what came before.
     cut: Option<Cut>,
     error_text: Vec<u8>,
-    _lease: Lease,
 }
 
 /// How much of an error's body is read for its message.

@@ -23,9 +23,9 @@ use tokio::sync::oneshot;
 
 use super::{
     AnswerBody, Gateway,
-    admission::{climbs, is_meant_for_us},
     failure::{Failure, plain},
     forward::forward,
+    meant::{climbs, is_meant_for_us},
     port,
     upstream::Upstreams,
 };

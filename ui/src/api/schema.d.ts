@@ -301,7 +301,10 @@ export interface components {
              * @description How long until its head was there or it failed, in milliseconds.
              */
             took_ms: number;
-            /** @description fine, throttled, quota_spent, credential_refused, weather, request_fault. */
+            /**
+             * @description fine, throttled, quota_spent, credential_refused, forbidden, weather, request_fault; or abandoned, where
+             *     the request ended before the attempt did.
+             */
             verdict: string;
         };
         /** @description A link for a browser that may be opened once, within two minutes. */
@@ -398,6 +401,11 @@ export interface components {
         RequestView: {
             /** @description Name of the account whose answer the client got. */
             account?: string | null;
+            /**
+             * Format: int64
+             * @description Its id; names can be given again, ids can't.
+             */
+            account_id?: number | null;
             agent?: string | null;
             attempts: components["schemas"]["AttemptView"][];
             /** @description The client's user-agent. */
@@ -488,15 +496,18 @@ export interface components {
         /** @description Sums since local midnight. */
         Today: {
             /** Format: int64 */
-            cache_read: number;
+            cache_read?: number | null;
             /** Format: int64 */
-            cache_write: number;
+            cache_write?: number | null;
             /** Format: int64 */
             complete: number;
+            /**
+             * Format: int64
+             * @description Tokens; absent while no answer has told any.
+             */
+            input?: number | null;
             /** Format: int64 */
-            input: number;
-            /** Format: int64 */
-            output: number;
+            output?: number | null;
             /** Format: int64 */
             requests: number;
             /**

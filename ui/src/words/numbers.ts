@@ -2,7 +2,7 @@
 
 export const UNKNOWN = "–";
 
-type Maybe = number | null | undefined;
+export type Maybe = number | null | undefined;
 
 const thin = "\u202f";
 
@@ -18,6 +18,12 @@ export function short(n: Maybe): string {
     }
   }
   return String(Math.round(n));
+}
+
+/** The sum of what is known; unknown if nothing is. */
+export function total(...parts: Maybe[]): Maybe {
+  const known = parts.filter((part) => part != null);
+  return known.length ? known.reduce((sum, part) => sum + part, 0) : null;
 }
 
 /** 1,234,567: the exact value, for hover. */

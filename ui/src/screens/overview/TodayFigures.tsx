@@ -1,10 +1,10 @@
 // What today took, since midnight: requests and tokens.
 import type { Today } from "../../api/types.ts";
-import { exact, share, short } from "../../words/numbers.ts";
+import { exact, type Maybe, share, short, total } from "../../words/numbers.ts";
 
 export function TodayFigures({ today }: { today: Today }) {
-  const input = today.input + today.cache_read + today.cache_write;
-  const cached = input > 0 ? share(today.cache_read / input) : null;
+  const input = total(today.input, today.cache_read, today.cache_write);
+  const cached = input && today.cache_read != null ? share(today.cache_read / input) : null;
   return (
     <section aria-labelledby="today">
       <h2 id="today" className="border-b border-line pb-1">Today</h2>
@@ -21,7 +21,7 @@ export function TodayFigures({ today }: { today: Today }) {
   );
 }
 
-function Figure({ name, value, minor, title }: { name: string; value: number; minor?: boolean; title?: string }) {
+function Figure({ name, value, minor, title }: { name: string; value: Maybe; minor?: boolean; title?: string }) {
   return (
     <div className={minor ? "minor" : "major"} title={title}>
       <dt>{name}</dt>
