@@ -11,15 +11,15 @@ use std::{
 };
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use serde::Serialize;
 use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
-use super::reach::Reach;
 use crate::{
     api::views::{Problem, ProxyState, Status},
-    app::{App, AppError},
+    app::{App, AppError, CoreFile},
     clock::Clock,
     settings::{Choices, Settings, SettingsError},
 };
@@ -39,7 +39,7 @@ pub enum Core {
     /// In this process.
     Own(App),
     /// In another process, on the same data folder.
-    Other(Reach),
+    Other(CoreFile),
     /// Nowhere, and why.
     Absent(Problem),
 }
@@ -101,7 +101,7 @@ impl Desk {
                 let _ = app.start();
                 Ok(Core::Own(app))
             }
-            Err(AppError::InUse { core: Some(other), .. }) => Ok(Core::Other(other.into())),
+            Err(AppError::InUse { core: Some(other), .. }) => Ok(Core::Other(other)),
             Err(error) => Err(problem("not_opened", error)),
         }
     }
@@ -127,13 +127,14 @@ impl Desk {
             self.retry().await;
         }
         match self.settled().await {
-            Core::Own(app) => match app.router().oneshot(request(method, path, body)).await {
+            Core::Own(app) => match app.router().oneshot(request(method, path, body).map(Body::from)).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
-            Core::Other(other) => other.send(method, path, body).await.unwrap_or_else(|error| {
-                answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", error))
-            }),
+            Core::Other(other) => match other.send(request(method, path, body)).await {
+                Ok(response) => response.map(Body::new),
+                Err(silent) => answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", silent)),
+            },
             Core::Absent(why) => self.answer_for(why, &method, path),
             Core::Opening => {
                 let why = "Headgate is still opening its data folder. If your keychain asks for its password, answer it.";
@@ -194,8 +195,8 @@ impl Desk {
 }
 
 /// A request as both kinds of core take it.
-pub fn request(method: Method, path: &str, body: Option<String>) -> Request<Body> {
-    let mut request = Request::new(body.map_or_else(Body::empty, Body::from));
+pub fn request(method: Method, path: &str, body: Option<String>) -> Request<Bytes> {
+    let mut request = Request::new(body.map(Bytes::from).unwrap_or_default());
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap_or_default();
     request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
