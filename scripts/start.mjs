@@ -2,8 +2,9 @@
 // screen, otherwise the headless server with the page's address printed. `npm start -- --headless` asks for
 // the server; all other arguments go to the program.
 //
-// Both are debug-free where it matters: the server is the release build (the one that checks from outside
-// use); the window is a debug build, see below.
+// The server is the release build: it is small enough, and it is the one that checks from outside use. The
+// window is a debug build, because Tauri costs the first start too much otherwise: cold on two idle cores
+// 3 minutes against 8, with nothing of ours in it. `npm run build` makes the release and its packages.
 import { env, platform } from "node:process";
 import { build, WINDOW_FEATURES } from "./parts/cargo.mjs";
 import { start } from "./parts/run.mjs";

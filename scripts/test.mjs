@@ -1,11 +1,10 @@
 // `npm test`: sets up, then every check, what fails soonest first. A failed step does not stop the others,
 // so one run tells everything. `--list` shows the steps, `--only fmt,rust` runs some of them.
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { env } from "node:process";
 import { build, WINDOW_FEATURES } from "./parts/cargo.mjs";
 import { countsIn } from "./parts/counts.mjs";
-import { pythonWith } from "./parts/python.mjs";
 import { ask, isStopped, start } from "./parts/run.mjs";
 import { bold, dim, green, length, main, red, say, Trouble } from "./parts/say.mjs";
 import { openSession } from "./parts/session.mjs";
@@ -101,12 +100,7 @@ async function rust(to) {
 
 async function sdk(to) {
   const HEADGATE_BIN = await build("headgate");
-  const tests = testsIn("tests/sdk");
-  if (tests.length) await to("node", ["--test", "--test-reporter=spec", ...tests], { env: { ...env, HEADGATE_BIN } });
-  if (existsSync("tests/sdk/requirements.txt")) {
-    const python = await pythonWith("tests/sdk/requirements.txt");
-    await to(python, ["-m", "unittest", "discover", "-s", "tests/sdk", "-p", "*_test.py"], { env: { ...env, HEADGATE_BIN } });
-  }
+  await to("node", ["--test", "--test-reporter=spec", ...testsIn("tests/sdk")], { env: { ...env, HEADGATE_BIN } });
 }
 
 async function browser(to) {
@@ -122,7 +116,6 @@ async function desktop(to) {
 
 // node 20 knows no patterns.
 function testsIn(folder) {
-  if (!existsSync(folder)) return [];
   return readdirSync(folder).filter((name) => name.endsWith(".test.mjs")).sort().map((name) => join(folder, name));
 }
 

@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("api", "clock domain events tasks secrets store routing accounts proxy"),
     ("app", "clock events tasks settings secrets store providers accounts ledger proxy api"),
     ("cli", "clock domain tasks settings secrets store accounts sandbox proxy api app"),
-    ("desktop", "clock settings secrets formats api app"),
+    ("desktop", "clock settings formats api app"),
 ];
 
 const LONGEST_FILE: usize = 600;

@@ -7,16 +7,21 @@ const GRACE_MS = 40_000;
 const children = new Set();
 let stopped = false;
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.on(signal, () => {
-    stopped = true;
-    if (children.size === 0) process.exit(128 + (signal === "SIGINT" ? 2 : 15));
-    for (const child of children) {
-      // A terminal's Ctrl-C has reached the whole foreground group already; a second one would mean "at once".
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
-      setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
-    }
-  });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(signal));
+
+// A signal to npm ends npm and the shell that it runs scripts in, and the shell passes nothing on. What is
+// left to notice is that our parent has gone.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && !stopped && end("SIGTERM"), 500).unref();
+
+function end(signal) {
+  stopped = true;
+  if (children.size === 0) process.exit(128 + (signal === "SIGINT" ? 2 : 15));
+  for (const child of children) {
+    // A terminal's Ctrl-C has reached the whole foreground group already; a second one would mean "at once".
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    setTimeout(() => child.kill("SIGKILL"), GRACE_MS).unref();
+  }
 }
 
 /** Whether a person or a system has asked the script to end. */

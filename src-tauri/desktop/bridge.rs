@@ -10,11 +10,10 @@ use serde::Serialize;
 use tauri::{AppHandle, Emitter, State};
 
 use super::{
-    core::{Core, Desk, problem},
-    reach::{Reach, Silent},
+    core::{Core, Desk, problem, request},
     tray,
 };
-use crate::{api::views::EventView, formats::EventLines};
+use crate::{api::views::EventView, app::CoreFile, formats::EventLines};
 
 /// The name of the Tauri event that carries the API's events.
 const EVENT: &str = "headgate";
@@ -100,10 +99,11 @@ pub async fn follow(app: AppHandle, desk: Desk) {
 }
 
 /// Hears another process's core to the end of its stream.
-async fn listen(app: &AppHandle, core: &Reach) -> Result<(), Silent> {
-    let response = core.send(Method::GET, EVENTS, None).await?;
+async fn listen(app: &AppHandle, core: &CoreFile) -> Result<(), String> {
+    let response =
+        core.send(request(Method::GET, EVENTS, None)).await.map_err(|silent| silent.to_string())?;
     if !response.status().is_success() {
-        return Err(core.silent(response.status()));
+        return Err(format!("the running Headgate at {} answered {}", core.address, response.status()));
     }
     let mut body = response.into_body();
     let mut lines = EventLines::default();

@@ -11,15 +11,15 @@ use std::{
 };
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
-use super::reach::Reach;
 use crate::{
     api::views::{Problem, ProxyState, Status},
-    app::{App, AppError},
+    app::{App, AppError, CoreFile},
     clock::Clock,
     settings::{Choices, Settings, SettingsError},
 };
@@ -28,7 +28,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const STATUS: &str = "/api/v1/status";
-const RETRY: &str = "/api/v1/retry";
+/// Serve again: where nothing is served because something failed, that is to try it again.
+const RESUME: &str = "/api/v1/proxy/resume";
 
 /// What answers requests now.
 #[derive(Clone)]
@@ -38,7 +39,7 @@ pub enum Core {
     /// In this process.
     Own(App),
     /// In another process, on the same data folder.
-    Other(Reach),
+    Other(CoreFile),
     /// Nowhere, and why.
     Absent(Problem),
 }
@@ -51,6 +52,8 @@ struct Parts {
     choices: Choices,
     clock: Clock,
     core: watch::Sender<Core>,
+    /// Taken while the folder is being opened: an impatient second try would find the first one's lock on it.
+    opening: Mutex<()>,
     closing: AtomicBool,
 }
 
@@ -58,7 +61,8 @@ impl Desk {
     /// Opens nothing yet.
     pub fn new(choices: Choices) -> Self {
         let core = watch::Sender::new(Core::Opening);
-        Self(Arc::new(Parts { choices, clock: Clock::system(), core, closing: AtomicBool::new(false) }))
+        let (clock, opening, closing) = (Clock::system(), Mutex::default(), AtomicBool::default());
+        Self(Arc::new(Parts { choices, clock, core, opening, closing }))
     }
 
     /// Where everything is kept, the window's own things too; `None` where the settings can't be read.
@@ -78,6 +82,10 @@ impl Desk {
 
     /// Opens the data folder, or finds out who has it, or why it can't be opened.
     pub async fn open(&self) {
+        let _turn = self.0.opening.lock().await;
+        if matches!(*self.0.core.borrow(), Core::Own(_)) {
+            return;
+        }
         let core = self.find_core().await.unwrap_or_else(Core::Absent);
         self.0.core.send_replace(core);
     }
@@ -93,7 +101,7 @@ impl Desk {
                 let _ = app.start();
                 Ok(Core::Own(app))
             }
-            Err(AppError::InUse { core: Some(other), .. }) => Ok(Core::Other(other.into())),
+            Err(AppError::InUse { core: Some(other), .. }) => Ok(Core::Other(other)),
             Err(error) => Err(problem("not_opened", error)),
         }
     }
@@ -115,18 +123,18 @@ impl Desk {
 
     /// Passes a request to whatever core there is.
     pub async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Response<Body> {
-        if method == Method::POST && path == RETRY {
+        if method == Method::POST && path == RESUME {
             self.retry().await;
-            return Box::pin(self.ask(Method::GET, STATUS, None)).await;
         }
         match self.settled().await {
-            Core::Own(app) => match app.router().oneshot(request(method, path, body)).await {
+            Core::Own(app) => match app.router().oneshot(request(method, path, body).map(Body::from)).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
-            Core::Other(other) => other.send(method, path, body).await.unwrap_or_else(|error| {
-                answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", error))
-            }),
+            Core::Other(other) => match other.send(request(method, path, body)).await {
+                Ok(response) => response.map(Body::new),
+                Err(silent) => answer(StatusCode::SERVICE_UNAVAILABLE, &problem("other_core", silent)),
+            },
             Core::Absent(why) => self.answer_for(why, &method, path),
             Core::Opening => {
                 let why = "Headgate is still opening its data folder. If your keychain asks for its password, answer it.";
@@ -137,7 +145,7 @@ impl Desk {
 
     /// Without a core there is only its status, which says why.
     fn answer_for(&self, why: Problem, method: &Method, path: &str) -> Response<Body> {
-        if method == Method::GET && path == STATUS {
+        if (method, path) == (&Method::GET, STATUS) || (method, path) == (&Method::POST, RESUME) {
             answer(StatusCode::OK, &self.no_core(why))
         } else {
             answer(StatusCode::SERVICE_UNAVAILABLE, &why)
@@ -187,8 +195,8 @@ impl Desk {
 }
 
 /// A request as both kinds of core take it.
-pub fn request(method: Method, path: &str, body: Option<String>) -> Request<Body> {
-    let mut request = Request::new(body.map_or_else(Body::empty, Body::from));
+pub fn request(method: Method, path: &str, body: Option<String>) -> Request<Bytes> {
+    let mut request = Request::new(body.map(Bytes::from).unwrap_or_default());
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap_or_default();
     request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));

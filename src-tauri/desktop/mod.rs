@@ -3,7 +3,6 @@
 
 mod bridge;
 mod core;
-mod reach;
 mod tray;
 mod window;
 

@@ -112,8 +112,12 @@ class Page {
     await this.call("POST", `/element/${await this.find(xpath)}/click`, {});
   }
 
-  /** A PNG of the page. */
-  picture = async () => Buffer.from(await this.call("GET", "/screenshot"), "base64");
+  /** A PNG of the page. What was drawn last may be older than what was said last, so it waits for two frames. */
+  async picture() {
+    const drawn = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))";
+    await this.call("POST", "/execute/async", { script: drawn, args: [] });
+    return Buffer.from(await this.call("GET", "/screenshot"), "base64");
+  }
 
   /** Ends the session, and with it the program. */
   async close() {

@@ -1,8 +1,6 @@
 // The window does the main job by itself: the page is there without a port, an account is added in it, and
 // a request through the proxy appears.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { test } from "node:test";
 import { HELLO, openDesk } from "./desk.mjs";
 
@@ -14,17 +12,10 @@ test("the window shows the page even where the proxy has no port", async (t) => 
   assert.match(await page.run("return location.href"), /^tauri:/, "the page is part of the program");
 });
 
-test("the page breaks none of its own rules", async (t) => {
+test("the page reaches its own core and nothing else", async (t) => {
   const desk = await openDesk(t);
   const page = await desk.page();
   await page.says(/Running/);
-  const reached = await page.run(`
-    const policy = new Promise((resolve) => document.addEventListener("securitypolicyviolation", (event) => resolve(event.violatedDirective)));
-    const image = new Image();
-    image.src = "http://127.0.0.1:1/outside.png";
-    return "started";
-  `);
-  assert.equal(reached, "started");
   const refused = await page.call("POST", "/execute/async", {
     script: `
       const done = arguments[0];
@@ -56,7 +47,7 @@ test("an account is added in the window, and a request appears", async (t) => {
   await page.fill("API key", "sk-typed-into-the-window");
   await page.fill("Base URL", upstream.url);
   await page.click("Add the account");
-  await page.says(/Work/);
+  await page.says(/ready/i);
   await desk.picture(page, "account-added");
 
   const answer = await desk.fetch("/v1/messages", HELLO);
