@@ -5,7 +5,23 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-const CODE: &str = "fn main() {\n\tlet said = \"it's {\\\"quoted\\\"}\";\n\tprintln!(\"{said}\");\n}\n";
+/// A page of ordinary code: a line break and some blanks every forty characters, a quote now and then.
+const CODE: &str = r#"impl Snapshot {
+    /// The account with this id.
+    pub fn get(&self, id: AccountId) -> Option<&Arc<Contender>> {
+        self.0.iter().find(|contender| contender.account.id == id)
+    }
+
+    /// Says which accounts there are, for a log.
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|contender| contender.account.name.as_str()).collect();
+        if names.is_empty() {
+            return "no account".to_owned();
+        }
+        names.join(", ")
+    }
+}
+"#;
 const PROSE: &str =
     "Read the file first, then change as little as the task allows, and run the tests again. ";
 
@@ -13,7 +29,7 @@ const PROSE: &str =
 pub fn of_size(size: usize, stream: bool) -> Bytes {
     let mut messages = vec![user("Why does this test fail?")];
     let mut body = with(&messages, size, stream);
-    while body.len() + 700 < size {
+    while body.len() + 2_000 < size {
         messages.push(tool_use(messages.len()));
         messages.push(tool_result(messages.len()));
         body = with(&messages, size, stream);
@@ -51,7 +67,7 @@ fn tool_use(n: usize) -> Value {
 
 fn tool_result(n: usize) -> Value {
     json!({ "role": "user", "content": [
-        { "type": "tool_result", "tool_use_id": format!("toolu_{n:06}"), "content": CODE.repeat(3) },
+        { "type": "tool_result", "tool_use_id": format!("toolu_{n:06}"), "content": CODE },
     ] })
 }
 
