@@ -196,6 +196,6 @@ fn verdict(scenario: &str, name: &str, rounds: &Rounds) -> String {
     match (seen, is_within) {
         (None, _) => format!("{text}: not measured"),
         (Some(_), true) => format!("{text}: met"),
-        (Some(_), false) => format!("{text}: MISSED"),
+        (Some(_), false) => format!("{text}: missed"),
     }
 }

@@ -129,7 +129,7 @@ impl Scenario {
             asked += done.map_err(io::Error::other)??;
         }
         let took = since(began, way.clock);
-        let opened = self::connections(way).await? - connections;
+        let opened = self::connections(way).await? - connections - 1.0;
         let mut figures = vec![(RATE, f64::from(asked) / took.as_secs_f64()), (CONNECTS, opened)];
         figures.extend(way.cpu_per(before, f64::from(asked)).await);
         Ok(figures)
@@ -196,7 +196,7 @@ impl Way<'_> {
     }
 }
 
-/// How many connections the upstream has seen so far, this one aside.
+/// How many connections the upstream has seen so far, this question's own included.
 async fn connections(way: &Way<'_>) -> io::Result<f64> {
     let ask = Ask::new(bytes::Bytes::new(), Wish::Connections);
     let answer = Line::open(way.upstream).await?.ask(&ask, way.clock).await?;
