@@ -99,7 +99,7 @@ impl Driven {
                 self.drive(cx);
                 Pin::new(body).poll_frame(cx)
             }
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 }
@@ -133,7 +133,7 @@ impl Line {
                 driven.drive(cx);
                 head.as_mut().poll(cx)
             }
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         })
         .await?;
         let status = head.status();

@@ -192,7 +192,7 @@ impl Way<'_> {
     async fn cpu_per(&self, before: Duration, requests: f64) -> Option<Figure> {
         let proxy = self.proxy?;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        Some((CPU, micros(proxy.cpu() - before) / requests))
+        Some((CPU, micros(proxy.cpu().saturating_sub(before)) / requests))
     }
 }
 
