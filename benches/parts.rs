@@ -1,0 +1,156 @@
+//! The parts of the data plane that touch every request, each by itself: reading a request, hearing a
+//! stream, choosing an account, writing an exchange down. `cargo bench --bench parts`
+
+mod prompts;
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use divan::{Bencher, black_box, counter::BytesCount, counter::ItemsCount};
+use headgate::{
+    clock::Clock,
+    domain::{
+        Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Provider,
+        ProviderId, Usage, Window, WindowName, WindowSource, WireFormat,
+    },
+    formats::{EventLines, RequestHead},
+    metering::Tally,
+    routing::{self, Contender, Load, Snapshot},
+    store::{Options, Store},
+};
+use jiff::{SignedDuration, Timestamp};
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = [600, 50_000, 90_000])]
+fn request_head(bencher: Bencher, size: usize) {
+    let body = prompts::of_size(size, true);
+    bencher.counter(BytesCount::new(body.len())).bench(|| RequestHead::read(black_box(&body)));
+}
+
+static STREAM: LazyLock<Bytes> = LazyLock::new(|| {
+    let delta = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" asked twice:\"}}\n\n";
+    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"claude-opus-5-5\",\"usage\":{\"input_tokens\":12,\"output_tokens\":1}}}\n\n";
+    let end = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":55}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    format!("{start}{}{end}", delta.repeat(47)).into()
+});
+
+#[divan::bench]
+fn event_lines_of_50_events(bencher: Bencher) {
+    bencher.counter(BytesCount::new(STREAM.len())).bench(|| {
+        let mut heard = 0_usize;
+        EventLines::default().feed(black_box(&STREAM), |_| true, |_, data| heard += data.len());
+        heard
+    });
+}
+
+/// In pieces of this size, as they come off the wire.
+#[divan::bench(args = [128, 1_500, 32_768])]
+fn tally_of_50_events(bencher: Bencher, piece: usize) {
+    bencher.counter(BytesCount::new(STREAM.len())).bench(|| {
+        let mut tally = Tally::new(Some(b"text/event-stream"), false);
+        for piece in STREAM.chunks(piece) {
+            tally.hear(black_box(piece));
+        }
+        tally.heard()
+    });
+}
+
+#[divan::bench(args = [1, 10, 200])]
+fn pick(bencher: Bencher, accounts: i64) {
+    let now = Clock::system().now();
+    let snapshot = Snapshot((1..=accounts).map(|id| Arc::new(contender(id, now))).collect());
+    let ask = Ask { model: Some("claude-opus-5-5".into()), ..Ask::default() };
+    bencher.bench(|| routing::pick(black_box(&ask), &snapshot, &[], now));
+}
+
+fn contender(id: i64, now: Timestamp) -> Contender {
+    let provider = Provider {
+        id: ProviderId("anthropic".into()),
+        title: String::new(),
+        about: String::new(),
+        base_url: None,
+        format: WireFormat::Anthropic,
+        credential: Vec::new(),
+    };
+    let account = Account {
+        id: AccountId(id),
+        name: AccountName::new(&format!("account {id}")).expect("it is a name"),
+        provider: provider.id.clone(),
+        base_url: None,
+        priority: 0,
+        pause: None,
+        bench: None,
+        refused: None,
+        created_at: now,
+    };
+    let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];
+    let windows = names.iter().enumerate().map(|(n, name)| window(name, id, n, now)).collect();
+    Contender { account, provider: Arc::new(provider), windows, load: Load::default() }
+}
+
+fn window(name: &str, id: i64, n: usize, now: Timestamp) -> Window {
+    let name = WindowName(name.into());
+    Window {
+        family: name.family(),
+        name,
+        utilization: Some((id * 37 % 90) as f64 / 100.0 + n as f64 / 1000.0),
+        resets_at: Some(now + SignedDuration::from_hours(1)),
+        spent: false,
+        source: WindowSource::Header,
+        learned_at: now,
+    }
+}
+
+/// Beginning and end of a thousand exchanges, in one group commit or in several; divide by a thousand.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn record_1000_exchanges(bencher: Bencher) {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let store =
+        Store::open(&folder.path().join("bench.db"), Options::default()).expect("the folder is empty");
+    let now = Clock::system().now();
+    let mut id = ExchangeId(0);
+    bencher.counter(ItemsCount::new(1000_usize)).bench_local(|| {
+        for _ in 0..1000 {
+            id = ExchangeId::after(id, now.as_millisecond());
+            let exchange = exchange(id, now);
+            store.begin(exchange.start.clone());
+            store.finish(Arc::new(exchange), None);
+        }
+        store.flush()
+    });
+}
+
+fn exchange(id: ExchangeId, now: Timestamp) -> Exchange {
+    let ask = Ask {
+        model: Some("claude-opus-5-5".into()),
+        session: Some("5d2c7a1e-0000-4000-8000-000000000001".into()),
+        agent: None,
+        client: Some("claude-cli/2.1.330 (external, cli)".into()),
+        stream: true,
+        bytes: 50_000,
+    };
+    let start =
+        ExchangeStart { id, started_at: now, method: "POST".into(), path: "/v1/messages".into(), ask };
+    let ms = std::time::Duration::from_millis;
+    Exchange {
+        ending: Some(Ending::Complete),
+        status: Some(200),
+        account: Some(AccountId(1)),
+        served_model: Some("claude-opus-5-5".into()),
+        usage: Usage { input: Some(12), output: Some(55), cache_read: Some(9000), cache_write: Some(40) },
+        first_byte: Some(ms(400)),
+        duration: Some(ms(5_000)),
+        attempts: vec![Attempt {
+            account: AccountId(1),
+            status: Some(200),
+            verdict: "fine".into(),
+            error: None,
+            began: ms(1),
+            took: ms(399),
+        }],
+        ..Exchange::open(start)
+    }
+}
