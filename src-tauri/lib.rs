@@ -1,6 +1,6 @@
 //! Headgate: a local proxy between Claude Code and every account its user may use.
 //!
-//! The map, in order of dependence: a room may use the rooms above it here and never one below
+//! The map, in the order of dependence: a room may use only rooms that are listed before it
 //! (`tests/tidy.rs` holds the exact table). A newcomer reads `proxy/forward.rs` first.
 
 /// Asks the system for the time, alone.

@@ -89,7 +89,7 @@ struct Add {
     /// Lower goes first; -1000 to 1000.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
-    /// Read the key from standard input, which is the only place it is read from.
+    /// Says what happens in any case: the key is read from standard input.
     #[arg(long)]
     key_stdin: bool,
 }

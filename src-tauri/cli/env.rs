@@ -8,6 +8,9 @@ use crate::app::CoreFile;
 /// Print the lines that a shell needs: eval "$(headgate env)"
 #[derive(Debug, Args)]
 pub struct Env {
+    /// The port that the server will have, where it does not run yet.
+    #[arg(long, env = "HEADGATE_PORT")]
+    port: Option<u16>,
     /// How the shell writes them; found out where it is not said.
     #[arg(long, value_enum)]
     shell: Option<Shell>,
@@ -28,7 +31,7 @@ const TOKEN: &str = "headgate";
 impl Env {
     /// Does it.
     pub fn run(self, global: &Global) -> Result<(), Trouble> {
-        let settings = global.settings(None)?;
+        let settings = global.settings(self.port)?;
         let running = CoreFile::read(&settings.data_dir).map(|core| core.address.port());
         let address = format!("http://127.0.0.1:{}", running.unwrap_or(settings.port));
         let lines = [("ANTHROPIC_BASE_URL", address.as_str()), ("ANTHROPIC_AUTH_TOKEN", TOKEN)];
