@@ -154,7 +154,7 @@ test('without any account the answer says how to add one', async (t) => {
 
   const error = await client(headgate.url).messages.create(ask()).catch((error) => error);
 
-  assert.ok(error instanceof Anthropic.InternalServerError, String(error));
+  assert.equal(error.status, 402, String(error));
   assert.match(error.message, /headgate accounts add/);
   assert.equal(error.headers.get('x-should-retry'), 'false');
   assert.match(error.requestID, /^req_/);

@@ -77,7 +77,7 @@ test('without any account the Python SDK shows how to add one', async (t) => {
   const { kind, message, status } = await journey('error', headgate.url);
 
   assert.equal(status, 402);
-  assert.equal(kind, 'ServiceUnavailableError');
+  assert.equal(kind, 'PaymentRequiredError');
   assert.match(message, /headgate accounts add/);
 });
 
