@@ -11,15 +11,15 @@ export const PACKAGES = {
   window: ["libwebkit2gtk-4.1-dev", "libayatana-appindicator3-dev", "pkg-config"],
   // The page in a browser, with a font to draw letters with.
   browser: ["chromium", "fonts-dejavu-core"],
-  // A bus and a keychain of the test's own.
-  session: ["dbus-daemon", "gnome-keyring", "libglib2.0-bin"],
+  // A bus and a keychain of the tests' own, and another program that reads what we put there.
+  session: ["dbus-daemon", "gnome-keyring", "libglib2.0-bin", "libsecret-tools"],
   // A screen without a screen, its window manager and a hand for the mouse; the window's driver; a tray's host.
   journeys: ["xvfb", "openbox", "xdotool", "x11-utils", "webkit2gtk-driver", "python3-dbus", "python3-gi"],
-  // The Python SDK against the proxy.
-  python: ["python3-venv"],
+  // The Python SDK against the proxy, and curl for the bytes.
+  python: ["python3-venv", "curl"],
 };
 
-const PURPOSE = { window: "the window", core: "the core", browser: "the browser journeys", session: "the keychain tests", journeys: "the desktop journeys", python: "the Python SDK's journey" };
+const PURPOSE = { window: "the window", core: "the core", browser: "the browser journeys", session: "the keychain tests", journeys: "the desktop journeys", python: "the SDK journeys" };
 
 /** Makes sure that the packages of these sets are there. */
 export async function debianPackages(sets) {
