@@ -64,7 +64,8 @@ export async function openSession({ screen = false, keychain = false } = {}) {
 
   async function close() {
     for (const program of programs.reverse()) await stop(program);
-    rmSync(home, { recursive: true, force: true });
+    // WebKit's helpers may still be writing their last.
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

@@ -6,15 +6,20 @@ import { Copy } from "./Copy.tsx";
 import { Shape } from "./Standing.tsx";
 
 const says = {
-  running: { word: "Running", shape: "ready", colour: "text-ready" },
-  paused: { word: "Paused", shape: "paused", colour: "text-paused" },
-  not_listening: { word: "Not listening", shape: "needs_sign_in", colour: "text-bad" },
+  running: {
+    word: "Running", shape: "ready", colour: "text-ready",
+    to: "pause", act: "Pause the proxy", title: "Requests are refused with a sentence until you resume.",
+  },
+  paused: { word: "Paused", shape: "paused", colour: "text-paused", to: "resume", act: "Resume the proxy", title: "Serve requests again." },
+  not_listening: {
+    word: "Not listening", shape: "needs_sign_in", colour: "text-bad",
+    to: "resume", act: "Try again", title: "Open the data folder and listen, as at the start.",
+  },
 } as const;
 
 export function ProxySwitch({ status }: { status: Status }) {
   const change = useProxySwitch();
-  const { word, shape, colour } = says[status.proxy];
-  const to = status.proxy === "paused" ? "resume" : "pause";
+  const { word, shape, colour, to, act, title } = says[status.proxy];
   return (
     <>
       {change.problem && <span role="alert" className="text-bad">{change.problem}</span>}
@@ -23,16 +28,9 @@ export function ProxySwitch({ status }: { status: Status }) {
         {word}
       </span>
       {status.address && <Copy text={status.address} shown={status.address.replace(/^http:\/\//, "")} what="the address" />}
-      {status.proxy !== "not_listening" && (
-        <Button
-          className="my-1"
-          disabled={change.busy}
-          title={to === "pause" ? "Requests are refused with a sentence until you resume." : "Serve requests again."}
-          onClick={() => void change.run(to)}
-        >
-          {to === "pause" ? "Pause the proxy" : "Resume the proxy"}
-        </Button>
-      )}
+      <Button className="my-1" disabled={change.busy} title={title} onClick={() => void change.run(to)}>
+        {act}
+      </Button>
     </>
   );
 }
