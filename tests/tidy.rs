@@ -117,6 +117,14 @@ fn nothing_outside_tests_unwraps() {
     }
 }
 
+#[test]
+fn the_bundler_takes_the_window_for_the_program() {
+    // It once packed the headless door under the window's name: its main binary is whichever is called like
+    // the package, and `mainBinaryName` only renames that.
+    let config: serde_json::Value = serde_json::from_str(&read(Path::new("tauri.conf.json"))).unwrap();
+    assert_eq!(config["mainBinaryName"], env!("CARGO_PKG_NAME"), "left: tauri.conf.json, right: Cargo.toml");
+}
+
 /// A file or folder of tests, which its room declares under `#[cfg(test)]`.
 fn is_test(file: &Path) -> bool {
     file.with_extension("").iter().any(|part| part.to_string_lossy().ends_with("tests"))
