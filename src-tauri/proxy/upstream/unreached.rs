@@ -1,0 +1,20 @@
+//! Why an upstream gave no answer.
+
+/// Why no head came back. Each is a sentence and holds no credential.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unreached {
+    #[error("{0}")]
+    Connect(String),
+    #[error("{host} did not accept a connection within {seconds:.0} s")]
+    ConnectLate { host: String, seconds: f64 },
+    #[error("{host} sent no answer within {seconds:.0} s")]
+    HeadLate { host: String, seconds: f64 },
+    #[error("{host} closed the connection before it answered")]
+    Closed { host: String },
+    #[error("{host} answered in a way that is not HTTP/1.1, or with too many headers")]
+    Garbled { host: String },
+    #[error("the address leads back to Headgate itself")]
+    Itself,
+    #[error("the address {0} can't be used")]
+    Address(String),
+}
