@@ -47,6 +47,9 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// A request that has waited this long is refused with 529.
     pub wait_seconds: f64,
+    /// A request that no account can take is held this long at most if one is expected back by then, its
+    /// connection open and nothing sent; 0 refuses it at once.
+    pub hold_seconds: f64,
     /// A connection to an upstream that is not there by then failed; another account is tried.
     pub connect_seconds: f64,
     /// An upstream that has sent no head by then failed; another account is tried. Answers that are not
@@ -65,6 +68,7 @@ impl Default for Limits {
             concurrent_requests: 2048,
             waiting_requests: 1024,
             wait_seconds: 10.0,
+            hold_seconds: 0.0,
             connect_seconds: 10.0,
             head_seconds: 600.0,
             idle_seconds: 300.0,
@@ -152,6 +156,10 @@ impl Limits {
         if let Some((name, _)) = seconds.iter().find(|(_, value)| !(0.001..=86_400.0).contains(value)) {
             return Err(format!("limits.{name} is a number of seconds from 0.001 to 86400"));
         }
+        // Clients give up on a head after ten minutes.
+        if !(0.0..=540.0).contains(&self.hold_seconds) {
+            return Err("limits.hold_seconds is a number of seconds from 0 to 540".into());
+        }
         if !(1..=1_000_000).contains(&self.concurrent_requests) || self.waiting_requests > 1_000_000 {
             return Err(
                 "limits.concurrent_requests is from 1 to 1000000, waiting_requests at most 1000000".into()
@@ -166,6 +174,11 @@ impl Limits {
     /// See [`Limits::wait_seconds`].
     pub fn wait(&self) -> Duration {
         Duration::from_secs_f64(self.wait_seconds)
+    }
+
+    /// See [`Limits::hold_seconds`].
+    pub fn hold(&self) -> Duration {
+        Duration::from_secs_f64(self.hold_seconds)
     }
 
     /// See [`Limits::connect_seconds`].
@@ -212,6 +225,7 @@ mod tests {
             "prot = 1",
             "port = \"x\"",
             "[limits]\nidle_seconds = -1",
+            "[limits]\nhold_seconds = 9999",
             "[limits]\nconcurrent_requests = 0",
             "port = 99999",
         ] {

@@ -9,6 +9,7 @@ mod api;
 mod cli;
 mod endings;
 mod failover;
+mod holding;
 mod passthrough;
 mod refusals;
 mod shutdown;

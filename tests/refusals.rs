@@ -184,7 +184,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
     let parts = headgate::proxy::Parts {
         roster: api.gateway.roster.clone(),
         ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
-        admission: headgate::proxy::Admission::new(&limits),
+        admission: headgate::proxy::Admission::new(&limits, house.clock.clone()),
         tls: headgate::proxy::TlsConnector::default(),
         limits,
         clock: house.clock.clone(),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::{Notify, futures::Notified};
 
 use super::EditError;
 use crate::{
@@ -37,6 +38,8 @@ pub(super) struct Inner {
     pub catalog: Catalog,
     pub clock: Clock,
     pub events: Events,
+    /// Told of each new snapshot.
+    changed: Notify,
 }
 
 impl Roster {
@@ -81,12 +84,18 @@ impl Roster {
             catalog,
             clock,
             events,
+            changed: Notify::new(),
         })))
     }
 
     /// All accounts as they stand.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.snapshot.load_full()
+    }
+
+    /// Completes at the next snapshot that is published after this call.
+    pub fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
     }
 
     /// What providers there are.
@@ -171,6 +180,7 @@ impl Inner {
             None => next.0.push(contender),
         }
         self.snapshot.store(Arc::new(next));
+        self.changed.notify_waiters();
     }
 }
 

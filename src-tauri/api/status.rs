@@ -35,6 +35,7 @@ impl Api {
             started_at: self.started_at,
             running: count(occupancy.running),
             waiting: count(occupancy.waiting),
+            held: count(occupancy.held),
         }
     }
 

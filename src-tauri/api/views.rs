@@ -218,6 +218,8 @@ pub struct Status {
     pub running: u32,
     /// Requests that wait for a place.
     pub waiting: u32,
+    /// Of those that run: held until an account is back.
+    pub held: u32,
 }
 
 /// Whether requests are served.

@@ -104,7 +104,7 @@ impl App {
         let gateway = Gateway::new(crate::proxy::Parts {
             roster,
             ledger: ledger.clone(),
-            admission: Admission::new(&settings.limits),
+            admission: Admission::new(&settings.limits, clock.clone()),
             tls: TlsConnector::default(),
             limits: settings.limits.clone(),
             clock: clock.clone(),

@@ -19,7 +19,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
     say!("{}", overview.sentence);
     match (status.proxy, &status.address) {
         (ProxyState::Running, Some(address)) => {
-            say!("Listening on {address}, {} running, {} waiting.", status.running, status.waiting);
+            let held =
+                if status.held > 0 { format!(", {} of them held", status.held) } else { String::new() };
+            say!("Listening on {address}, {} running{held}, {} waiting.", status.running, status.waiting);
         }
         (ProxyState::Paused, Some(address)) => say!("Paused on {address}."),
         _ => say!("Not running. Start it with `headgate serve`."),

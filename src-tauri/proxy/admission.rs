@@ -1,33 +1,37 @@
 //! How many requests are served at once, and how many may wait for a place. Whoever is admitted holds a
-//! permit until its end; beyond the bounds a request is refused at once, with a time to come back.
+//! permit until its end. Those who wait take turns by asker, so that one conversation with a hundred
+//! requests does not keep another one out; beyond the bounds a request is refused with a time to come back.
 
 use std::{
+    collections::{VecDeque, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
 use super::failure::Failure;
-use crate::settings::Limits;
+use crate::{clock::Clock, settings::Limits};
 
 /// The gate. Clones are the same gate.
 #[derive(Debug, Clone)]
-pub struct Admission {
-    places: Arc<Semaphore>,
-    total: usize,
-    waiting: Arc<AtomicUsize>,
-    max_waiting: usize,
-    wait: Duration,
-}
+pub struct Admission(Arc<Gate>);
+
+/// Who asks, as far as a head tells without being read twice. Requests of one asker wait behind each
+/// other; askers take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asker(u64);
 
 /// A place among the requests that are served.
 #[derive(Debug)]
 pub struct Permit {
-    _place: OwnedSemaphorePermit,
+    /// `None` only while the place is handed on.
+    gate: Option<Arc<Gate>>,
+    since: Instant,
 }
 
 /// How full it is.
@@ -37,94 +41,315 @@ pub struct Occupancy {
     pub running: usize,
     /// Waiting for a place.
     pub waiting: usize,
+    /// Of those that are being served: held until an account is back.
+    pub held: usize,
+}
+
+#[derive(Debug)]
+struct Gate {
+    places: Mutex<Places>,
+    held: AtomicUsize,
+    total: usize,
+    max_waiting: usize,
+    wait: Duration,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    taken: usize,
+    waiting: usize,
+    next_ticket: u64,
+    /// The asker in front is served next and then goes to the back. None is empty.
+    turns: VecDeque<(Asker, VecDeque<Ticket>)>,
+    /// How long a request usually keeps its place: a moving average, in seconds.
+    usual_stay: Option<f64>,
+}
+
+/// What a place is given through, and the number that finds it again.
+type Ticket = (u64, oneshot::Sender<Permit>);
+
+/// The weight of the newest stay in the average.
+const NEWEST: f64 = 0.1;
+/// A refused request comes back between these.
+const SOONEST: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_secs(59);
+/// Where nothing is known yet.
+const COME_BACK: Duration = Duration::from_secs(2);
+
+impl Asker {
+    /// Whoever sends these words: a key, a session.
+    pub fn of(words: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        words.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 impl Admission {
     /// A gate with these bounds.
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(limits.concurrent_requests)),
+    pub fn new(limits: &Limits, clock: Clock) -> Self {
+        Self(Arc::new(Gate {
+            places: Mutex::default(),
+            held: AtomicUsize::new(0),
             total: limits.concurrent_requests,
-            waiting: Arc::default(),
             max_waiting: limits.waiting_requests,
             wait: limits.wait(),
-        }
+            clock,
+        }))
     }
 
-    /// Waits for a place, first come first served.
+    /// Waits for a place; whoever asks gets it after those before him of his own, and in turn with others.
     ///
     /// # Errors
     /// [`Failure::Full`] if the queue is full or the wait was too long.
-    pub async fn enter(&self) -> Result<Permit, Failure> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(Permit { _place: place });
+    pub async fn enter(&self, asker: Asker) -> Result<Permit, Failure> {
+        let (ticket, mut place) = match self.0.take_or_queue(asker)? {
+            Place::Taken(permit) => return Ok(permit),
+            Place::Queued(ticket, place) => (ticket, place),
+        };
+        let leaves = Leaves { gate: &self.0, asker, ticket };
+        if let Ok(Ok(permit)) = tokio::time::timeout(self.0.wait, &mut place).await {
+            return Ok(permit);
         }
-        let full = Failure::full();
-        let _waiting = Waiting::join(&self.waiting, self.max_waiting).ok_or(full.clone())?;
-        match tokio::time::timeout(self.wait, Arc::clone(&self.places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(Permit { _place: place }),
-            Ok(Err(_)) | Err(_) => Err(full),
-        }
+        drop(leaves);
+        Err(self.0.full())
     }
 
     /// How full it is now.
     pub fn occupancy(&self) -> Occupancy {
+        let places = self.0.places();
         Occupancy {
-            running: self.total - self.places.available_permits(),
-            waiting: self.waiting.load(Ordering::Relaxed),
+            running: places.taken,
+            waiting: places.waiting,
+            held: self.0.held.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts a request as held for as long as the answer lives.
+    pub fn hold(&self) -> Held<'_> {
+        self.0.held.fetch_add(1, Ordering::Relaxed);
+        Held(&self.0.held)
+    }
+}
+
+enum Place {
+    Taken(Permit),
+    Queued(u64, oneshot::Receiver<Permit>),
+}
+
+impl Gate {
+    fn take_or_queue(self: &Arc<Self>, asker: Asker) -> Result<Place, Failure> {
+        let mut places = self.places();
+        if places.taken < self.total {
+            places.taken += 1;
+            drop(places);
+            return Ok(Place::Taken(self.permit()));
+        }
+        if places.waiting >= self.max_waiting {
+            drop(places);
+            return Err(self.full());
+        }
+        let (give, place) = oneshot::channel();
+        Ok(Place::Queued(places.queue(asker, give), place))
+    }
+
+    fn permit(self: &Arc<Self>) -> Permit {
+        Permit { gate: Some(Arc::clone(self)), since: self.clock.instant() }
+    }
+
+    /// Hands a place on to whoever is next, or frees it.
+    fn hand_on(self: &Arc<Self>, stayed: Duration) {
+        loop {
+            let next = {
+                let mut places = self.places();
+                places.learn(stayed);
+                let Some(next) = places.next() else {
+                    places.taken -= 1;
+                    return;
+                };
+                next
+            };
+            match next.send(self.permit()) {
+                Ok(()) => return,
+                // Whoever waited has just left; its place goes to the next one, here and not in its drop.
+                Err(mut permit) => permit.gate = None,
+            }
+        }
+    }
+
+    /// A refusal that says when a place may be free: when as many have left as wait, if all stay as usual.
+    fn full(&self) -> Failure {
+        let places = self.places();
+        let rounds = (places.waiting + 1) as f64 / self.total as f64;
+        let retry_after = places
+            .usual_stay
+            .and_then(|stay| Duration::try_from_secs_f64(stay * rounds).ok())
+            .map_or(COME_BACK, |wait| wait.clamp(SOONEST, LATEST));
+        Failure::Full { retry_after }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    fn queue(&mut self, asker: Asker, give: oneshot::Sender<Permit>) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.waiting += 1;
+        match self.turns.iter_mut().find(|(of, _)| *of == asker) {
+            Some((_, line)) => line.push_back((ticket, give)),
+            None => self.turns.push_back((asker, VecDeque::from([(ticket, give)]))),
+        }
+        ticket
+    }
+
+    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
+        let (asker, mut line) = self.turns.pop_front()?;
+        let (_, give) = line.pop_front()?;
+        self.waiting -= 1;
+        if !line.is_empty() {
+            self.turns.push_back((asker, line));
+        }
+        Some(give)
+    }
+
+    /// Takes one out who no longer waits; no matter if its turn has already come.
+    fn leave(&mut self, asker: Asker, ticket: u64) {
+        let Some(at) = self.turns.iter().position(|(of, _)| *of == asker) else { return };
+        let line = &mut self.turns[at].1;
+        let Some(place) = line.iter().position(|(of, _)| *of == ticket) else { return };
+        line.remove(place);
+        self.waiting -= 1;
+        if line.is_empty() {
+            self.turns.remove(at);
+        }
+    }
+
+    fn learn(&mut self, stayed: Duration) {
+        let stayed = stayed.as_secs_f64();
+        self.usual_stay = Some(self.usual_stay.map_or(stayed, |usual| usual + (stayed - usual) * NEWEST));
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(gate) = self.gate.take() {
+            gate.hand_on(gate.clock.instant().duration_since(self.since));
         }
     }
 }
 
-/// Counts one that waits, for as long as it does.
-struct Waiting<'a>(&'a AtomicUsize);
+/// A request that is held until an account is back.
+#[derive(Debug)]
+pub struct Held<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
-    fn join(count: &'a AtomicUsize, limit: usize) -> Option<Self> {
-        let before = count.fetch_add(1, Ordering::Relaxed);
-        let waiting = Self(count);
-        (before < limit).then_some(waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+/// Takes a waiting request out of the queue, whether it got its place, gave up or was dropped.
+struct Leaves<'a> {
+    gate: &'a Gate,
+    asker: Asker,
+    ticket: u64,
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.gate.places().leave(self.asker, self.ticket);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{future::Future, pin::Pin, task::Poll};
+
     use super::*;
+
+    type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit, Failure>> + 'a>>;
+
+    fn gate(places: usize, waiting: usize) -> Admission {
+        let limits = Limits { concurrent_requests: places, waiting_requests: waiting, ..Limits::default() };
+        Admission::new(&limits, Clock::system())
+    }
+
+    async fn poll(waiting: &mut Waiting<'_>) -> Option<Result<Permit, Failure>> {
+        std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    async fn queued<'a>(gate: &'a Admission, asker: &str) -> Waiting<'a> {
+        let mut waiting: Waiting<'a> = Box::pin(gate.enter(Asker::of(asker)));
+        assert!(poll(&mut waiting).await.is_none(), "there is no place");
+        waiting
+    }
 
     #[tokio::test]
     async fn s26_beyond_the_queue_a_request_is_refused_at_once() {
-        let limits = Limits { concurrent_requests: 1, waiting_requests: 0, ..Limits::default() };
-        let gate = Admission::new(&limits);
-        let first = gate.enter().await.unwrap();
-        assert!(matches!(gate.enter().await, Err(Failure::Full { .. })));
-        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0 });
+        let gate = gate(1, 0);
+        let first = gate.enter(Asker::default()).await.unwrap();
+        assert!(matches!(gate.enter(Asker::default()).await, Err(Failure::Full { .. })));
+        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 });
         drop(first);
-        assert!(gate.enter().await.is_ok(), "the place is free again");
+        assert!(gate.enter(Asker::default()).await.is_ok(), "the place is free again");
     }
 
     #[tokio::test]
     async fn whoever_gives_up_waiting_is_no_longer_counted() {
-        let gate = Admission::new(&Limits { concurrent_requests: 1, ..Limits::default() });
-        let _first = gate.enter().await.unwrap();
-        let waiting = gate.enter();
-        tokio::pin!(waiting);
-        assert!(futures_poll(&mut waiting).await.is_none());
+        let gate = gate(1, 8);
+        let first = gate.enter(Asker::default()).await.unwrap();
+        let waiting = queued(&gate, "a").await;
         assert_eq!(gate.occupancy().waiting, 1);
-        waiting.set(gate.enter());
+        drop(waiting);
         assert_eq!(gate.occupancy().waiting, 0);
+        drop(first);
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0 });
     }
 
-    async fn futures_poll<F: Future>(future: &mut std::pin::Pin<&mut F>) -> Option<F::Output> {
-        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-            std::task::Poll::Pending => std::task::Poll::Ready(None),
-        })
-        .await
+    #[tokio::test]
+    async fn one_asker_with_many_requests_does_not_keep_another_one_out() {
+        let gate = gate(1, 8);
+        let running = gate.enter(Asker::default()).await.unwrap();
+        let mut greedy = [queued(&gate, "greedy").await, queued(&gate, "greedy").await];
+        let mut modest = queued(&gate, "modest").await;
+        drop(running);
+        let running = poll(&mut greedy[0]).await.expect("who came first goes first").unwrap();
+        drop(running);
+        let running = poll(&mut modest).await.expect("then it is the other asker's turn").unwrap();
+        assert!(poll(&mut greedy[1]).await.is_none());
+        drop(running);
+        assert!(poll(&mut greedy[1]).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_handed_to_someone_who_left_is_not_lost() {
+        let gate = gate(1, 8);
+        let running = gate.enter(Asker::default()).await.unwrap();
+        let waiting = queued(&gate, "a").await;
+        drop(running);
+        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 }, "it was handed on");
+        drop(waiting);
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0 });
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_told_when_to_come_back() {
+        let limits = Limits { concurrent_requests: 1, wait_seconds: 0.001, ..Limits::default() };
+        let gate = Admission::new(&limits, Clock::system());
+        gate.0.places().usual_stay = Some(20.0);
+        let _running = gate.enter(Asker::default()).await.unwrap();
+        let refused = gate.enter(Asker::default()).await.unwrap_err();
+        assert_eq!(refused, Failure::Full { retry_after: Duration::from_secs(20) });
+        gate.0.places().usual_stay = Some(1e9);
+        let refused = gate.enter(Asker::default()).await.unwrap_err();
+        assert_eq!(refused, Failure::Full { retry_after: LATEST }, "clients give up at a minute");
     }
 }

@@ -48,12 +48,12 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Beyond this, clients give up at once; Claude Code's gateway guide puts the limit at 60 s.
 const PATIENCE: Duration = Duration::from_secs(59);
 
-/// A client that was refused for want of room should not come back sooner than this.
+/// Nobody knows when the disk has caught up; a client should not come back sooner than this.
 const COME_BACK: Duration = Duration::from_secs(2);
 
 impl Failure {
-    /// There is no room, or none in time.
-    pub fn full() -> Self {
+    /// The disk is so far behind that nothing more may be held for it.
+    pub fn disk_behind() -> Self {
         Self::Full { retry_after: COME_BACK }
     }
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use super::{
-    AnswerBody, Gateway, attempt::attempt, failure::Failure, record::Record, relay::Answer, request::Arrival,
-    upstream::Upstreams,
+    AnswerBody, Gateway, admission::Asker, attempt::attempt, failure::Failure, hold::Hold, record::Record,
+    relay::Answer, request::Arrival, request::SESSION, upstream::Upstreams,
 };
 use crate::routing::{Decision, pick};
 
@@ -34,10 +34,17 @@ pub async fn forward(
     let mut set_aside = Vec::new();
     let mut last_answer = None;
     let mut last_trouble = None;
+    let mut held = Hold::default();
     loop {
         let snapshot = gateway.roster.snapshot();
         let account = match pick(&arrival.ask, &snapshot, &set_aside, gateway.clock.now()) {
             Decision::Take(account) => account,
+            Decision::Wait(_) if held.until_somebody_is_ready(gateway, &arrival.ask).await => {
+                set_aside.clear();
+                last_answer = None;
+                last_trouble = None;
+                continue;
+            }
             Decision::Wait(wait) => {
                 // Somebody comes back by himself: the client should wait for that, not sign in anew.
                 let worth_showing = |answer: &Answer| wait.until.is_none() || !answer.blames_the_credential();
@@ -67,6 +74,11 @@ pub async fn forward(
 }
 
 async fn admit(gateway: &Gateway, request: &Request<Incoming>) -> Result<Record, Failure> {
-    let permit = gateway.admission.enter().await?;
+    let permit = gateway.admission.enter(asker(request.headers())).await?;
     Record::open(gateway, permit, request.method(), request.uri().path()).await
+}
+
+/// A conversation waits behind itself. Of a client that names none, all requests do.
+fn asker(headers: &HeaderMap) -> Asker {
+    Asker::of(headers.get(SESSION).map(HeaderValue::as_bytes))
 }

@@ -6,6 +6,7 @@ mod attempt;
 mod failure;
 mod forward;
 mod headers;
+mod hold;
 mod meant;
 mod port;
 mod record;

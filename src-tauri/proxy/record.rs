@@ -42,7 +42,7 @@ impl Record {
         path: &str,
     ) -> Result<Self, Failure> {
         let slot = tokio::time::timeout(gateway.limits.wait(), gateway.ledger.admit()).await;
-        let slot = slot.map_err(|_| Failure::full())?.map_err(|_| Failure::NotRecorded)?;
+        let slot = slot.map_err(|_| Failure::disk_behind())?.map_err(|_| Failure::NotRecorded)?;
         let now = gateway.clock.now();
         let start = ExchangeStart {
             id: gateway.ledger.next_id(now),

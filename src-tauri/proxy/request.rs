@@ -26,6 +26,8 @@ pub struct Arrival {
     pub ask: Ask,
 }
 
+/// Claude Code names the conversation here.
+pub const SESSION: &str = "x-claude-code-session-id";
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.
 const MAX_PREPARED: usize = 1 << 20;
 /// How much of a body that is too large is still read, so that the client hears the answer.
@@ -71,7 +73,7 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
     };
     Ask {
         model: None,
-        session: word("x-claude-code-session-id"),
+        session: word(SESSION),
         agent: word("x-claude-code-agent-id"),
         client: word("user-agent"),
         stream: false,

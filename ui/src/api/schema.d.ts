@@ -470,6 +470,11 @@ export interface components {
             address?: string | null;
             /** @description Where everything is kept. */
             data_dir: string;
+            /**
+             * Format: int32
+             * @description Of those that run: held until an account is back.
+             */
+            held: number;
             /** @description Why it does not listen, with a next step. */
             problem?: string | null;
             proxy: components["schemas"]["ProxyState"];

@@ -17,6 +17,11 @@ const says = {
   },
 } as const;
 
+/** What waits, in words; empty while nothing does. */
+export function queue({ waiting, held }: Pick<Status, "waiting" | "held">): string {
+  return [waiting > 0 && `${waiting} waiting`, held > 0 && `${held} held`].filter(Boolean).join(", ");
+}
+
 export function ProxySwitch({ status }: { status: Status }) {
   const change = useProxySwitch();
   const { word, shape, colour, to, act, title } = says[status.proxy];
@@ -27,6 +32,7 @@ export function ProxySwitch({ status }: { status: Status }) {
         <Shape state={shape} />
         {word}
       </span>
+      {queue(status) && <span className="text-soft" title="Waiting: for a place among the requests that are served. Held: until an account is back.">{queue(status)}</span>}
       {status.address && <Copy text={status.address} shown={status.address.replace(/^http:\/\//, "")} what="the address" />}
       <Button className="my-1" disabled={change.busy} title={title} onClick={() => void change.run(to)}>
         {act}

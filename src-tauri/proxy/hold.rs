@@ -1,0 +1,52 @@
+//! Holding a request that no account can take until one is back, if the user wants that and it is soon
+//! enough. Nothing is sent meanwhile, so status and answer stay the upstream's; who hangs up is dropped.
+
+use std::time::{Duration, Instant};
+
+use super::Gateway;
+use crate::{
+    domain::Ask,
+    routing::{Decision, Wait, pick},
+};
+
+/// How long one request may still be held, counted from when it was held first.
+#[derive(Debug, Default)]
+pub struct Hold {
+    first: Option<Instant>,
+}
+
+impl Hold {
+    /// Waits until an account is ready. False at once where none will be in time, or where one is ready by
+    /// its standing and has failed this very request all the same.
+    pub async fn until_somebody_is_ready(&mut self, gateway: &Gateway, ask: &Ask) -> bool {
+        let limit = gateway.limits.hold();
+        if limit.is_zero() {
+            return false;
+        }
+        let first = *self.first.get_or_insert_with(|| gateway.clock.instant());
+        let mut held = None;
+        loop {
+            // Listened for before the look, so that no change falls in between.
+            let changed = gateway.roster.changed();
+            let now = gateway.clock.now();
+            let Decision::Wait(Wait { until, .. }) = pick(ask, &gateway.roster.snapshot(), &[], now) else {
+                return held.is_some();
+            };
+            let left = limit.saturating_sub(gateway.clock.instant().duration_since(first));
+            let Some(pause) = until.and_then(|until| Duration::try_from(until.duration_since(now)).ok())
+            else {
+                return false;
+            };
+            if pause > left {
+                return false;
+            }
+            held.get_or_insert_with(|| gateway.admission.hold());
+            // A timer may fire a moment before the wall clock is there.
+            let pause = pause.max(Duration::from_millis(1));
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}

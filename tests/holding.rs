@@ -1,0 +1,146 @@
+//! A request that no account can take is held until one is back, if the user wants that; and those that
+//! wait for a place take turns.
+
+use std::time::Duration;
+
+use headgate::{
+    accounts::Change,
+    domain::Ending,
+    sandbox::{Answer, Behaviour},
+    settings::Limits,
+};
+use http::StatusCode;
+use tokio::task::JoinSet;
+
+use crate::harness::{House, aside, ask, soon};
+
+fn throttled(seconds: u64) -> Behaviour {
+    Behaviour::RateLimited { retry_after: Some(Duration::from_secs(seconds)), unified: false }
+}
+
+async fn holding(seconds: f64) -> House {
+    House::within(Limits { hold_seconds: seconds, ..Limits::default() }, &["work"]).await
+}
+
+async fn held(house: &House, count: usize) {
+    let admission = house.app.api().gateway.admission.clone();
+    soon("requests to be held", async {
+        while admission.occupancy().held != count {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn done<T: 'static>(mut task: JoinSet<T>) -> T {
+    task.join_next().await.unwrap().unwrap()
+}
+
+/// Has the roster publish a snapshot, as any person's act does.
+fn touch(house: &House) {
+    let roster = &house.app.api().gateway.roster;
+    let work = roster.snapshot().0[0].account.id;
+    roster.change(work, Change { priority: Some(3), ..Change::default() }).unwrap();
+}
+
+#[tokio::test]
+async fn a_held_request_is_served_when_the_account_is_back() {
+    let mut house = holding(60.0).await;
+    house.script("work", [throttled(30)]);
+    let client = house.client.clone();
+    let reply = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await });
+    held(&house, 1).await;
+    house.clock.advance(Duration::from_secs(31));
+    touch(&house);
+    let reply = done(reply).await;
+    assert_eq!(reply.status, StatusCode::OK, "the client never hears of the limit");
+    reply.bytes().await;
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::Complete));
+    assert_eq!(house.tried(&exchange), ["work", "work"]);
+    held(&house, 0).await;
+}
+
+#[tokio::test]
+async fn a_held_request_wakes_by_itself_when_the_time_has_come() {
+    let mut house = holding(20.0).await;
+    house.script("work", [throttled(1)]);
+    assert_eq!(house.ask().await.status, StatusCode::OK);
+    assert_eq!(house.ended().await.attempts.len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_is_held_for_an_account_that_comes_back_too_late() {
+    let mut house = holding(20.0).await;
+    house.script("work", [throttled(21)]);
+    let reply = house.ask().await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(reply.header("retry-after"), "21", "the upstream's own answer");
+    assert_eq!(house.ended().await.attempts.len(), 1);
+    let again = house.ask().await;
+    assert_eq!(again.status, StatusCode::TOO_MANY_REQUESTS, "and the next one is refused at once");
+}
+
+#[tokio::test]
+async fn a_fault_that_was_not_the_accounts_is_not_waited_out() {
+    let house = holding(20.0).await;
+    house.script("work", [Behaviour::Overloaded]);
+    assert_eq!(house.ask().await.status.as_u16(), 529, "the account is ready, and this request has failed");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_while_it_is_held_leaves_nothing_behind() {
+    let mut house = holding(60.0).await;
+    house.script("work", [throttled(30)]);
+    let client = house.client.clone();
+    let reply = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await });
+    held(&house, 1).await;
+    drop(reply);
+    assert_eq!(house.ended().await.ending, Some(Ending::ClientLeft));
+    held(&house, 0).await;
+    assert_eq!(house.app.api().gateway.admission.occupancy().running, 0);
+}
+
+#[tokio::test]
+async fn a_conversation_with_many_requests_does_not_keep_another_one_out() {
+    let limits = Limits { concurrent_requests: 1, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    let of = |session: &'static str| {
+        let client = house.client.clone();
+        async move {
+            let request = http::Request::post("/v1/messages").header("x-claude-code-session-id", session);
+            client.send(request.body(ask("claude-opus-5-5", false).into()).unwrap()).await.bytes().await
+        }
+    };
+    let waiting = |count| {
+        let admission = house.app.api().gateway.admission.clone();
+        soon("requests to wait", async move {
+            while admission.occupancy().waiting != count {
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    house.script("work", [Behaviour::SlowHead { gate: "first".into(), answer: Answer::default() }]);
+    let first = aside(of("greedy"));
+    house.sandbox.await_held("first").await.unwrap();
+    let mut greedy = Vec::new();
+    for place in 0..3 {
+        greedy.push(aside(of("greedy")));
+        waiting(place + 1).await;
+    }
+    let modest = aside(of("modest"));
+    waiting(4).await;
+    house.sandbox.release("first");
+    done(first).await;
+    done(modest).await;
+    for reply in greedy {
+        done(reply).await;
+    }
+    let sessions: Vec<_> = house
+        .sandbox
+        .arrivals()
+        .iter()
+        .map(|arrival| arrival.headers["x-claude-code-session-id"].to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(sessions, ["greedy", "greedy", "modest", "greedy", "greedy"]);
+}
