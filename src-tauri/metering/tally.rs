@@ -90,6 +90,11 @@ impl Tally {
         heard
     }
 
+    /// Type and message of an error event, if one was heard.
+    pub fn error(&self) -> Option<&(Arc<str>, Arc<str>)> {
+        self.heard.error.as_ref()
+    }
+
     /// Whether the proper end was heard; see [`Heard::is_whole`].
     pub fn is_whole(&self) -> bool {
         self.heard.is_whole

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, Uri, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 
 use super::{
     Gateway, headers,
     relay::Answer,
     request::Arrival,
-    upstream::{UpstreamBody, Upstreams},
+    upstream::{UpstreamBody, Upstreams, Whole},
 };
 use crate::{
     domain::Verdict,
@@ -49,7 +49,7 @@ pub async fn attempt(
     let Some((request, uri)) = written else {
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
     };
-    match upstreams.send(&uri, &request).await {
+    match upstreams.send(&uri, request).await {
         Ok(response) => Ok(judge(gateway, account, response, lease, key).await),
         Err(unreached) => {
             gateway.roster.learn(id, &Verdict::Weather, &[]);
@@ -63,9 +63,9 @@ fn address(arrival: &Arrival, account: &Contender) -> Option<Uri> {
     providers::upstream_uri(base, &arrival.target)
 }
 
-fn write(arrival: &Arrival, uri: &Uri, mut headers: http::HeaderMap) -> Option<Request<Bytes>> {
+fn write(arrival: &Arrival, uri: &Uri, mut headers: http::HeaderMap) -> Option<Whole> {
     headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
-    let mut request = Request::new(arrival.body.clone());
+    let mut request = Request::new(Full::new(arrival.body.clone()));
     *request.method_mut() = arrival.method.clone();
     *request.uri_mut() = uri.path_and_query()?.as_str().parse().ok()?;
     *request.headers_mut() = headers;

@@ -23,6 +23,9 @@ pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap) -> bool {
 /// Whether a path has a dot segment, plain or percent-encoded, once or twice. An upstream that resolves it
 /// would serve another path than the one that a credential was attached for.
 pub fn climbs(path: &str) -> bool {
+    if !path.contains(['%', '\\']) && !path.contains("/.") {
+        return false;
+    }
     let decoded = path
         .to_ascii_lowercase()
         .replace("%25", "%")

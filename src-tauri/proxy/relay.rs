@@ -133,8 +133,8 @@ impl Relay {
                 said.or_else(|| Some(format!("status {}", self.status.as_u16()).into())),
             );
         }
-        if let Some((kind, message)) = self.tally.heard().error {
-            return (Ending::UpstreamError, Some(self.in_short(&kind, &message)));
+        if let Some((kind, message)) = self.tally.error() {
+            return (Ending::UpstreamError, Some(self.in_short(kind, message)));
         }
         let is_whole = if self.tally.is_stream() {
             self.tally.is_whole()

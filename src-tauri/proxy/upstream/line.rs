@@ -23,10 +23,16 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// The end that has to be polled.
 pub type Connection = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
 
-/// A request that got no head: it left this machine or it did not, or what came back was none.
+/// A request with its whole body, as it is sent.
+pub type Whole = Request<Full<Bytes>>;
+
+/// A request that got no head.
 pub enum Lost {
+    /// It left this machine, or part of it did.
     Sent,
-    Unsent,
+    /// Nothing of it left; here it is again.
+    Unsent(Box<Whole>),
+    /// What came back was no HTTP/1.1.
     Garbled,
 }
 
@@ -44,15 +50,11 @@ impl Line {
     }
 
     /// Sends one request and drives the connection until the head of its answer is there.
-    pub async fn exchange(&mut self, request: &Request<Bytes>) -> Result<Response<Incoming>, Lost> {
-        let mut copy = Request::new(Full::new(request.body().clone()));
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.headers_mut() = request.headers().clone();
-        let answer = self.sender.try_send_request(copy);
+    pub async fn exchange(&mut self, request: Whole) -> Result<Response<Incoming>, Lost> {
+        let answer = self.sender.try_send_request(request);
         tokio::pin!(answer);
         let lost = |mut error: hyper::client::conn::TrySendError<_>| match error.take_message() {
-            Some(_unsent) => Lost::Unsent,
+            Some(unsent) => Lost::Unsent(Box::new(unsent)),
             None if error.error().is_parse() => Lost::Garbled,
             None => Lost::Sent,
         };

@@ -16,13 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Response, Uri};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 pub use body::UpstreamBody;
+pub use line::Whole;
 use line::{Io, Line, Lost};
 use origin::Origin;
 pub use unreached::Unreached;
@@ -74,21 +74,20 @@ impl Upstreams {
     ///
     /// # Errors
     /// [`Unreached`] if there is no head, for whatever reason.
-    pub async fn send(
-        &self,
-        uri: &Uri,
-        request: &Request<Bytes>,
-    ) -> Result<Response<UpstreamBody>, Unreached> {
+    pub async fn send(&self, uri: &Uri, request: Whole) -> Result<Response<UpstreamBody>, Unreached> {
         let origin = Origin::of(uri).ok_or_else(|| Unreached::Address(uri.to_string()))?;
-        let late =
-            Unreached::HeadLate { host: origin.host.to_string(), seconds: self.0.head_limit.as_secs_f64() };
-        tokio::time::timeout(self.0.head_limit, self.try_send(origin, request)).await.unwrap_or(Err(late))
+        let limit = self.0.head_limit;
+        let late = |_| Unreached::HeadLate {
+            host: uri.host().unwrap_or_default().to_owned(),
+            seconds: limit.as_secs_f64(),
+        };
+        tokio::time::timeout(limit, self.try_send(origin, request)).await.map_err(late)?
     }
 
     async fn try_send(
         &self,
         origin: Origin,
-        request: &Request<Bytes>,
+        mut request: Whole,
     ) -> Result<Response<UpstreamBody>, Unreached> {
         if origin.is_at(self.0.own) {
             return Err(Unreached::Itself);
@@ -96,7 +95,7 @@ impl Upstreams {
         let host = || origin.host.to_string();
         let lost = |lost| match lost {
             Lost::Garbled => Unreached::Garbled { host: host() },
-            Lost::Sent | Lost::Unsent => Unreached::Closed { host: host() },
+            Lost::Sent | Lost::Unsent(_) => Unreached::Closed { host: host() },
         };
         if let Some(mut line) = self.take_idle(&origin) {
             match line.exchange(request).await {
@@ -104,7 +103,7 @@ impl Upstreams {
                 // The upstream may have read it and be at work on it: a second one would be paid for twice.
                 Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
                 // The peer had closed the warm connection before our request left.
-                Err(Lost::Unsent) => {}
+                Err(Lost::Unsent(unsent)) => request = *unsent,
             }
         }
         let mut line = self.open(&origin).await?;
