@@ -131,16 +131,24 @@ fn exchange(id: ExchangeId, now: Timestamp) -> Exchange {
         client: Some("claude-cli/2.1.330 (external, cli)".into()),
         stream: true,
         bytes: 50_000,
+        only: None,
     };
-    let start =
-        ExchangeStart { id, started_at: now, method: "POST".into(), path: "/v1/messages".into(), ask };
+    let (method, path) = ("POST".into(), "/v1/messages".into());
+    let start = ExchangeStart { id, started_at: now, method, path, ask, key: None };
     let ms = std::time::Duration::from_millis;
     Exchange {
         ending: Some(Ending::Complete),
         status: Some(200),
         account: Some(AccountId(1)),
         served_model: Some("claude-opus-5-5".into()),
-        usage: Usage { input: Some(12), output: Some(55), cache_read: Some(9000), cache_write: Some(40) },
+        usage: Usage {
+            input: Some(12),
+            output: Some(55),
+            cache_read: Some(9000),
+            cache_write: Some(40),
+            ..Usage::default()
+        },
+        cost: None,
         first_byte: Some(ms(400)),
         duration: Some(ms(5_000)),
         attempts: vec![Attempt {

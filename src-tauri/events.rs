@@ -17,6 +17,8 @@ pub enum Event {
     Request(Arc<Exchange>),
     /// The accounts or their standing changed.
     Accounts,
+    /// The clients' keys changed.
+    Keys,
     /// The proxy was paused, resumed, started or stopped.
     Status,
 }

@@ -28,6 +28,8 @@ pub mod providers;
 pub mod routing;
 /// Who pays: the roster of accounts, their standing and their bearers.
 pub mod accounts;
+/// Who may ask: clients' keys, their limits and budgets.
+pub mod keys;
 /// Finished exchanges on their way into the store.
 pub mod ledger;
 /// A scripted upstream for the demo and every test.

@@ -21,6 +21,8 @@ pub struct Settings {
     pub port: u16,
     /// `keychain` or `file`; `None` takes what the folder used last, else the keychain where there is one.
     pub vault: Option<VaultChoice>,
+    /// Clients need a key, also on this machine.
+    pub require_key: bool,
     /// Bounds of a single request and of all of them together.
     pub limits: Limits,
 }
@@ -83,6 +85,7 @@ impl Default for Limits {
 struct File {
     port: Option<u16>,
     vault: Option<VaultChoice>,
+    require_key: bool,
     limits: Limits,
 }
 
@@ -95,6 +98,8 @@ pub struct Choices {
     pub port: Option<u16>,
     /// `HEADGATE_VAULT`.
     pub vault: Option<VaultChoice>,
+    /// `HEADGATE_REQUIRE_KEY`.
+    pub require_key: Option<bool>,
 }
 
 /// Why the settings can't be used; a sentence that names the file.
@@ -122,6 +127,7 @@ impl Settings {
         Ok(Self {
             port: choices.port.or(file.port).unwrap_or(DEFAULT_PORT),
             vault: choices.vault.or(file.vault),
+            require_key: choices.require_key.unwrap_or(file.require_key),
             limits: file.limits,
             data_dir,
         })
@@ -209,7 +215,8 @@ mod tests {
     fn load(text: &str, port: Option<u16>) -> Result<Settings, SettingsError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("settings.toml"), text).unwrap();
-        Settings::load(Choices { data_dir: Some(folder.path().to_owned()), port, vault: None })
+        let data_dir = Some(folder.path().to_owned());
+        Settings::load(Choices { data_dir, port, ..Choices::default() })
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod cli;
 mod endings;
 mod failover;
 mod holding;
+mod keys;
 mod passthrough;
 mod refusals;
 mod shutdown;

@@ -183,6 +183,9 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
     let api = house.app.api();
     let parts = headgate::proxy::Parts {
         roster: api.gateway.roster.clone(),
+        keys: api.gateway.keys.clone(),
+        require_key: false,
+        prices: headgate::metering::Prices::built_in(),
         ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
         admission: headgate::proxy::Admission::new(&limits, house.clock.clone()),
         tls: headgate::proxy::TlsConnector::default(),

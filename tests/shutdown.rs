@@ -79,7 +79,8 @@ async fn a_drain_does_not_wait_for_the_keychains_owner() {
     let asked = std::sync::Arc::clone(&vault.asked);
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { drain_seconds: 0.2, ..Limits::default() };
-    let settings = Settings { data_dir: folder.path().to_owned(), port: 0, vault: None, limits };
+    let data_dir = folder.path().to_owned();
+    let settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits };
     let app = App::open(settings, Clock::system(), Some(std::sync::Arc::new(vault))).unwrap();
     let tasks = headgate::tasks::Tasks::default();
     let client = crate::harness::Client::to(&app.start().unwrap().to_string(), &tasks);

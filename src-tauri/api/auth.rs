@@ -1,5 +1,6 @@
 //! Who may come in by HTTP: holders of the core's own token (which lies in a file that only its owner can
-//! read), and pages that came with a one-time ticket. Everything here lives in memory and dies with us.
+//! read), pages that came with a one-time ticket, and holders of a client's key with the scope for it. The
+//! tokens of the first two live in memory and die with us.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +10,7 @@ use std::{
 
 use axum::{
     extract::{Request, State},
-    http::header,
+    http::{Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,7 +18,11 @@ use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
 use super::{Api, Refused};
-use crate::secrets::Sensitive;
+use crate::{
+    domain::Scope,
+    keys::{Denial, looks_like_a_key},
+    secrets::Sensitive,
+};
 
 /// A ticket that nobody has used by then is void.
 const TICKET_LIFE: Duration = Duration::from_mins(2);
@@ -101,15 +106,27 @@ fn random() -> Result<Sensitive<String>, getrandom::Error> {
     Ok(Sensitive::new(text))
 }
 
-/// Lets through who brings a token.
+/// Lets through who brings a token, or a client's key that opens this.
 pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    if token.is_some_and(|token| api.keys.open_with(token)) {
-        next.run(request).await
-    } else {
-        Refused::unauthorized().into_response()
+    let Some(token) = token else { return Refused::unauthorized().into_response() };
+    if looks_like_a_key(token.as_bytes()) {
+        let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
+        if let Err(denial) = opens(&api, token, only_looks) {
+            return Refused::denied(&denial).into_response();
+        }
+    } else if !api.keys.open_with(token) {
+        return Refused::unauthorized().into_response();
     }
+    next.run(request).await
+}
+
+/// `manage` opens everything, `read` opens looking.
+fn opens(api: &Api, key: &str, only_looks: bool) -> Result<(), Denial> {
+    let holder = api.gateway.keys.holder(key.as_bytes(), api.clock.now())?;
+    let manages = holder.opens(Scope::Manage);
+    if only_looks { manages.or_else(|_| holder.opens(Scope::Read)) } else { manages }
 }
 
 #[cfg(test)]

@@ -21,10 +21,11 @@ impl Api {
         tokio::select! {
             event = events.recv() => match event {
                 Ok(Event::Request(exchange)) => {
-                    let request = Box::new(make::request(&exchange, &self.gateway.roster));
+                    let request = Box::new(make::request(&exchange, &self.gateway));
                     Some(EventView::Request { request })
                 }
                 Ok(Event::Accounts) => Some(EventView::Accounts),
+                Ok(Event::Keys) => Some(EventView::Keys),
                 Ok(Event::Status) => Some(EventView::Status),
                 Err(RecvError::Lagged(_)) => Some(EventView::Behind),
                 Err(RecvError::Closed) => None,

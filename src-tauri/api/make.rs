@@ -7,7 +7,8 @@ use super::views::{
 };
 use crate::{
     accounts::Roster,
-    domain::{AccountId, Attempt, Exchange, Provider, Usage, Window},
+    domain::{AccountId, Attempt, Exchange, KeyId, Micros, Provider, Usage, Window},
+    proxy::Gateway,
     routing::{Contender, standing},
 };
 
@@ -57,8 +58,9 @@ pub fn provider(provider: &Provider) -> ProviderView {
     }
 }
 
-/// A request with the names of its accounts.
-pub fn request(exchange: &Exchange, roster: &Roster) -> RequestView {
+/// A request with the names of its accounts and its key.
+pub fn request(exchange: &Exchange, gateway: &Gateway) -> RequestView {
+    let roster = &gateway.roster;
     let start = &exchange.start;
     let ask = &start.ask;
     let text = |text: &std::sync::Arc<str>| text.to_string();
@@ -79,8 +81,11 @@ pub fn request(exchange: &Exchange, roster: &Roster) -> RequestView {
         error: exchange.error.as_ref().map(text),
         account: exchange.account.map(|id| name(roster, id)),
         account_id: exchange.account.map(|id| id.0),
+        key: start.key.map(|id| key_name(gateway, id)),
+        key_id: start.key.map(|id| id.0),
         attempts: exchange.attempts.iter().map(|tried| attempt(tried, roster)).collect(),
         usage: usage(exchange.usage),
+        cost_usd: exchange.cost.map(Micros::dollars),
         duration_ms: exchange.duration.map(milliseconds),
         first_byte_ms: exchange.first_byte.map(milliseconds),
     }
@@ -103,11 +108,16 @@ fn usage(usage: Usage) -> UsageView {
         output: usage.output,
         cache_read: usage.cache_read,
         cache_write: usage.cache_write,
+        cache_write_1h: usage.cache_write_1h,
     }
 }
 
 fn name(roster: &Roster, id: AccountId) -> String {
     roster.name_of(id).map_or_else(|| "removed".into(), |name| name.to_string())
+}
+
+fn key_name(gateway: &Gateway, id: KeyId) -> String {
+    gateway.keys.name_of(id).map_or_else(|| "removed".into(), |name| name.to_string())
 }
 
 /// Milliseconds to the microsecond.

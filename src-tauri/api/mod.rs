@@ -6,6 +6,8 @@ mod accounts;
 mod auth;
 mod events;
 mod input;
+pub mod key_views;
+mod keys;
 mod make;
 mod overview;
 mod page;
@@ -125,6 +127,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::show, accounts::change, accounts::remove))
         .routes(routes!(accounts::pause))
         .routes(routes!(accounts::resume))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::show, keys::change, keys::revoke))
+        .routes(routes!(keys::rotate))
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
         .routes(routes!(events::events))

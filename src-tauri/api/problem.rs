@@ -8,7 +8,12 @@ use axum::{
 };
 
 use super::views::Problem;
-use crate::{accounts::EditError, secrets::VaultError, store::StoreError};
+use crate::{
+    accounts::EditError,
+    keys::{self, Denial},
+    secrets::VaultError,
+    store::StoreError,
+};
 
 /// A refusal on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,27 @@ impl Refused {
     pub fn unauthorized() -> Self {
         let message = "This needs a token. Run `headgate dashboard` for a link that carries one.".into();
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message }
+    }
+
+    /// A client's key that does not open this.
+    pub fn denied(denial: &Denial) -> Self {
+        let (status, code, message) = match denial {
+            Denial::Scope(scope) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!(
+                    "This key lacks the scope `{0}`. Add it with `headgate keys set NAME --scope {0}`.",
+                    scope.word()
+                ),
+            ),
+            _ => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "This key is unknown, expired, revoked or switched off; `headgate keys` lists the others."
+                    .into(),
+            ),
+        };
+        Self { status, code, message }
     }
 
     /// Something of ours failed.
@@ -60,6 +86,20 @@ impl From<EditError> for Refused {
     }
 }
 
+impl From<keys::EditError> for Refused {
+    fn from(error: keys::EditError) -> Self {
+        use keys::EditError as Error;
+        let message = error.to_string();
+        match error {
+            Error::NotFound => Self::not_found(message),
+            Error::NameTaken(_) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
+            Error::Random(_) => Self::broken(message),
+            Error::Store(error) => error.into(),
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
 impl From<VaultError> for Refused {
     fn from(error: VaultError) -> Self {
         let code = match &error {
@@ -75,7 +115,7 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store refused");
         match error {
-            StoreError::NoSuchAccount => Self::not_found(error.to_string()),
+            StoreError::NoSuchAccount | StoreError::NoSuchKey => Self::not_found(error.to_string()),
             _ => Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "store", message: error.to_string() },
         }
     }

@@ -57,7 +57,7 @@ pub async fn list(
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| has_more).map(|last| last.start.id.to_string());
-    let requests = found.iter().map(|exchange| make::request(exchange, &api.gateway.roster)).collect();
+    let requests = found.iter().map(|exchange| make::request(exchange, &api.gateway)).collect();
     Ok(Json(RequestPage { requests, next }))
 }
 
@@ -71,7 +71,7 @@ pub async fn show(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<Req
     let found = blocking(move || store.request(id)).await?;
     let found =
         found.ok_or_else(|| Refused::not_found("there is no such request, or it is too old to be kept"))?;
-    Ok(Json(make::request(&found, &api.gateway.roster)))
+    Ok(Json(make::request(&found, &api.gateway)))
 }
 
 fn id_of(text: &str) -> Result<ExchangeId, Refused> {

@@ -94,8 +94,12 @@ pub struct AccountChange {
     pub key: Option<Sensitive<String>>,
 }
 
-/// The command line sends the key that its user piped in; no answer of the API has this shape.
-fn sent_by_its_owner<S: Serializer>(key: &Sensitive<String>, serializer: S) -> Result<S::Ok, S::Error> {
+/// The command line sends the key that its user piped in, and a client's key is shown to whoever makes it;
+/// no other message has a secret in it.
+pub(super) fn sent_by_its_owner<S: Serializer>(
+    key: &Sensitive<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(key.expose())
 }
 
@@ -158,8 +162,13 @@ pub struct RequestView {
     pub account: Option<String>,
     /// Its id; names can be given again, ids can't.
     pub account_id: Option<i64>,
+    /// Name of the client's key that it came with.
+    pub key: Option<String>,
+    pub key_id: Option<i64>,
     pub attempts: Vec<AttemptView>,
     pub usage: UsageView,
+    /// What that costs by the public price list, in US dollars; absent where no price is known.
+    pub cost_usd: Option<f64>,
     /// From arrival to the end, in milliseconds.
     pub duration_ms: Option<f64>,
     /// From arrival to the first byte of the answer, in milliseconds.
@@ -189,6 +198,8 @@ pub struct UsageView {
     pub output: Option<u64>,
     pub cache_read: Option<u64>,
     pub cache_write: Option<u64>,
+    /// As much of `cache_write` as is kept for an hour.
+    pub cache_write_1h: Option<u64>,
 }
 
 /// A page of requests, newest first.
@@ -276,6 +287,8 @@ pub enum EventView {
     Request { request: Box<RequestView> },
     /// Something about the accounts changed; read them again.
     Accounts,
+    /// Something about the clients' keys changed; read them again.
+    Keys,
     /// The proxy was paused, resumed, started or stopped; read the status again.
     Status,
     /// Events were lost; read everything again.

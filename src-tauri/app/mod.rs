@@ -22,7 +22,9 @@ use crate::{
     api::{Api, Keys, Listening, Parts},
     clock::Clock,
     events::{Event, Events},
+    keys::{self, Register},
     ledger::{self, Ledger},
+    metering::Prices,
     providers::Catalog,
     proxy::{Admission, AnswerBody, Cut, Door, Gateway, Server, StartError, TlsConnector},
     secrets::{self, Vault, VaultError, VaultKind},
@@ -64,6 +66,8 @@ pub enum AppError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Accounts(EditError),
+    #[error(transparent)]
+    Keys(keys::EditError),
     #[error("this system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
 }
@@ -101,8 +105,13 @@ impl App {
         let roster = Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone())
             .map_err(AppError::Accounts)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
+        let register =
+            Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;
         let gateway = Gateway::new(crate::proxy::Parts {
             roster,
+            keys: register,
+            require_key: settings.require_key,
+            prices: Prices::built_in(),
             ledger: ledger.clone(),
             admission: Admission::new(&settings.limits, clock.clone()),
             tls: TlsConnector::default(),

@@ -179,7 +179,7 @@ async fn change(core: &Core, global: &Global, account: &str, change: AccountChan
 
 async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Result<(), Trouble> {
     let path = path_of(core, account).await?;
-    if !yes && !confirmed(account)? {
+    if !yes && !confirmed(&format!("Remove {account} and its key from the keychain? [y/N] "))? {
         return Err(Trouble::new(Code::Failed, "nothing was removed"));
     }
     core.order(Method::DELETE, &path).await?;
@@ -191,11 +191,12 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
     Ok(())
 }
 
-fn confirmed(account: &str) -> Result<bool, Trouble> {
+/// Whether the person at the terminal says yes.
+pub(super) fn confirmed(question: &str) -> Result<bool, Trouble> {
     if !std::io::stdin().is_terminal() {
-        return Err(Trouble::new(Code::Failed, "say --yes to remove an account without being asked"));
+        return Err(Trouble::new(Code::Failed, "say --yes to have it done without being asked"));
     }
-    eprint!("Remove {account} and its key from the keychain? [y/N] ");
+    eprint!("{question}");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -42,6 +42,7 @@ impl Demo {
             data_dir: folder.path().to_owned(),
             port: self.port,
             vault: None,
+            require_key: false,
             limits: Limits { drain_seconds: 2.0, ..Limits::default() },
         };
         let told_to_stop = told_to_stop();

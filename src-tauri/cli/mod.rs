@@ -5,6 +5,7 @@ mod accounts;
 mod demo;
 mod env;
 mod failure;
+mod keys;
 mod out;
 mod reach;
 mod requests;
@@ -45,6 +46,9 @@ pub struct Global {
     /// Where keys are kept.
     #[arg(long, global = true, env = "HEADGATE_VAULT", value_name = "KIND", hide = true)]
     vault: Option<VaultChoice>,
+    /// Clients need a key, also on this machine.
+    #[arg(long, global = true, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL", hide = true)]
+    require_key: Option<bool>,
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     json: bool,
@@ -66,6 +70,8 @@ enum Command {
     },
     /// List accounts, or add, edit, pause, resume and remove them.
     Accounts(accounts::Accounts),
+    /// List clients' keys, or add, change, rotate and revoke them.
+    Keys(keys::Keys),
     /// List requests, newest first.
     Requests(requests::Requests),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
@@ -128,6 +134,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Status => status::run(&global).await,
         Command::Dashboard { no_open } => status::dashboard(&global, no_open).await,
         Command::Accounts(accounts) => accounts.run(&global).await,
+        Command::Keys(keys) => keys.run(&global).await,
         Command::Requests(requests) => requests.run(&global).await,
         Command::Env(env) => env.run(&global),
         Command::Pause => status::set_paused(&global, true).await,
@@ -140,7 +147,8 @@ async fn act(line: Line) -> Result<(), Trouble> {
 impl Global {
     /// The settings under these flags.
     fn settings(&self, port: Option<u16>) -> Result<Settings, Trouble> {
-        let choices = Choices { data_dir: self.data_dir.clone(), port, vault: self.vault };
+        let (data_dir, vault) = (self.data_dir.clone(), self.vault);
+        let choices = Choices { data_dir, port, vault, require_key: self.require_key };
         Settings::load(choices).map_err(|error| Trouble::new(Code::Folder, error.to_string()))
     }
 

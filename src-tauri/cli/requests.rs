@@ -74,7 +74,7 @@ fn show(requests: &[RequestView]) {
         return;
     }
     let (now, zone) = (Clock::system().now(), Clock::system().zone());
-    let rows: Vec<[String; 8]> = requests
+    let rows: Vec<[String; 9]> = requests
         .iter()
         .map(|request| {
             let tried = request.attempts.iter().map(|attempt| attempt.account.as_str());
@@ -91,14 +91,21 @@ fn show(requests: &[RequestView]) {
                     table::tokens(request.usage.input),
                     table::tokens(request.usage.output)
                 ),
+                table::dollars(request.cost_usd),
             ]
         })
         .collect();
-    table::print(["TIME", "ID", "MODEL", "ACCOUNTS", "ENDING", "FIRST BYTE", "DURATION", "TOKENS"], &rows);
+    table::print(
+        ["TIME", "ID", "MODEL", "ACCOUNTS", "ENDING", "FIRST BYTE", "DURATION", "TOKENS", "COST"],
+        &rows,
+    );
 }
 
 fn show_one(request: &RequestView) {
     show(std::slice::from_ref(request));
+    if let Some(key) = &request.key {
+        say!("\nkey: {}", table::printable(key));
+    }
     if let Some(error) = &request.error {
         say!("\n{}", table::printable(error));
     }

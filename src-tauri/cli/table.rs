@@ -43,6 +43,15 @@ pub fn tokens(count: Option<u64>) -> String {
     }
 }
 
+/// `$3.42`, `$0.0013`; a dash where it is not known.
+pub fn dollars(amount: Option<f64>) -> String {
+    match amount {
+        None => "–".into(),
+        Some(amount) if amount < 0.01 => format!("${amount:.4}"),
+        Some(amount) => format!("${amount:.2}"),
+    }
+}
+
 /// `340 ms`, `12.4 s`; a dash where it is not known.
 pub fn duration(milliseconds: Option<f64>) -> String {
     match milliseconds {

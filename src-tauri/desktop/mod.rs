@@ -31,6 +31,9 @@ struct Args {
     /// Keep keys in the system's keychain or in a sealed file.
     #[arg(long, env = "HEADGATE_VAULT")]
     vault: Option<crate::settings::VaultChoice>,
+    /// Ask clients for a key, also on this machine.
+    #[arg(long, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL")]
+    require_key: Option<bool>,
 }
 
 /// Runs until the user quits; the core has drained by then.
@@ -53,7 +56,8 @@ pub fn run() -> ExitCode {
 
 fn build(args: Args) -> tauri::Result<tauri::App> {
     let hidden = args.hidden;
-    let desk = Desk::new(Choices { data_dir: args.data_dir, port: args.port, vault: args.vault });
+    let Args { data_dir, port, vault, require_key, .. } = args;
+    let desk = Desk::new(Choices { data_dir, port, vault, require_key });
     tauri::Builder::default()
         // First, so that a second start is noticed before it opens anything.
         .plugin(single_instance(&desk))

@@ -66,7 +66,7 @@ pub struct AccountName(Arc<str>);
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an account's name has 1 to 64 printable characters and is not blank at its ends")]
+#[error("a name has 1 to 64 printable characters and is not blank at its ends")]
 pub struct BadName;
 
 impl AccountName {
@@ -75,18 +75,23 @@ impl AccountName {
     /// # Errors
     /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
     pub fn new(text: &str) -> Result<Self, BadName> {
-        let text = text.trim();
-        let length = text.chars().count();
-        if length == 0 || length > 64 || text.chars().any(char::is_control) {
-            return Err(BadName);
-        }
-        Ok(Self(text.into()))
+        checked_name(text).map(Self)
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What every name that a person gives has to be.
+pub(super) fn checked_name(text: &str) -> Result<Arc<str>, BadName> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length == 0 || length > 64 || text.chars().any(char::is_control) {
+        return Err(BadName);
+    }
+    Ok(text.into())
 }
 
 impl fmt::Display for AccountName {

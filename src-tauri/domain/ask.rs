@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::AccountId;
+
 /// What the client wants, in the few words that decide who serves it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ask {
@@ -19,6 +21,8 @@ pub struct Ask {
     pub stream: bool,
     /// Bytes of the request body.
     pub bytes: u64,
+    /// The only accounts that may serve it, where the client's key says so. Not written down.
+    pub only: Option<Arc<[AccountId]>>,
 }
 
 impl Ask {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, Ask, ExchangeId, Usage};
+use super::{AccountId, Ask, ExchangeId, KeyId, Micros, Usage};
 
 /// What is known when a request is admitted. Written at once, so that a crash leaves a trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub struct ExchangeStart {
     pub path: Arc<str>,
     /// What it asks for.
     pub ask: Ask,
+    /// The client's key that it came with.
+    pub key: Option<KeyId>,
 }
 
 /// The whole story; still open while `ending` is `None`.
@@ -40,6 +42,9 @@ pub struct Exchange {
     pub served_model: Option<Arc<str>>,
     /// What the reply says it used.
     pub usage: Usage,
+    /// What that costs by the public price list; `None` where no price is known. Of an answer that broke
+    /// off it is what was told until then.
+    pub cost: Option<Micros>,
     /// From arrival to the first byte of the answer's body.
     pub first_byte: Option<Duration>,
     /// From arrival to the end; `None` while it runs, or if we died before its end.
@@ -59,6 +64,7 @@ impl Exchange {
             account: None,
             served_model: None,
             usage: Usage::default(),
+            cost: None,
             first_byte: None,
             duration: None,
             attempts: Vec::new(),

@@ -4,6 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Fields, Malformed};
 use crate::domain::Usage;
@@ -122,15 +123,30 @@ struct WireUsage {
     cache_read_input_tokens: Option<u64>,
     #[serde(default)]
     cache_creation_input_tokens: Option<u64>,
+    // Of whatever type, so that a surprise in one of these does not cost us the counts.
+    #[serde(default)]
+    cache_creation: Value,
+    #[serde(default)]
+    service_tier: Value,
+    #[serde(default)]
+    speed: Value,
+    #[serde(default)]
+    inference_geo: Value,
 }
 
 impl From<WireUsage> for Usage {
     fn from(wire: WireUsage) -> Self {
+        let is_usual =
+            |value: &Value, usual: &[&str]| value.as_str().is_none_or(|word| usual.contains(&word));
         Self {
             input: wire.input_tokens,
             output: wire.output_tokens,
             cache_read: wire.cache_read_input_tokens,
             cache_write: wire.cache_creation_input_tokens,
+            cache_write_1h: wire.cache_creation.get("ephemeral_1h_input_tokens").and_then(Value::as_u64),
+            is_off_list: !is_usual(&wire.service_tier, &["standard"])
+                || !is_usual(&wire.speed, &["standard"])
+                || !is_usual(&wire.inference_geo, &["global", "not_available"]),
         }
     }
 }
@@ -172,6 +188,7 @@ pub fn error_in(body: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
 #[allow(clippy::enum_variant_names, reason = "the names are the API's own")]
 pub enum ErrorKind {
     InvalidRequestError,
+    AuthenticationError,
     BillingError,
     PermissionError,
     RequestTooLarge,
@@ -238,7 +255,20 @@ mod tests {
     #[test]
     fn what_a_usage_leaves_out_stays_unknown() {
         let usage = usage_in(br#"{"input_tokens":3,"output_tokens":0,"service_tier":"standard"}"#);
-        assert_eq!(usage, Usage { input: Some(3), output: Some(0), cache_read: None, cache_write: None });
+        assert_eq!(usage, Usage { input: Some(3), output: Some(0), ..Usage::default() });
         assert_eq!(usage_in(b"\"odd\""), Usage::default());
+    }
+
+    #[test]
+    fn a_usage_tells_what_its_tokens_are_priced_by() {
+        let long = usage_in(
+            br#"{"cache_creation_input_tokens":9,"cache_creation":{"ephemeral_1h_input_tokens":4}}"#,
+        );
+        assert_eq!((long.cache_write, long.cache_write_1h), (Some(9), Some(4)));
+        for terms in [r#""service_tier":"priority""#, r#""speed":"fast""#, r#""inference_geo":"us""#] {
+            assert!(usage_in(format!("{{{terms}}}").as_bytes()).is_off_list, "{terms}");
+        }
+        let odd = usage_in(br#"{"input_tokens":1,"service_tier":null,"speed":7,"cache_creation":"x"}"#);
+        assert_eq!(odd, Usage { input: Some(1), ..Usage::default() }, "a surprise beside it costs no count");
     }
 }

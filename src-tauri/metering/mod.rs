@@ -1,6 +1,8 @@
-//! How much a reply used, heard as it passes. Holds no reply, delays none, and says "unknown" where the
+//! How much a reply used, heard as it passes, and what that costs by the price list. Holds no reply, delays none, and says "unknown" where the
 //! upstream said nothing.
 
+mod price;
 mod tally;
 
+pub use price::Prices;
 pub use tally::{Heard, Tally};

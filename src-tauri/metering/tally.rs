@@ -137,7 +137,13 @@ mod tests {
     fn a_streams_usage_is_the_start_corrected_by_the_delta() {
         let mut tally = stream();
         tally.hear(STREAM.as_bytes());
-        let usage = Usage { input: Some(7), output: Some(55), cache_read: Some(900), cache_write: Some(40) };
+        let usage = Usage {
+            input: Some(7),
+            output: Some(55),
+            cache_read: Some(900),
+            cache_write: Some(40),
+            ..Usage::default()
+        };
         assert_eq!(tally.heard().usage, usage);
         assert_eq!(tally.heard().model.as_deref(), Some("claude-opus-5-5"));
         assert!(!tally.is_whole(), "without message_stop a stream is not whole");

@@ -8,10 +8,11 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use jiff::Timestamp;
 
-use super::AnswerBody;
+use super::{AnswerBody, keyholder::Denied};
 use crate::{
     domain::{ExchangeId, StandingState},
     formats::{ErrorKind, error_body},
+    keys::Denial,
     routing::{PassedOver, Wait},
 };
 
@@ -40,6 +41,10 @@ pub enum Failure {
     NobodyReady(Wait),
     /// Every account was tried, and the last one could not be reached.
     Unreachable { why: Arc<str> },
+    /// It has to bring a key, and brought none.
+    NeedsKey,
+    /// The key that it brought does not allow it.
+    Denied(Denied),
     /// The request came from another web page, or under a name that is not ours.
     Foreign,
 }
@@ -82,6 +87,8 @@ impl Failure {
             }
             Self::BodyLate => (408, ErrorKind::TimeoutError),
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
+            Self::NeedsKey => (401, ErrorKind::AuthenticationError),
+            Self::Denied(denied) => denied.kind(),
             Self::Foreign => (403, ErrorKind::PermissionError),
         }
     }
@@ -104,6 +111,10 @@ impl Failure {
             }
             Self::NobodyReady(wait) => nobody_ready(wait, now),
             Self::Unreachable { why } => format!("No account's upstream could be reached: {why}."),
+            Self::NeedsKey => {
+                "Headgate asks for a key here. Make one with `headgate keys add NAME` and put it into ANTHROPIC_AUTH_TOKEN.".into()
+            }
+            Self::Denied(denied) => denied.message(now),
             Self::Foreign => "Headgate answers programs on this machine, not web pages of other sites.".into(),
         }
     }
@@ -113,6 +124,7 @@ impl Failure {
         match self {
             Self::Full { retry_after } => Some(*retry_after),
             Self::NotRecorded => Some(Duration::from_secs(2)),
+            Self::Denied(Denied { why: Denial::Rate { wait, .. }, .. }) => Some(*wait),
             Self::NobodyReady(wait) => Duration::try_from(wait.until?.duration_since(now)).ok(),
             _ => None,
         }
@@ -132,8 +144,10 @@ impl Failure {
             let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        let is_worth_it =
-            retry_after.is_some_and(|pause| pause <= PATIENCE) || matches!(self, Self::Unreachable { .. });
+        // A key's minute is over within a minute, which is as long as a client waits.
+        let is_brief =
+            matches!(self, Self::Unreachable { .. } | Self::Denied(Denied { why: Denial::Rate { .. }, .. }));
+        let is_worth_it = retry_after.is_some_and(|pause| pause <= PATIENCE) || is_brief;
         if !is_worth_it {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }

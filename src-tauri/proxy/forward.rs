@@ -7,10 +7,21 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use super::{
-    AnswerBody, Gateway, admission::Asker, attempt::attempt, failure::Failure, hold::Hold, record::Record,
-    relay::Answer, request::Arrival, request::SESSION, upstream::Upstreams,
+    AnswerBody, Gateway,
+    admission::Asker,
+    attempt::attempt,
+    failure::Failure,
+    hold::Hold,
+    keyholder::{holder, limit, turn_away},
+    record::Record,
+    relay::Answer,
+    request::{Arrival, SESSION},
+    upstream::Upstreams,
 };
-use crate::routing::{Decision, pick};
+use crate::{
+    keys::Holder,
+    routing::{Decision, pick},
+};
 
 /// Serves one request of the proxy's own paths.
 pub async fn forward(
@@ -18,17 +29,24 @@ pub async fn forward(
     upstreams: &Upstreams,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    let mut record = match admit(gateway, &request).await {
+    let holder = match holder(gateway, &request) {
+        Ok(holder) => holder,
+        Err(failure) => return turn_away(gateway, request, &failure).await,
+    };
+    let mut record = match admit(gateway, holder.clone(), &request).await {
         Ok(record) => record,
         Err(failure) => return failure.answer(None, gateway.clock.now()),
     };
-    let arrival = match Arrival::read(request, &gateway.limits).await {
+    let mut arrival = match Arrival::read(request, &gateway.limits).await {
         Ok(arrival) => arrival,
         Err(failure) => return record.refuse(&failure),
     };
     record.begin(&arrival.ask);
     if gateway.is_paused() {
         return record.refuse(&Failure::Paused);
+    }
+    if let Some(Err(failure)) = holder.map(|holder| limit(&holder, &mut arrival, gateway.clock.now())) {
+        return record.refuse(&failure);
     }
 
     let mut set_aside = Vec::new();
@@ -73,12 +91,20 @@ pub async fn forward(
     }
 }
 
-async fn admit(gateway: &Gateway, request: &Request<Incoming>) -> Result<Record, Failure> {
-    let permit = gateway.admission.enter(asker(request.headers())).await?;
-    Record::open(gateway, permit, request.method(), request.uri().path()).await
+async fn admit(
+    gateway: &Gateway,
+    holder: Option<Arc<Holder>>,
+    request: &Request<Incoming>,
+) -> Result<Record, Failure> {
+    let permit = gateway.admission.enter(asker(holder.as_deref(), request.headers())).await?;
+    Record::open(gateway, permit, holder, request.method(), request.uri().path()).await
 }
 
-/// A conversation waits behind itself. Of a client that names none, all requests do.
-fn asker(headers: &HeaderMap) -> Asker {
-    Asker::of(headers.get(SESSION).map(HeaderValue::as_bytes))
+/// A key waits behind itself, whatever conversations it names. Without one, a conversation does, and of
+/// clients that name none, all requests do.
+fn asker(holder: Option<&Holder>, headers: &HeaderMap) -> Asker {
+    match holder {
+        Some(holder) => Asker::of(holder.key.id),
+        None => Asker::of(headers.get(SESSION).map(HeaderValue::as_bytes)),
+    }
 }

@@ -7,6 +7,7 @@ mod failure;
 mod forward;
 mod headers;
 mod hold;
+mod keyholder;
 mod meant;
 mod port;
 mod record;
@@ -24,11 +25,14 @@ use std::sync::{
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub use admission::{Admission, Occupancy};
+pub use keyholder::BeyondLoopback;
 pub use relay::Cut;
 pub use server::{Door, Server, StartError};
 pub use tls::TlsConnector;
 
-use crate::{accounts::Roster, clock::Clock, ledger::Ledger, settings::Limits};
+use crate::{
+    accounts::Roster, clock::Clock, keys::Register, ledger::Ledger, metering::Prices, settings::Limits,
+};
 
 /// The body of every answer: streamed, or a few bytes of our own.
 pub type AnswerBody = UnsyncBoxBody<bytes::Bytes, Cut>;
@@ -41,6 +45,12 @@ pub struct Gateway(Arc<Parts>);
 pub struct Parts {
     /// Who may serve.
     pub roster: Roster,
+    /// Who may ask.
+    pub keys: Register,
+    /// Nobody may ask without a key, not even on this machine.
+    pub require_key: bool,
+    /// What it costs.
+    pub prices: Prices,
     /// Where it is written down.
     pub ledger: Ledger,
     /// How many at once.

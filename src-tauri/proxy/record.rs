@@ -11,6 +11,7 @@ use http::{Method, Response};
 use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
 use crate::{
     domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict},
+    keys::Holder,
     ledger::{Entry, Slot},
     metering::Heard,
 };
@@ -22,6 +23,7 @@ const MAX_PATH: usize = 512;
 pub struct Record {
     gateway: Gateway,
     exchange: Exchange,
+    holder: Option<Arc<Holder>>,
     entry: Option<Entry>,
     slot: Option<Slot>,
     arrived: Instant,
@@ -38,6 +40,7 @@ impl Record {
     pub async fn open(
         gateway: &Gateway,
         permit: Permit,
+        holder: Option<Arc<Holder>>,
         method: &Method,
         path: &str,
     ) -> Result<Self, Failure> {
@@ -50,11 +53,13 @@ impl Record {
             method: method.as_str().into(),
             path: path.get(..MAX_PATH).unwrap_or(path).into(),
             ask: Ask::default(),
+            key: holder.as_ref().map(|holder| holder.key.id),
         };
         Ok(Self {
             arrived: gateway.clock.instant(),
             gateway: gateway.clone(),
             exchange: Exchange::open(start),
+            holder,
             entry: None,
             slot: Some(slot),
             attempt: None,
@@ -115,10 +120,12 @@ impl Record {
         }
     }
 
-    /// What the listener heard of the answer.
+    /// What the listener heard of the answer, and what that costs.
     pub fn hear(&mut self, heard: Heard) {
         self.exchange.usage = heard.usage;
         self.exchange.served_model = heard.model;
+        let model = self.exchange.served_model.as_deref().or(self.exchange.start.ask.model.as_deref());
+        self.exchange.cost = model.and_then(|model| self.gateway.prices.cost(model, &heard.usage));
     }
 
     /// Ends it with an answer of our own.
@@ -152,6 +159,10 @@ impl Drop for Record {
         };
         self.end(ending, None);
         self.exchange.duration = Some(self.gateway.clock.instant().duration_since(self.arrived));
+        if let Some(holder) = &self.holder {
+            let (began, now) = (self.exchange.start.started_at, self.gateway.clock.now());
+            holder.spend(&self.exchange.usage, self.exchange.cost, began, now);
+        }
         // Whoever hears of the end may count on its place being free.
         self.permit = None;
         let begun = self.entry.take().or_else(|| Some(self.slot.take()?.begin(self.exchange.start.clone())));

@@ -78,6 +78,7 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
         client: word("user-agent"),
         stream: false,
         bytes: bytes as u64,
+        only: None,
     }
 }
 
@@ -114,7 +115,7 @@ async fn read_body(mut body: Incoming, headers: &HeaderMap, limits: &Limits) -> 
 
 /// Reads on without keeping anything: a client that is still writing would see a broken connection
 /// instead of our answer.
-async fn ignore(mut body: Incoming) {
+pub(super) async fn ignore(mut body: Incoming) {
     let reading = async {
         let mut ignored = 0;
         while ignored < MAX_IGNORED {

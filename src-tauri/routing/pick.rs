@@ -31,7 +31,8 @@ pub struct Wait {
 pub struct PassedOver {
     /// Who.
     pub account: AccountName,
-    /// What stood in the way; ready means that it had already failed this very request.
+    /// What stood in the way; ready means that it had already failed this very request, or has a reason
+    /// that lies in the request and not in the account.
     pub standing: Standing,
 }
 
@@ -44,13 +45,18 @@ pub fn pick(ask: &Ask, snapshot: &Snapshot, set_aside: &[AccountId], now: Timest
     let best = snapshot
         .0
         .iter()
-        .filter(|contender| !set_aside.contains(&contender.account.id))
+        .filter(|contender| !set_aside.contains(&contender.account.id) && may_serve(contender, ask))
         .filter(|contender| standing_for(contender, family, now).state == StandingState::Ready)
         .min_by(|a, b| compare(a, b, family, now));
     match best {
         Some(contender) => Decision::Take(Arc::clone(contender)),
-        None => Decision::Wait(wait(snapshot, family, now)),
+        None => Decision::Wait(wait(ask, snapshot, now)),
     }
+}
+
+/// Whether the client's key lets this account serve.
+fn may_serve(contender: &Contender, ask: &Ask) -> bool {
+    ask.only.as_ref().is_none_or(|only| only.contains(&contender.account.id))
 }
 
 fn compare(a: &Contender, b: &Contender, family: Option<Family>, now: Timestamp) -> Ordering {
@@ -73,13 +79,18 @@ fn binding_utilization(contender: &Contender, family: Option<Family>, now: Times
         .max_by(f64::total_cmp)
 }
 
-fn wait(snapshot: &Snapshot, family: Option<Family>, now: Timestamp) -> Wait {
+fn wait(ask: &Ask, snapshot: &Snapshot, now: Timestamp) -> Wait {
     let why: Vec<PassedOver> = snapshot
         .0
         .iter()
         .map(|contender| PassedOver {
             account: contender.account.name.clone(),
-            standing: standing_for(contender, family, now),
+            standing: if may_serve(contender, ask) {
+                standing_for(contender, ask.family(), now)
+            } else {
+                let reason = Some("the key of this request does not allow it".into());
+                Standing { reason, ..Standing::READY }
+            },
         })
         .collect();
     Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), why }
@@ -205,6 +216,24 @@ pub(super) mod tests {
         };
         assert_eq!(wait.until, Some(in_minutes(38)));
         assert_eq!(wait.why.len(), 2);
+    }
+
+    #[test]
+    fn only_the_accounts_that_the_key_allows_are_asked_and_the_others_are_passed_over_with_a_reason() {
+        let resting = account(2).with(window("5h", 1.0, true, 38));
+        let snapshot = Snapshot(vec![Arc::new(account(1)), Arc::new(resting), Arc::new(account(3))]);
+        let decide = |only: &[i64]| {
+            let only = only.iter().copied().map(AccountId).collect();
+            pick(&Ask { only: Some(only), ..Ask::default() }, &snapshot, &[], now())
+        };
+        assert!(matches!(decide(&[2, 3]), Decision::Take(taken) if taken.account.id == AccountId(3)));
+        let Decision::Wait(wait) = decide(&[2]) else { panic!("the only one rests") };
+        assert_eq!(wait.until, Some(in_minutes(38)));
+        let reasons: Vec<_> =
+            wait.why.iter().map(|passed| passed.standing.reason.as_deref().unwrap()).collect();
+        assert!(reasons[0].contains("key") && reasons[1].contains("5h") && reasons[2].contains("key"));
+        let Decision::Wait(wait) = decide(&[]) else { panic!("nobody is allowed") };
+        assert_eq!((wait.until, wait.why.len()), (None, 3));
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use super::{
     Permit, Store, StoreError, attempts,
     columns::{Count, Ms, Us, unknown_word},
 };
-use crate::domain::{AccountId, Ask, Ending, Exchange, ExchangeId, ExchangeStart, Usage};
+use crate::domain::{AccountId, Ask, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Usage};
 
 /// As many requests as one question may bring.
 pub const MOST_REQUESTS: u32 = 1000;
@@ -43,16 +43,19 @@ pub struct Totals {
 }
 
 pub(super) const BEGIN: &str = "INSERT INTO exchanges
-    (id, started_at, method, path, model, session, agent, client, stream, request_bytes)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
 
 pub(super) const FINISH: &str = "INSERT INTO exchanges
-    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, ending, status,
-     error, account_id, served_model, input, output, cache_read, cache_write, first_byte_us, duration_us, attempts)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id, ending, status,
+     error, account_id, served_model, input, output, cache_read, cache_write, cache_write_1h, cost_micros,
+     first_byte_us, duration_us, attempts)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+        ?23, ?24, ?25)
     ON CONFLICT (id) DO UPDATE SET ending = excluded.ending, status = excluded.status, error = excluded.error,
         account_id = excluded.account_id, served_model = excluded.served_model, input = excluded.input,
         output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write,
+        cache_write_1h = excluded.cache_write_1h, cost_micros = excluded.cost_micros,
         first_byte_us = excluded.first_byte_us, duration_us = excluded.duration_us, attempts = excluded.attempts";
 
 pub(super) const INTERRUPT: &str = "UPDATE exchanges INDEXED BY exchanges_running
@@ -68,7 +71,8 @@ pub(super) const TOTALS: &str = "SELECT count(*) AS requests,
         count(*) FILTER (WHERE ending = 'complete' AND attempts > 1) AS rescued,
         CAST(sum(input * 1.0) AS INTEGER) AS input, CAST(sum(output * 1.0) AS INTEGER) AS output,
         CAST(sum(cache_read * 1.0) AS INTEGER) AS cache_read,
-        CAST(sum(cache_write * 1.0) AS INTEGER) AS cache_write
+        CAST(sum(cache_write * 1.0) AS INTEGER) AS cache_write,
+        CAST(sum(cache_write_1h * 1.0) AS INTEGER) AS cache_write_1h
     FROM exchanges WHERE id >= ?1";
 
 impl Store {
@@ -142,7 +146,7 @@ pub(super) fn write_begun<'a>(
     begun: impl Iterator<Item = &'a ExchangeStart>,
 ) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(BEGIN)?;
-    for ExchangeStart { id, started_at, method, path, ask } in begun {
+    for ExchangeStart { id, started_at, method, path, ask, key } in begun {
         insert.execute(params![
             id.0,
             Ms(*started_at),
@@ -154,6 +158,7 @@ pub(super) fn write_begun<'a>(
             ask.client,
             ask.stream,
             Count(ask.bytes),
+            key.map(|key| key.0),
         ])?;
     }
     Ok(())
@@ -166,7 +171,7 @@ pub(super) fn write_finished<'a>(
     let mut upsert = conn.prepare_cached(FINISH)?;
     let mut add_attempt = attempts::adding(conn)?;
     for exchange in finished {
-        let ExchangeStart { id, started_at, method, path, ask } = &exchange.start;
+        let ExchangeStart { id, started_at, method, path, ask, key } = &exchange.start;
         let usage = &exchange.usage;
         upsert.execute(params![
             id.0,
@@ -179,6 +184,7 @@ pub(super) fn write_finished<'a>(
             ask.client,
             ask.stream,
             Count(ask.bytes),
+            key.map(|key| key.0),
             exchange.ending.map(Ending::word),
             exchange.status,
             exchange.error,
@@ -188,6 +194,8 @@ pub(super) fn write_finished<'a>(
             usage.output.map(Count),
             usage.cache_read.map(Count),
             usage.cache_write.map(Count),
+            usage.cache_write_1h.map(Count),
+            exchange.cost.map(|micros| Count(micros.0)),
             exchange.first_byte.map(Us),
             exchange.duration.map(Us),
             Count(exchange.attempts.len() as u64),
@@ -231,7 +239,9 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
                 client: row.get("client")?,
                 stream: row.get("stream")?,
                 bytes: row.get::<_, Count>("request_bytes")?.0,
+                only: None,
             },
+            key: row.get::<_, Option<i64>>("key_id")?.map(KeyId),
         },
         ending: row.get_ref("ending")?.as_str_or_null()?.map(ending).transpose()?,
         error: row.get("error")?,
@@ -239,6 +249,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         account: row.get::<_, Option<i64>>("account_id")?.map(AccountId),
         served_model: row.get("served_model")?,
         usage: usage(row)?,
+        cost: row.get::<_, Option<Count>>("cost_micros")?.map(|count| Micros(count.0)),
         first_byte: row.get::<_, Option<Us>>("first_byte_us")?.map(|us| us.0),
         duration: row.get::<_, Option<Us>>("duration_us")?.map(|us| us.0),
         attempts: Vec::new(),
@@ -252,6 +263,8 @@ fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
         output: tokens("output")?,
         cache_read: tokens("cache_read")?,
         cache_write: tokens("cache_write")?,
+        cache_write_1h: tokens("cache_write_1h")?,
+        is_off_list: false,
     })
 }
 

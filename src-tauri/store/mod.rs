@@ -6,7 +6,7 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `exchanges`, `attempts`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `meta` | one table each |
 
 use std::{
     fmt, io,
@@ -29,6 +29,7 @@ mod batch;
 mod columns;
 mod exchanges;
 mod integrity;
+mod keys;
 mod meta;
 mod open;
 mod queue;
@@ -47,6 +48,7 @@ use readers::Readers;
 
 pub use accounts::NewAccountRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
+pub use keys::{Digest, NewKeyRow};
 pub use open::OpenError;
 pub use queue::WriterHealth;
 
@@ -75,12 +77,15 @@ impl Default for Options {
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A live account has this name already.
-    #[error("another account has this name: choose a different one")]
+    /// A live account, or a key that is not revoked, has this name already.
+    #[error("another one has this name: choose a different one")]
     NameTaken,
     /// It never was, or has been removed.
     #[error("there is no such account any more")]
     NoSuchAccount,
+    /// It never was, or has been revoked.
+    #[error("there is no such key any more")]
+    NoSuchKey,
     /// Too many questions at once, or another program holds the file.
     #[error("the database is busy: try again in a moment")]
     Busy,

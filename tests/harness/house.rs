@@ -41,10 +41,17 @@ impl House {
     }
 
     pub async fn of(limits: Limits, scenario: Scenario) -> Self {
+        Self::furnished(scenario, |settings| settings.limits = limits).await
+    }
+
+    /// With settings of its own.
+    pub async fn furnished(scenario: Scenario, choose: impl FnOnce(&mut Settings)) -> Self {
         let (clock, tasks) = (Clock::movable(), Tasks::default());
         let sandbox = Sandbox::start(&scenario, &clock, &tasks).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { data_dir: folder.path().to_owned(), port: 0, vault: None, limits };
+        let (data_dir, limits) = (folder.path().to_owned(), Limits::default());
+        let mut settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits };
+        choose(&mut settings);
         let app = App::open(settings, clock.clone(), Some(Arc::new(Memory::default()))).unwrap();
         for (place, account) in scenario.accounts.iter().enumerate() {
             let new = NewAccount {

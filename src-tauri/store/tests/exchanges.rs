@@ -7,7 +7,7 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::{Folder, begun, ended, finish, tried};
 use crate::{
-    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Usage},
+    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Usage},
     store::{RequestFilter, Totals},
 };
 
@@ -52,24 +52,31 @@ fn start() -> impl Strategy<Value = ExchangeStart> {
             client,
             stream,
             bytes: bytes.into(),
+            only: None,
         });
-    (0..1i64 << 44, word(), word(), ask).prop_map(|(ms, method, path, ask)| ExchangeStart {
+    let key = option::of(any::<i64>().prop_map(KeyId));
+    (0..1i64 << 44, word(), word(), ask, key).prop_map(|(ms, method, path, ask, key)| ExchangeStart {
         id: ExchangeId(0),
         started_at: Timestamp::from_millisecond(ms).unwrap(),
         method,
         path,
         ask,
+        key,
     })
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
     let tokens = || option::of(0..=u64::MAX / 2);
-    (tokens(), tokens(), tokens(), tokens()).prop_map(|(input, output, cache_read, cache_write)| Usage {
-        input,
-        output,
-        cache_read,
-        cache_write,
-    })
+    (tokens(), tokens(), tokens(), tokens(), tokens()).prop_map(
+        |(input, output, cache_read, cache_write, cache_write_1h)| Usage {
+            input,
+            output,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            is_off_list: false,
+        },
+    )
 }
 
 prop_compose! {
@@ -81,11 +88,12 @@ prop_compose! {
         account in option::of(any::<i64>().prop_map(AccountId)),
         served_model in option::of(word()),
         usage in usage(),
+        cost in option::of((0..=u64::MAX / 2).prop_map(Micros)),
         first_byte in option::of(span()),
         duration in option::of(span()),
         attempts in vec(attempt(), 0..5),
     ) -> Exchange {
-        Exchange { start, ending, error, status, account, served_model, usage, first_byte, duration, attempts }
+        Exchange { start, ending, error, status, account, served_model, usage, cost, first_byte, duration, attempts }
     }
 }
 
@@ -194,7 +202,7 @@ fn totals_tell_the_rescued_and_do_not_take_unknown_for_zero() {
 
     let totals = store.totals_since(ExchangeId(2)).unwrap();
 
-    let usage = Usage { input: Some(20), output: Some(10), cache_read: None, cache_write: None };
+    let usage = Usage { input: Some(20), output: Some(10), ..Usage::default() };
     assert_eq!(totals, Totals { requests: 4, complete: 2, rescued: 1, usage });
 }
 

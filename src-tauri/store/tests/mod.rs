@@ -19,6 +19,7 @@ use crate::domain::{
 
 mod accounts;
 mod exchanges;
+mod keys;
 mod opening;
 mod plans;
 mod writing;
@@ -70,6 +71,7 @@ pub(crate) fn begun(id: i64) -> ExchangeStart {
         method: "POST".into(),
         path: "/v1/messages".into(),
         ask: Ask { model: Some("claude-opus-5-5".into()), stream: true, bytes: 50_000, ..Ask::default() },
+        key: None,
     }
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::{Folder, ended, finish};
 use crate::{
     domain::{AccountId, Ending, ExchangeId},
-    store::{RequestFilter, attempts, exchanges},
+    store::{RequestFilter, attempts, exchanges, keys},
 };
 
 fn plan(conn: &Connection, sql: &str) -> String {
@@ -45,8 +45,15 @@ fn s15_every_hot_query_uses_its_index() {
         conn.prepare(statistics).unwrap().query([]).unwrap().next().unwrap();
         let mut hot: Vec<String> = filters().iter().map(exchanges::requests_sql).collect();
         hot.extend(
-            [exchanges::ONE, exchanges::LAST, exchanges::TOTALS, exchanges::INTERRUPT, attempts::OF]
-                .map(Into::into),
+            [
+                exchanges::ONE,
+                exchanges::LAST,
+                exchanges::TOTALS,
+                exchanges::INTERRUPT,
+                attempts::OF,
+                keys::SPENT,
+            ]
+            .map(Into::into),
         );
         for sql in hot {
             let plan = plan(&conn, &sql);
@@ -67,6 +74,8 @@ fn s15_each_filter_takes_the_index_made_for_it() {
     let plan_of = |filter: RequestFilter| plan(&conn, &exchanges::requests_sql(&filter));
     let any = RequestFilter::default();
 
+    let budget = plan(&conn, keys::SPENT);
+    assert!(budget.contains("COVERING INDEX exchanges_key (key_id=? AND id>?)"), "{budget}");
     assert!(plan_of(any).contains("USING INTEGER PRIMARY KEY"));
     assert!(plan_of(RequestFilter { running: true, ..any }).contains("exchanges_running"));
     assert!(plan_of(RequestFilter { account: Some(AccountId(1)), ..any }).contains("exchanges_account"));

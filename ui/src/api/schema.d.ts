@@ -92,6 +92,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every key that is not revoked, with what it has used today and this month. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key. Its secret is in this answer and nowhere else. */
+        post: operations["add_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One key. */
+        get: operations["show_key"];
+        put?: never;
+        post?: never;
+        /** Voids a key for ever. Its history stays; running requests go on. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        /** Changes name, switch, scopes or limits. What is absent stays; `null` takes a limit away. */
+        patch: operations["change_key"];
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a key another secret, which is in this answer and nowhere else. The one before is void at once. */
+        post: operations["rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/links": {
         parameters: {
             query?: never;
@@ -307,6 +361,36 @@ export interface components {
              */
             verdict: string;
         };
+        /** @description One period of a key: what it may use, and what it has used. */
+        BudgetView: {
+            /**
+             * Format: date-time
+             * @description When it starts anew.
+             */
+            resets_at: string;
+            /**
+             * Format: int64
+             * @description The limit in tokens of every kind; absent where there is none.
+             */
+            tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Requests that used tokens at a price that nobody knows; `used_usd` is without them.
+             */
+            unpriced_requests: number;
+            /**
+             * Format: double
+             * @description The limit in US dollars; absent where there is none. It counts requests with a known price only.
+             */
+            usd?: number | null;
+            /** Format: int64 */
+            used_tokens: number;
+            /**
+             * Format: double
+             * @description By the public price list, of the requests that have a price there.
+             */
+            used_usd: number;
+        };
         /** @description A link for a browser that may be opened once, within two minutes. */
         DashboardLink: {
             /** @description The ticket stands behind `#`, so it reaches no log and no other server. */
@@ -327,10 +411,80 @@ export interface components {
             type: "accounts";
         } | {
             /** @enum {string} */
+            type: "keys";
+        } | {
+            /** @enum {string} */
             type: "status";
         } | {
             /** @enum {string} */
             type: "behind";
+        };
+        /** @description What to change. Absent fields stay as they are; `null` takes a limit away. */
+        KeyChange: {
+            accounts?: number[] | null;
+            /** Format: int64 */
+            daily_tokens?: number | null;
+            /** Format: double */
+            daily_usd?: number | null;
+            /** @description Switches it off and on again. */
+            enabled?: boolean | null;
+            /** Format: date-time */
+            expires_at?: string | null;
+            models?: string[] | null;
+            /** Format: int64 */
+            monthly_tokens?: number | null;
+            /** Format: double */
+            monthly_usd?: number | null;
+            name?: string | null;
+            /** Format: int32 */
+            per_minute?: number | null;
+            scopes?: components["schemas"]["Scope"][] | null;
+        };
+        /**
+         * @description What a key is good for now.
+         * @enum {string}
+         */
+        KeyState: "active" | "disabled" | "expired";
+        /** @description A client's key. The secret is not in it. */
+        KeyView: {
+            /** @description Ids of the only accounts that may serve it; absent where all may. */
+            accounts?: number[] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description From midnight to midnight, UTC. */
+            daily: components["schemas"]["BudgetView"];
+            /** Format: date-time */
+            expires_at?: string | null;
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description The only models that it may ask for, each an id or the beginning of one with `*` behind it; absent
+             *     where it may ask for all.
+             */
+            models?: string[] | null;
+            /** @description From the first of a month to the next, UTC. */
+            monthly: components["schemas"]["BudgetView"];
+            name: string;
+            /**
+             * Format: int32
+             * @description Requests within any minute; absent where there is no limit.
+             */
+            per_minute?: number | null;
+            /** @description The secret's first characters: `hg_Ab3d`. */
+            prefix: string;
+            /**
+             * Format: date-time
+             * @description When it last got a new secret.
+             */
+            rotated_at?: string | null;
+            scopes: components["schemas"]["Scope"][];
+            state: components["schemas"]["KeyState"];
+        };
+        /** @description A key with its secret, shown this once. */
+        MintedKey: {
+            key: components["schemas"]["KeyView"];
+            /** @description Goes into `ANTHROPIC_AUTH_TOKEN`. It can't be shown again. */
+            secret: string;
         };
         /**
          * @description The colour of a sentence.
@@ -346,6 +500,31 @@ export interface components {
             /** Format: int32 */
             priority?: number;
             provider: string;
+        };
+        /** @description A key to be made. */
+        NewKey: {
+            /** @description Ids of the only accounts that may serve it. */
+            accounts?: number[] | null;
+            /** Format: int64 */
+            daily_tokens?: number | null;
+            /** Format: double */
+            daily_usd?: number | null;
+            /** Format: date-time */
+            expires_at?: string | null;
+            /** @description Ids, or beginnings of ids with `*` behind them. */
+            models?: string[] | null;
+            /** Format: int64 */
+            monthly_tokens?: number | null;
+            /** Format: double */
+            monthly_usd?: number | null;
+            name: string;
+            /**
+             * Format: int32
+             * @description Requests within any minute.
+             */
+            per_minute?: number | null;
+            /** @description What it opens; `proxy` alone where nothing is said. */
+            scopes?: components["schemas"]["Scope"][] | null;
         };
         /** @description What the Overview shows, computed in one place so that page, tray and CLI agree. */
         Overview: {
@@ -412,6 +591,11 @@ export interface components {
             client?: string | null;
             /**
              * Format: double
+             * @description What that costs by the public price list, in US dollars; absent where no price is known.
+             */
+            cost_usd?: number | null;
+            /**
+             * Format: double
              * @description From arrival to the end, in milliseconds.
              */
             duration_ms?: number | null;
@@ -425,6 +609,10 @@ export interface components {
             first_byte_ms?: number | null;
             /** @description `req_` and 13 characters; sorts by time. */
             id: string;
+            /** @description Name of the client's key that it came with. */
+            key?: string | null;
+            /** Format: int64 */
+            key_id?: number | null;
             method: string;
             /** @description The model that the client asked for. */
             model?: string | null;
@@ -447,6 +635,11 @@ export interface components {
             stream: boolean;
             usage: components["schemas"]["UsageView"];
         };
+        /**
+         * @description What a key can open.
+         * @enum {string}
+         */
+        Scope: "proxy" | "read" | "manage";
         /**
          * @description The four standings of the design.
          * @enum {string}
@@ -527,6 +720,11 @@ export interface components {
             cache_read?: number | null;
             /** Format: int64 */
             cache_write?: number | null;
+            /**
+             * Format: int64
+             * @description As much of `cache_write` as is kept for an hour.
+             */
+            cache_write_1h?: number | null;
             /** Format: int64 */
             input?: number | null;
             /** Format: int64 */
@@ -806,6 +1004,198 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["EventView"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyView"][];
+                };
+            };
+        };
+    };
+    add_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MintedKey"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MintedKey"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -1,0 +1,342 @@
+//! `headgate keys …`
+
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use http::Method;
+use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+
+use super::{Code, Core, Global, Trouble, accounts::confirmed, out::say, table};
+use crate::{
+    api::{
+        key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey},
+        views::AccountView,
+    },
+    clock::Clock,
+    domain::Scope,
+};
+
+/// List clients' keys, or change them.
+#[derive(Debug, Args)]
+pub struct Keys {
+    #[command(subcommand)]
+    act: Option<Act>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// List them with what they have used; the same as `headgate keys`.
+    List,
+    /// Make one. Its secret is printed once, and never again.
+    Add {
+        /// What to call it.
+        name: String,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Change its name, its switch or what it allows.
+    Set {
+        /// Name or id.
+        key: String,
+        /// A new name.
+        #[arg(long)]
+        name: Option<String>,
+        /// Switch it on again.
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// Switch it off.
+        #[arg(long)]
+        disable: bool,
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Give it another secret, which is printed once. The one before is void at once.
+    Rotate {
+        /// Name or id.
+        key: String,
+    },
+    /// Void it for ever; its history stays.
+    Revoke {
+        /// Name or id.
+        key: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What a key allows. `none` takes a limit away, `any` a list.
+#[derive(Debug, Args)]
+struct Terms {
+    /// What it opens: proxy (asking models), read or manage (the management API). Repeat it for more.
+    #[arg(long = "scope", value_parser = scope)]
+    scopes: Vec<Scope>,
+    /// Until when: 2027-01-31, 2027-01-31T12:00:00Z, 30d, or none.
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    expires: Option<Limit<Timestamp>>,
+    /// The only account that may serve it, by name or id. Repeat it for more, or say any.
+    #[arg(long = "account")]
+    accounts: Vec<String>,
+    /// The only model that it may ask for, as in claude-haiku-*. Repeat it for more, or say any.
+    #[arg(long = "model")]
+    models: Vec<String>,
+    /// Requests within any minute, or none.
+    #[arg(long, value_name = "COUNT", value_parser = limit::<u32>)]
+    per_minute: Option<Limit<u32>>,
+    /// Tokens of every kind from midnight to midnight UTC, or none.
+    #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>)]
+    daily_tokens: Option<Limit<u64>>,
+    /// US dollars by the price list from midnight to midnight UTC, or none. Counts priced requests only.
+    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    daily_usd: Option<Limit<f64>>,
+    /// Tokens of every kind in a month, or none.
+    #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>)]
+    monthly_tokens: Option<Limit<u64>>,
+    /// US dollars by the price list in a month, or none. Counts priced requests only.
+    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    monthly_usd: Option<Limit<f64>>,
+}
+
+/// A limit, or that there is none.
+#[derive(Debug, Clone, Copy)]
+struct Limit<T>(Option<T>);
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::of(text).ok_or_else(|| "choose proxy, read or manage".into())
+}
+
+fn limit<T: FromStr>(text: &str) -> Result<Limit<T>, String>
+where
+    T::Err: std::fmt::Display,
+{
+    if text == "none" {
+        return Ok(Limit(None));
+    }
+    text.parse().map(|value| Limit(Some(value))).map_err(|error: T::Err| error.to_string())
+}
+
+fn when(text: &str) -> Result<Limit<Timestamp>, String> {
+    if text == "none" {
+        return Ok(Limit(None));
+    }
+    let moment = text.parse::<Timestamp>().ok();
+    let day = || text.parse::<Date>().ok()?.to_zoned_datetime(TimeZone::UTC).ok();
+    let span = || {
+        let now = Clock::system().now().to_zoned_datetime(TimeZone::UTC);
+        now.checked_add(text.parse::<Span>().ok()?).ok()
+    };
+    let found = moment.or_else(|| day().or_else(span).map(|moment| moment.timestamp()));
+    found.map(|moment| Limit(Some(moment))).ok_or_else(|| "write 2027-01-31, 30d or none".into())
+}
+
+impl Keys {
+    /// Does it.
+    pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        let core = global.core().await?;
+        let done = perform(self.act.unwrap_or(Act::List), &core, global).await;
+        core.close().await;
+        done
+    }
+}
+
+async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> {
+    match act {
+        Act::List => {
+            let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
+            let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+            if global.json {
+                table::json(&keys)
+            } else {
+                show(&keys, &accounts)
+            }
+            Ok(())
+        }
+        Act::Add { name, terms } => {
+            let new = terms.of_a_new_key(name, core).await?;
+            let minted = core.call(Method::POST, "/api/v1/keys", Some(&new)).await?;
+            reveal("Made", &minted, global);
+            Ok(())
+        }
+        Act::Set { key, name, enable, disable, terms } => {
+            let enabled = (enable || disable).then_some(enable);
+            let change = KeyChange { name, enabled, ..terms.as_change(core).await? };
+            let path = path_of(&find(core, &key).await?);
+            let changed: KeyView = core.call(Method::PATCH, &path, Some(&change)).await?;
+            tell("Changed", &changed, global);
+            Ok(())
+        }
+        Act::Rotate { key } => {
+            let path = format!("{}/rotate", path_of(&find(core, &key).await?));
+            let minted = core.call(Method::POST, &path, None::<&()>).await?;
+            reveal("Rotated", &minted, global);
+            Ok(())
+        }
+        Act::Revoke { key, yes } => {
+            let found = find(core, &key).await?;
+            if !yes && !confirmed(&format!("Revoke the key {} for ever? [y/N] ", found.name))? {
+                return Err(Trouble::new(Code::Failed, "not revoked"));
+            }
+            core.order(Method::DELETE, &path_of(&found)).await?;
+            tell("Revoked", &found, global);
+            Ok(())
+        }
+    }
+}
+
+impl Terms {
+    async fn of_a_new_key(self, name: String, core: &Core) -> Result<NewKey, Trouble> {
+        let change = self.as_change(core).await?;
+        Ok(NewKey {
+            name,
+            scopes: change.scopes,
+            expires_at: change.expires_at.flatten(),
+            accounts: change.accounts.flatten(),
+            models: change.models.flatten(),
+            per_minute: change.per_minute.flatten(),
+            daily_tokens: change.daily_tokens.flatten(),
+            daily_usd: change.daily_usd.flatten(),
+            monthly_tokens: change.monthly_tokens.flatten(),
+            monthly_usd: change.monthly_usd.flatten(),
+        })
+    }
+
+    async fn as_change(self, core: &Core) -> Result<KeyChange, Trouble> {
+        let accounts = match named(self.accounts) {
+            Some(Some(names)) => Some(Some(ids_of(&names, core).await?)),
+            other => other.map(|_| None),
+        };
+        Ok(KeyChange {
+            name: None,
+            enabled: None,
+            scopes: (!self.scopes.is_empty()).then_some(self.scopes),
+            expires_at: self.expires.map(|limit| limit.0),
+            accounts,
+            models: named(self.models),
+            per_minute: self.per_minute.map(|limit| limit.0),
+            daily_tokens: self.daily_tokens.map(|limit| limit.0),
+            daily_usd: self.daily_usd.map(|limit| limit.0),
+            monthly_tokens: self.monthly_tokens.map(|limit| limit.0),
+            monthly_usd: self.monthly_usd.map(|limit| limit.0),
+        })
+    }
+}
+
+/// Nothing was said; `any`; or these.
+fn named(list: Vec<String>) -> Option<Option<Vec<String>>> {
+    match list.as_slice() {
+        [] => None,
+        [any] if any == "any" => Some(None),
+        _ => Some(Some(list)),
+    }
+}
+
+async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {
+    let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+    let id_of = |given: &String| {
+        let by_name = accounts.iter().find(|account| account.name.eq_ignore_ascii_case(given.trim()));
+        by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == *given)).map_or_else(
+            || {
+                Err(Trouble::new(
+                    Code::NotFound,
+                    format!("there is no account \"{given}\"; `headgate accounts` lists them"),
+                ))
+            },
+            |account| Ok(account.id),
+        )
+    };
+    names.iter().map(id_of).collect()
+}
+
+/// A key given by name, without regard to case, or by id.
+async fn find(core: &Core, given: &str) -> Result<KeyView, Trouble> {
+    let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
+    let is_named = |key: &KeyView| key.name.to_lowercase() == given.trim().to_lowercase();
+    let found = keys.iter().find(|key| is_named(key));
+    found.or_else(|| keys.iter().find(|key| key.id.to_string() == given)).cloned().ok_or_else(|| {
+        Trouble::new(Code::NotFound, format!("there is no key \"{given}\"; `headgate keys` lists them"))
+    })
+}
+
+fn path_of(key: &KeyView) -> String {
+    format!("/api/v1/keys/{}", key.id)
+}
+
+fn tell(done: &str, key: &KeyView, global: &Global) {
+    if global.json {
+        table::json(key);
+    } else {
+        say!("{done} {} (id {}).", key.name, key.id);
+    }
+}
+
+fn reveal(done: &str, minted: &MintedKey, global: &Global) {
+    if global.json {
+        return table::json(minted);
+    }
+    say!("{done} {} (id {}). Its secret is shown this once:\n", minted.key.name, minted.key.id);
+    say!("{}\n", minted.secret.expose());
+    say!("Clients send it as a bearer or as x-api-key; for Claude Code put it into ANTHROPIC_AUTH_TOKEN.");
+}
+
+fn show(keys: &[KeyView], accounts: &[AccountView]) {
+    if keys.is_empty() {
+        say!("No key yet. On this machine none is needed; make one with `headgate keys add NAME`.");
+        return;
+    }
+    let rows: Vec<[String; 7]> = keys
+        .iter()
+        .map(|key| {
+            [
+                key.name.clone(),
+                format!("{}…", key.prefix),
+                state(key.state).into(),
+                key.scopes.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(", "),
+                used(&key.daily),
+                used(&key.monthly),
+                limits(key, accounts),
+            ]
+        })
+        .collect();
+    table::print(["NAME", "KEY", "STATE", "OPENS", "TODAY", "THIS MONTH", "LIMITED TO"], &rows);
+}
+
+fn state(state: KeyState) -> &'static str {
+    match state {
+        KeyState::Active => "active",
+        KeyState::Disabled => "switched off",
+        KeyState::Expired => "expired",
+    }
+}
+
+/// `87.2 k of 1.0 M tokens, $0.42 of $5.00`
+fn used(budget: &BudgetView) -> String {
+    let tokens = match budget.tokens {
+        Some(limit) => {
+            format!("{} of {}", table::tokens(Some(budget.used_tokens)), table::tokens(Some(limit)))
+        }
+        None => table::tokens(Some(budget.used_tokens)),
+    };
+    let unpriced = if budget.unpriced_requests > 0 {
+        format!(" + {} unpriced", budget.unpriced_requests)
+    } else {
+        String::new()
+    };
+    let spent = table::dollars(Some(budget.used_usd));
+    match budget.usd {
+        Some(limit) => format!("{tokens} tokens, {spent} of {}{unpriced}", table::dollars(Some(limit))),
+        None => format!("{tokens} tokens, {spent}{unpriced}"),
+    }
+}
+
+fn limits(key: &KeyView, accounts: &[AccountView]) -> String {
+    let name = |id: &i64| {
+        let found = accounts.iter().find(|account| account.id == *id);
+        found.map_or_else(|| format!("removed account {id}"), |account| account.name.clone())
+    };
+    let mut parts = Vec::new();
+    parts.extend(key.accounts.iter().flatten().map(name));
+    parts.extend(key.models.iter().flatten().cloned());
+    parts.extend(key.per_minute.map(|limit| format!("{limit} a minute")));
+    parts.extend(key.expires_at.map(|end| format!("until {}", end.strftime("%Y-%m-%d %H:%M UTC"))));
+    parts.join(", ")
+}

@@ -1,0 +1,224 @@
+//! What a reply costs by the public price list (`prices.toml`). Knows a model by its id, never by its
+//! family, and says "unknown" rather than guess. Whether anybody pays that price is not known here: an
+//! account on a plan pays otherwise.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::Deserialize;
+
+use crate::domain::{Micros, Usage};
+
+const TEXT: &str = include_str!("prices.toml");
+
+/// The price list. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Prices(Arc<HashMap<String, Price>>);
+
+/// Thousandths of a micro-dollar per token: the cheapest kind of token costs 80 of them.
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    input: u64,
+    cache_write_5m: u64,
+    cache_write_1h: u64,
+    cache_read: u64,
+    output: u64,
+    dated: bool,
+    regional: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    model: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    ids: Vec<String>,
+    input: f64,
+    cache_write_5m: f64,
+    cache_write_1h: f64,
+    cache_read: f64,
+    output: f64,
+    #[serde(default)]
+    dated: bool,
+    #[serde(default)]
+    regional: bool,
+}
+
+/// A model's id without what clouds put around it.
+struct Plain<'a> {
+    id: &'a str,
+    dated: bool,
+    regional: bool,
+}
+
+impl Prices {
+    /// The list that this program was built with.
+    pub fn built_in() -> Self {
+        Self::parse(TEXT).expect("the built-in price list is read by a test")
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let list: List = toml::from_str(text)?;
+        let prices = list.model.into_iter().flat_map(|entry| {
+            let price = Price::of(&entry);
+            entry.ids.into_iter().map(move |id| (id, price))
+        });
+        Ok(Self(Arc::new(prices.collect())))
+    }
+
+    /// What this usage of this model costs; `None` where the model's price, the terms or the counts of input
+    /// and output are not known. A reply that tells of no cache has used none, and one that does not tell the
+    /// two kinds of cache writes apart comes from an upstream that knows only the shorter.
+    pub fn cost(&self, model: &str, usage: &Usage) -> Option<Micros> {
+        let (input, output) = (usage.input?, usage.output?);
+        if usage.is_off_list {
+            return None;
+        }
+        let plain = Plain::of(model);
+        let price = self.0.get(plain.id).filter(|price| price.dated || !plain.dated)?;
+        let written = usage.cache_write.unwrap_or(0);
+        let for_an_hour = usage.cache_write_1h.unwrap_or(0).min(written);
+        let kinds = [
+            (input, price.input),
+            (output, price.output),
+            (usage.cache_read.unwrap_or(0), price.cache_read),
+            (written - for_an_hour, price.cache_write_5m),
+            (for_an_hour, price.cache_write_1h),
+        ];
+        let sum: u128 = kinds.into_iter().map(|(tokens, each)| u128::from(tokens) * u128::from(each)).sum();
+        let sum = if plain.regional && price.regional { sum * 11 / 10 } else { sum };
+        Some(Micros(u64::try_from((sum + 500) / 1000).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Price {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            input: thousandths(entry.input),
+            cache_write_5m: thousandths(entry.cache_write_5m),
+            cache_write_1h: thousandths(entry.cache_write_1h),
+            cache_read: thousandths(entry.cache_read),
+            output: thousandths(entry.output),
+            dated: entry.dated,
+            regional: entry.regional,
+        }
+    }
+}
+
+/// A dollar per million tokens is a micro-dollar per token.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the list is ours, a test reads it"
+)]
+fn thousandths(dollars_per_million: f64) -> u64 {
+    (dollars_per_million * 1000.0).round() as u64
+}
+
+impl<'a> Plain<'a> {
+    /// Bedrock writes `eu.anthropic.claude-sonnet-4-5-20250929-v1:0`, Vertex `claude-haiku-4-5@20251001`.
+    fn of(model: &'a str) -> Self {
+        let (region, id) = match model.split_once("anthropic.") {
+            Some((region, id)) if region.is_empty() || region.ends_with('.') => (Some(region), id),
+            _ => (None, model),
+        };
+        let id = if region.is_some() { without_version(id) } else { id };
+        let undated = id.rsplit_once(['-', '@']).filter(|(_, date)| is_date(date)).map(|(id, _)| id);
+        Self {
+            id: undated.unwrap_or(id),
+            dated: undated.is_some(),
+            regional: region.is_some_and(|region| region != "global."),
+        }
+    }
+}
+
+/// Without Bedrock's `-v1:0`.
+fn without_version(id: &str) -> &str {
+    match id.rsplit_once("-v") {
+        Some((id, version)) if version.bytes().all(|b| b.is_ascii_digit() || b == b':') => id,
+        _ => id,
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 8 && text.starts_with("20") && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(model: &str, usage: Usage) -> Option<u64> {
+        Prices::built_in().cost(model, &usage).map(|micros| micros.0)
+    }
+
+    fn a_million_in() -> Usage {
+        Usage { input: Some(1_000_000), output: Some(0), ..Usage::default() }
+    }
+
+    #[test]
+    fn each_kind_of_token_has_its_own_price() {
+        let usage = Usage {
+            input: Some(1_000),
+            output: Some(2_000),
+            cache_read: Some(100_000),
+            cache_write: Some(30_000),
+            cache_write_1h: Some(10_000),
+            is_off_list: false,
+        };
+        // 5,000 + 50,000 + 50,000 + 20,000 × 6.25 + 10,000 × 10
+        assert_eq!(cost("claude-opus-4-8", usage), Some(330_000));
+        let tiny = Usage { input: Some(1), output: Some(0), cache_read: Some(7), ..Usage::default() };
+        assert_eq!(cost("claude-haiku-3-5", tiny), Some(1), "0.8 and 0.56 are rounded once, as a sum");
+    }
+
+    #[test]
+    fn a_model_that_is_not_listed_has_no_price_whatever_its_family() {
+        for model in ["claude-opus-5-5", "claude-haiku-5-5", "gpt-5.5", "", "claude-opus", "claude-opus-4-80"]
+        {
+            assert_eq!(cost(model, a_million_in()), None, "{model}");
+        }
+        assert_eq!(cost("claude-opus-4-8-20260101", a_million_in()), None, "from 4.6 on ids carry no date");
+    }
+
+    #[test]
+    fn dated_and_cloud_ids_are_known_by_rule() {
+        for (model, micros) in [
+            ("claude-haiku-4-5", 1_000_000),
+            ("claude-haiku-4-5-20251001", 1_000_000),
+            ("claude-haiku-4-5@20251001", 1_000_000),
+            ("global.anthropic.claude-sonnet-4-5-20250929-v1:0", 3_000_000),
+            ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", 3_300_000),
+            ("anthropic.claude-opus-4-6-v1", 5_500_000),
+            ("us.anthropic.claude-sonnet-4-20250514-v1:0", 3_000_000),
+        ] {
+            assert_eq!(cost(model, a_million_in()), Some(micros), "{model}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_zero() {
+        let no_output = Usage { input: Some(5), ..Usage::default() };
+        assert_eq!(cost("claude-opus-5", no_output), None);
+        assert_eq!(cost("claude-opus-5", Usage::default()), None);
+        assert_eq!(cost("claude-opus-5", Usage { is_off_list: true, ..a_million_in() }), None);
+    }
+
+    #[test]
+    fn a_count_beyond_reason_is_the_most_there_is() {
+        let usage = Usage { input: Some(u64::MAX), output: Some(u64::MAX), ..Usage::default() };
+        assert_eq!(cost("claude-opus-5", usage), Some(u64::MAX));
+    }
+
+    #[test]
+    fn cache_prices_follow_their_rule() {
+        for (id, price) in Prices::built_in().0.iter() {
+            assert_eq!(price.cache_write_5m * 4, price.input * 5, "{id}");
+            assert_eq!(price.cache_write_1h, price.input * 2, "{id}");
+            assert_eq!(price.cache_read * 10, price.input, "{id}");
+        }
+    }
+}

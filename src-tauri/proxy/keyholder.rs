@@ -1,0 +1,166 @@
+//! Who asks: the client's key, where it brings one, and the one decision whether it needs one. A credential
+//! that does not look like ours is nobody's business here. No key goes upstream: `headers` leaves both
+//! headers out that it can come in.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use http::{HeaderMap, Method, Request, Response, header};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use super::{
+    AnswerBody, Gateway,
+    failure::Failure,
+    request::{Arrival, ignore},
+};
+use crate::{
+    domain::KeyName,
+    formats::ErrorKind,
+    keys::{Denial, Holder, looks_like_a_key},
+};
+
+/// In a request's extensions: it came from another machine.
+#[derive(Debug, Clone, Copy)]
+pub struct BeyondLoopback;
+
+/// A key that was not let through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Denied {
+    /// Whose it is, where that is known.
+    pub key: Option<KeyName>,
+    /// What stood in the way.
+    pub why: Denial,
+}
+
+impl Gateway {
+    /// Whether a request without a key is refused.
+    pub fn needs_key(&self, peer_is_beyond_loopback: bool) -> bool {
+        self.require_key || peer_is_beyond_loopback
+    }
+}
+
+/// The holder of the key that a request carries; `None` where it carries none and needs none.
+///
+/// # Errors
+/// [`Failure::NeedsKey`] or [`Failure::Denied`].
+pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<Arc<Holder>>, Failure> {
+    let mut shown = keys_in(request.headers()).into_iter();
+    let denied = |why| Failure::Denied(Denied { key: None, why });
+    match (shown.next(), shown.next()) {
+        (None, _) => {
+            let is_beyond = request.extensions().get::<BeyondLoopback>().is_some();
+            if gateway.needs_key(is_beyond) { Err(Failure::NeedsKey) } else { Ok(None) }
+        }
+        (Some(key), None) => gateway.keys.holder(key, gateway.clock.now()).map(Some).map_err(denied),
+        // Whoever shows two keys may get the rights of neither: which one is meant can't be known.
+        (Some(_), Some(_)) => Err(denied(Denial::Unknown)),
+    }
+}
+
+/// Whether the holder may ask for what has arrived, on the accounts that the key allows.
+///
+/// # Errors
+/// [`Failure::Denied`], with the key's name.
+pub fn limit(holder: &Holder, arrival: &mut Arrival, now: Timestamp) -> Result<(), Failure> {
+    arrival.ask.only.clone_from(&holder.key.grant.accounts);
+    let denied = |why| Failure::Denied(Denied { key: Some(holder.key.name.clone()), why });
+    holder.may_ask(&arrival.ask, arrival.method == Method::POST, now).map_err(denied)
+}
+
+/// Refuses without a record: a stranger fills no database. The body is read first, and not kept.
+pub async fn turn_away(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    failure: &Failure,
+) -> Response<AnswerBody> {
+    ignore(request.into_body()).await;
+    failure.answer(None, gateway.clock.now())
+}
+
+/// Every different key of ours in the headers that credentials come in.
+fn keys_in(headers: &HeaderMap) -> BTreeSet<&[u8]> {
+    let bearers = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
+    let plain = headers.get_all("x-api-key").iter().map(|value| value.as_bytes());
+    bearers.chain(plain).map(<[u8]>::trim_ascii).filter(|credential| looks_like_a_key(credential)).collect()
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, credential) = value.split_at_checked(b"bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then_some(credential)
+}
+
+impl Denied {
+    /// Status and error type.
+    pub fn kind(&self) -> (u16, ErrorKind) {
+        match self.why {
+            Denial::Unknown | Denial::Revoked | Denial::Disabled | Denial::Expired(_) => {
+                (401, ErrorKind::AuthenticationError)
+            }
+            Denial::Scope(_) | Denial::Model(_) | Denial::NoModel => (403, ErrorKind::PermissionError),
+            Denial::Rate { .. } => (429, ErrorKind::RateLimitError),
+            // Claude Code shows a 402 as it is and does not ask again.
+            Denial::Budget(_) => (402, ErrorKind::BillingError),
+        }
+    }
+
+    /// The sentence for the user. It never holds the secret.
+    pub fn message(&self, now: Timestamp) -> String {
+        let key = match &self.key {
+            Some(name) => format!("the key \"{name}\""),
+            None => "this key".into(),
+        };
+        match &self.why {
+            Denial::Unknown => "Headgate does not know this key, or was shown two. Make one with `headgate keys add NAME`, or give an old one a new secret with `headgate keys rotate`.".into(),
+            Denial::Revoked => "This key was revoked. Make another with `headgate keys add NAME`.".into(),
+            Denial::Disabled => "This key is switched off. Switch it on with `headgate keys set NAME --enable`.".into(),
+            Denial::Expired(end) => format!("This key expired on {}. Extend it with `headgate keys set NAME --expires`.", moment(*end)),
+            Denial::Scope(scope) => format!("Headgate does not open this for {key}: it lacks the scope `{0}`. Add it with `headgate keys set NAME --scope {0}`.", scope.word()),
+            Denial::Model(model) => {
+                let model: String = model.chars().filter(|c| !c.is_control()).take(80).collect();
+                format!("The model {model} is not among those that {key} may ask for. See `headgate keys`, or allow it with `headgate keys set NAME --model`.")
+            }
+            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name its model."),
+            Denial::Rate { limit, wait } => {
+                format!("The limit of {key} is {limit} requests a minute; the next one may come in {} s.", wait.as_secs())
+            }
+            Denial::Budget(limit) => {
+                let left = limit.until.duration_since(now).as_secs().max(0);
+                format!(
+                    "The {} budget of {key} ({}) is used up. It starts anew on {}, in {} h {} min. Raise it with `headgate keys set`.",
+                    limit.name, limit.amount, moment(limit.until), left / 3600, left % 3600 / 60
+                )
+            }
+        }
+    }
+}
+
+fn moment(at: Timestamp) -> jiff::fmt::strtime::Display<'static> {
+    at.strftime("%Y-%m-%d %H:%M UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        keys_in(&headers).into_iter().map(|key| String::from_utf8(key.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_key_is_found_in_either_header_and_nothing_else_is_one() {
+        assert_eq!(found(&[("authorization", "Bearer hg_a")]), ["hg_a"]);
+        assert_eq!(found(&[("authorization", "bEARER  hg_a ")]), ["hg_a"]);
+        assert_eq!(found(&[("x-api-key", "hg_a"), ("authorization", "Bearer sk-ant-oat")]), ["hg_a"]);
+        assert_eq!(found(&[("x-api-key", "sk-ant"), ("x-api-key", "hg_a")]), ["hg_a"], "behind another one");
+        assert_eq!(found(&[("x-api-key", "hg_a"), ("authorization", "Bearer hg_a")]), ["hg_a"]);
+        assert_eq!(found(&[("x-api-key", "hg_a"), ("authorization", "Bearer hg_b")]), ["hg_a", "hg_b"]);
+        assert!(
+            found(&[("authorization", "Basic hg_a"), ("authorization", "headgate"), ("cookie", "hg_a")])
+                .is_empty()
+        );
+    }
+}

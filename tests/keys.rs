@@ -1,0 +1,379 @@
+//! Clients' keys: who may ask, for what, how often and for how much; through the real proxy.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use headgate::{
+    domain::{Ending, Exchange},
+    sandbox::{Answer, Behaviour, Scenario, ScriptedAccount},
+};
+use http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{House, Program, Reply, ask, holds};
+
+async fn call(house: &House, method: Method, path: &str, body: Value) -> Reply {
+    house.client.call(house.token(), method, path, &body.to_string()).await
+}
+
+/// Makes a key; its id and its secret.
+async fn key(house: &House, terms: Value) -> (i64, String) {
+    let reply = call(house, Method::POST, "/api/v1/keys", terms).await;
+    assert_eq!(reply.status, StatusCode::CREATED);
+    let minted = reply.json().await;
+    (minted["key"]["id"].as_i64().unwrap(), minted["secret"].as_str().unwrap().to_owned())
+}
+
+async fn change(house: &House, id: i64, terms: Value) -> Value {
+    let reply = call(house, Method::PATCH, &format!("/api/v1/keys/{id}"), terms).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    reply.json().await
+}
+
+/// Asks for a message under a key.
+async fn ask_with(house: &House, secret: &str, model: &str) -> Reply {
+    house.client.call(secret, Method::POST, "/v1/messages", &ask(model, false)).await
+}
+
+async fn served(house: &mut House, secret: &str, model: &str) -> std::sync::Arc<Exchange> {
+    let reply = ask_with(house, secret, model).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    reply.bytes().await;
+    house.ended().await
+}
+
+/// Refused in Anthropic's shape, with a sentence that says this.
+async fn refused(reply: Reply, status: u16, kind: &str, says: &str) {
+    let retry = reply.header("x-should-retry").to_owned();
+    assert_eq!(reply.status.as_u16(), status, "{says}");
+    let body = reply.json().await;
+    assert_eq!((&body["type"], &body["error"]["type"]), (&json!("error"), &json!(kind)), "{says}");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains(says), "{message:?} should say {says:?}");
+    assert!(!message.contains("hg_"), "no error holds a key: {message}");
+    if status != 429 {
+        assert_eq!(retry, "false", "asking again would not help: {says}");
+    }
+}
+
+/// An answer of exactly a hundred tokens.
+fn hundred() -> Behaviour {
+    Behaviour::Answer(Answer { input: Some(60), tokens: 40, ..Answer::default() })
+}
+
+fn advance_to(house: &House, moment: jiff::Timestamp) {
+    let left: Duration = moment.duration_since(house.clock.now()).try_into().unwrap();
+    house.clock.advance(left + Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn no_key_is_needed_on_this_machine_but_one_that_is_shown_is_checked() {
+    let house = House::with(&["work"]).await;
+    assert_eq!(house.ask().await.status, StatusCode::OK);
+    assert_eq!(ask_with(&house, "headgate", "m").await.status, StatusCode::OK, "any other text is ignored");
+    let stranger = format!("hg_{}", "x".repeat(43));
+    for secret in ["hg_", "hg_guess", &stranger] {
+        refused(ask_with(&house, secret, "m").await, 401, "authentication_error", "keys add").await;
+    }
+    assert_eq!(house.sandbox.counts().arrived, 2);
+    assert_eq!(house.written().await.len(), 2, "a stranger fills no database");
+}
+
+#[tokio::test]
+async fn where_a_key_is_required_nothing_else_is_let_in() {
+    let scripted = [ScriptedAccount::new("work", "key-work")];
+    let house = House::furnished(Scenario::of(scripted), |settings| settings.require_key = true).await;
+    refused(house.ask().await, 401, "authentication_error", "ANTHROPIC_AUTH_TOKEN").await;
+    refused(ask_with(&house, "sk-ant-oat01-x", "m").await, 401, "authentication_error", "keys add").await;
+    let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
+    assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+    let large = "x".repeat(3_000_000);
+    let reply = house.client.post("/v1/messages", large).await;
+    refused(reply, 401, "authentication_error", "keys add").await;
+}
+
+#[tokio::test]
+async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
+    let house = House::with(&["work"]).await;
+    let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
+    let bearer = format!("Bearer {secret}");
+    let shown = [
+        vec![("authorization", bearer.as_str())],
+        vec![("x-api-key", secret.as_str())],
+        vec![("x-api-key", secret.as_str()), ("authorization", bearer.as_str())],
+        vec![("x-api-key", "sk-other"), ("x-api-key", secret.as_str()), ("authorization", "Bearer sk-own")],
+    ];
+    for headers in shown {
+        let mut request = Request::post("/v1/messages");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Bytes::from(ask("m", false))).unwrap();
+        assert_eq!(house.client.send(request).await.status, StatusCode::OK);
+    }
+    let seen = house.sandbox.seen("key-work");
+    assert_eq!(seen.len(), 4);
+    assert!(!format!("{seen:?}").contains(&secret[3..]), "it stays here");
+    assert!(house.written().await.iter().all(|request| request.key.as_deref() == Some("laptop")));
+}
+
+#[tokio::test]
+async fn two_different_keys_at_once_are_refused() {
+    let house = House::with(&["work"]).await;
+    let (_, one) = key(&house, json!({ "name": "one" })).await;
+    let (_, two) = key(&house, json!({ "name": "two" })).await;
+    let request = Request::post("/v1/messages").header("authorization", format!("Bearer {one}"));
+    let request = request.header("x-api-key", two).body(Bytes::from(ask("m", false))).unwrap();
+    refused(house.client.send(request).await, 401, "authentication_error", "shown two").await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_off_expired_or_revoked_opens_nothing() {
+    let house = House::with(&["work"]).await;
+    let end = house.clock.now() + jiff::SignedDuration::from_hours(1);
+    let (id, secret) = key(&house, json!({ "name": "laptop", "expires_at": end })).await;
+    assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+
+    assert_eq!(change(&house, id, json!({ "enabled": false })).await["state"], "disabled");
+    refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "switched off").await;
+    change(&house, id, json!({ "enabled": true })).await;
+    assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+
+    house.clock.advance(Duration::from_hours(1));
+    refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "expired").await;
+    assert_eq!(change(&house, id, json!({ "expires_at": null })).await["state"], "active");
+    assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+
+    let gone = call(&house, Method::DELETE, &format!("/api/v1/keys/{id}"), json!({})).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "revoked").await;
+    let changed =
+        call(&house, Method::PATCH, &format!("/api/v1/keys/{id}"), json!({ "enabled": true })).await;
+    assert_eq!(changed.status, StatusCode::NOT_FOUND, "revoked is for ever");
+    assert_eq!(house.written().await[0].key.as_deref(), Some("laptop"), "history keeps its name");
+}
+
+#[tokio::test]
+async fn each_scope_opens_its_own_door_and_no_other() {
+    let house = House::with(&["work"]).await;
+    let doors = [
+        (Method::POST, "/v1/messages", ["proxy", "", ""]),
+        (Method::GET, "/api/v1/status", ["read", "manage", ""]),
+        (Method::GET, "/api/v1/keys", ["read", "manage", ""]),
+        (Method::POST, "/api/v1/proxy/resume", ["manage", "", ""]),
+        (Method::DELETE, "/api/v1/accounts/99", ["manage", "", ""]),
+    ];
+    for scope in ["proxy", "read", "manage"] {
+        let (_, secret) = key(&house, json!({ "name": scope, "scopes": [scope] })).await;
+        for (method, path, open_to) in &doors {
+            let reply = house.client.call(&secret, method.clone(), path, &ask("m", false)).await;
+            let is_open = open_to.contains(&scope);
+            assert_eq!(reply.status != StatusCode::FORBIDDEN, is_open, "{scope}: {method} {path}");
+            if !is_open && path.starts_with("/v1/") {
+                refused(reply, 403, "permission_error", "--scope proxy").await;
+            }
+        }
+    }
+    let reply = house.client.call(&format!("hg_{}", "x".repeat(43)), Method::GET, "/api/v1/status", "").await;
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_key_asks_for_its_models_alone_and_never_without_naming_one() {
+    let mut house = House::with(&["work"]).await;
+    let terms = json!({ "name": "cheap", "models": ["claude-haiku-*", "claude-sonnet-5"] });
+    let (_, secret) = key(&house, terms).await;
+    for model in ["claude-haiku-4-5", "claude-sonnet-5"] {
+        served(&mut house, &secret, model).await;
+    }
+    for model in ["claude-sonnet-5-5", "claude-opus-5", "Claude-haiku-4-5"] {
+        refused(ask_with(&house, &secret, model).await, 403, "permission_error", model).await;
+        assert_eq!(
+            house.ended().await.ending,
+            Some(Ending::Refused),
+            "what a known key was refused is on record"
+        );
+    }
+    // The last of two counts, here and upstream.
+    let twice = r#"{"model":"claude-haiku-4-5","messages":[],"model":"claude-opus-5"}"#;
+    let reply = house.client.call(&secret, Method::POST, "/v1/messages", twice).await;
+    refused(reply, 403, "permission_error", "claude-opus-5").await;
+    let batch = r#"{"requests":[{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":9}}]}"#;
+    let reply = house.client.call(&secret, Method::POST, "/v1/messages/batches", batch).await;
+    refused(reply, 403, "permission_error", "does not name its model").await;
+    assert_eq!(house.sandbox.counts().arrived, 2);
+}
+
+#[tokio::test]
+async fn a_key_is_served_by_its_accounts_alone() {
+    let mut house = House::with(&["work", "spare"]).await;
+    let (id, secret) = key(&house, json!({ "name": "guest", "accounts": [2] })).await;
+    let exchange = served(&mut house, &secret, "m").await;
+    assert_eq!(house.tried(&exchange), ["spare"], "although work is first in line");
+
+    let spent = Behaviour::QuotaSpent { window: "5h".into(), resets_in: Duration::from_secs(30) };
+    house.script("spare", [spent]);
+    ask_with(&house, &secret, "m").await.bytes().await;
+    let exchange = house.ended().await;
+    assert_eq!(house.tried(&exchange), ["spare"], "nor is it rescued by work");
+    let reply = ask_with(&house, &secret, "m").await;
+    assert_eq!(reply.header("retry-after"), "30");
+    refused(reply, 429, "rate_limit_error", "work: the key of this request does not allow it").await;
+
+    change(&house, id, json!({ "accounts": null })).await;
+    let _ = house.ended().await;
+    let exchange = served(&mut house, &secret, "m").await;
+    assert_eq!(house.tried(&exchange), ["work"]);
+    let wrong = call(&house, Method::PATCH, &format!("/api/v1/keys/{id}"), json!({ "accounts": [7] })).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn beyond_its_rate_a_key_waits_out_the_minute() {
+    let house = House::with(&["work"]).await;
+    let (_, secret) = key(&house, json!({ "name": "bot", "per_minute": 2 })).await;
+    for _ in 0..2 {
+        assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+    }
+    let reply = ask_with(&house, &secret, "m").await;
+    let wait: u64 = reply.header("retry-after").parse().unwrap();
+    assert!((58..=60).contains(&wait), "{wait} whole seconds");
+    assert_eq!(reply.header("x-should-retry"), "", "waiting helps");
+    refused(reply, 429, "rate_limit_error", "2 requests a minute").await;
+    assert_eq!(house.ask().await.status, StatusCode::OK, "others are not held up");
+    house.clock.advance(Duration::from_secs(wait));
+    assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_budget_is_reached_exactly_and_then_nothing_more_is_served() {
+    let mut house = House::with(&["work"]).await;
+    let (id, secret) =
+        key(&house, json!({ "name": "laptop", "daily_tokens": 200, "monthly_tokens": 300 })).await;
+    house.script("work", [hundred(), hundred(), hundred()]);
+    for _ in 0..2 {
+        served(&mut house, &secret, "claude-opus-5-5").await;
+    }
+    let reply = ask_with(&house, &secret, "m").await;
+    refused(reply, 402, "billing_error", "The daily token budget of the key \"laptop\" (200 tokens)").await;
+    let shown = call(&house, Method::GET, &format!("/api/v1/keys/{id}"), json!({})).await.json().await;
+    assert_eq!(
+        (&shown["daily"]["used_tokens"], &shown["daily"]["unpriced_requests"]),
+        (&json!(200), &json!(2))
+    );
+    assert_eq!(house.ask().await.status, StatusCode::OK, "others are not held up");
+
+    // Tomorrow may be another month.
+    let tomorrow: jiff::Timestamp = serde_json::from_value(shown["daily"]["resets_at"].clone()).unwrap();
+    let month: jiff::Timestamp = serde_json::from_value(shown["monthly"]["resets_at"].clone()).unwrap();
+    advance_to(&house, tomorrow);
+    house.script("work", [hundred(), hundred(), hundred()]);
+    let _ = (house.ended().await, house.ended().await);
+    served(&mut house, &secret, "m").await;
+    let after = ask_with(&house, &secret, "m").await;
+    if month > tomorrow {
+        refused(after, 402, "billing_error", "monthly token budget").await;
+        advance_to(&house, month);
+        assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_money_budget_counts_what_has_a_price_and_says_what_has_none() {
+    let mut house = House::with(&["work"]).await;
+    // 60 in and 40 out of Opus 4.8 are 300 and 1,000 micro-dollars.
+    let (id, secret) = key(&house, json!({ "name": "laptop", "daily_usd": 0.0026 })).await;
+    house.script("work", [hundred(), hundred(), hundred()]);
+    assert_eq!(served(&mut house, &secret, "claude-opus-5-5").await.cost, None, "nobody knows its price");
+    for _ in 0..2 {
+        assert_eq!(served(&mut house, &secret, "claude-opus-4-8").await.cost.unwrap().0, 1300);
+    }
+    let reply = ask_with(&house, &secret, "claude-opus-4-8").await;
+    refused(reply, 402, "billing_error", "The daily money budget of the key \"laptop\" ($0.0026)").await;
+    let shown = call(&house, Method::GET, &format!("/api/v1/keys/{id}"), json!({})).await.json().await;
+    assert_eq!(
+        (&shown["daily"]["used_usd"], &shown["daily"]["unpriced_requests"]),
+        (&json!(0.0026), &json!(1))
+    );
+    let written = house.written().await;
+    let costs: Vec<_> = written.iter().map(|request| request.cost_usd).collect();
+    assert_eq!(costs, [None, Some(0.0013), Some(0.0013), None]);
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_the_same_key_with_another_secret() {
+    let mut house = House::with(&["work"]).await;
+    let (id, old) = key(&house, json!({ "name": "laptop", "daily_tokens": 150 })).await;
+    house.script("work", [hundred(), hundred()]);
+    served(&mut house, &old, "m").await;
+    let reply = call(&house, Method::POST, &format!("/api/v1/keys/{id}/rotate"), json!({})).await;
+    assert_eq!(reply.header("cache-control"), "no-store");
+    let minted = reply.json().await;
+    let new = minted["secret"].as_str().unwrap().to_owned();
+    assert_eq!(minted["key"]["prefix"].as_str().unwrap(), &new[..7]);
+    refused(ask_with(&house, &old, "m").await, 401, "authentication_error", "does not know this key").await;
+    served(&mut house, &new, "m").await;
+    refused(ask_with(&house, &new, "m").await, 402, "billing_error", "daily token budget").await;
+}
+
+#[tokio::test]
+async fn what_a_person_gets_wrong_is_said_and_nothing_is_kept() {
+    let house = House::with(&["work"]).await;
+    key(&house, json!({ "name": "Laptop" })).await;
+    for (terms, status) in [
+        (json!({ "name": "lapTOP" }), 409),
+        (json!({ "name": " " }), 422),
+        (json!({ "name": "x", "scopes": [] }), 422),
+        (json!({ "name": "x", "scopes": ["everything"] }), 422),
+        (json!({ "name": "x", "accounts": [] }), 422),
+        (json!({ "name": "x", "accounts": [7] }), 422),
+        (json!({ "name": "x", "models": ["a*b"] }), 422),
+        (json!({ "name": "x", "per_minute": 0 }), 422),
+        (json!({ "name": "x", "daily_tokens": 0 }), 422),
+        (json!({ "name": "x", "daily_tokens": -1 }), 422),
+        (json!({ "name": "x", "monthly_usd": -0.5 }), 422),
+        (json!({ "name": "x", "monthly_usd": 1e300 }), 422),
+        (json!({ "name": "x", "monthly_usd": 0.0 }), 422),
+        (json!({ "name": "x", "expires_at": "soon" }), 422),
+        (json!({ "name": "x", "secret": "hg_mine" }), 422),
+    ] {
+        let reply = call(&house, Method::POST, "/api/v1/keys", terms.clone()).await;
+        assert_eq!(reply.status.as_u16(), status, "{terms}");
+    }
+    let keys = call(&house, Method::GET, "/api/v1/keys", json!({})).await.json().await;
+    assert_eq!(keys.as_array().unwrap().len(), 1);
+    assert!(!keys.to_string().contains("secret"), "no list holds a secret");
+}
+
+#[tokio::test]
+async fn a_key_its_history_and_its_budget_survive_a_restart_and_its_secret_is_nowhere() {
+    let house = House::with(&["work"]).await;
+    house.script("work", [hundred()]);
+    let program = Program::new();
+    program.add("work", house.sandbox.base_url(), "key-work", &[]);
+    let minted = program.json(&["keys", "add", "laptop", "--daily-tokens", "100", "--model", "claude-*"]);
+    let secret = minted["secret"].as_str().unwrap().to_owned();
+    let tasks = headgate::tasks::Tasks::default();
+    let ask_at = async |url: &str| {
+        let client = crate::harness::Client::to(url, &tasks);
+        client.call(&secret, Method::POST, "/v1/messages", &ask("claude-opus-4-8", false)).await
+    };
+    let first = program.serve();
+    let reply = ask_at(&first.url).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    reply.bytes().await;
+    first.stop();
+
+    let second = program.serve();
+    refused(ask_at(&second.url).await, 402, "billing_error", "daily token budget").await;
+    let rotated = program.json(&["keys", "rotate", "laptop"]);
+    assert_eq!(rotated["key"]["daily"]["used_tokens"], 100);
+    refused(ask_at(&second.url).await, 401, "authentication_error", "does not know this key").await;
+    second.stop();
+    for secret in [&secret, rotated["secret"].as_str().unwrap()] {
+        assert!(!holds(program.folder.path(), &secret[3..]), "neither database nor log hold it");
+        assert!(
+            holds(program.folder.path(), &secret[..7]) == (secret == rotated["secret"].as_str().unwrap())
+        );
+    }
+}
