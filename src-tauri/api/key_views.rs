@@ -1,5 +1,6 @@
 //! The shapes of clients' keys, and how they are read into a grant and written from one. Money is in US
 //! dollars here and in whole micro-dollars everywhere below.
+#![expect(clippy::option_option, reason = "a limit that is taken away is not one that stays")]
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -171,10 +172,11 @@ impl NewKey {
 
 impl KeyChange {
     /// The new name, the switch, and what is to be done to the grant.
+    #[expect(clippy::type_complexity, reason = "what an edit does has no name of its own")]
     pub(super) fn into_edit(
         self,
         api: &Api,
-    ) -> Result<(Option<String>, Option<bool>, impl FnOnce(&mut Grant) + use<>), Refused> {
+    ) -> Result<(Option<String>, Option<bool>, impl FnOnce(&mut Grant) + Send + use<>), Refused> {
         let accounts = flipped(self.accounts, |ids| accounts(ids, api))?;
         let models = flipped(self.models, models)?;
         let (daily_usd, monthly_usd) = (flipped(self.daily_usd, money)?, flipped(self.monthly_usd, money)?);

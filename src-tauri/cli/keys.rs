@@ -145,9 +145,9 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
             let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
             let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
             if global.json {
-                table::json(&keys)
+                table::json(&keys);
             } else {
-                show(&keys, &accounts)
+                show(&keys, &accounts);
             }
             Ok(())
         }
@@ -159,7 +159,7 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
         }
         Act::Set { key, name, enable, disable, terms } => {
             let enabled = (enable || disable).then_some(enable);
-            let change = KeyChange { name, enabled, ..terms.as_change(core).await? };
+            let change = KeyChange { name, enabled, ..terms.into_change(core).await? };
             let path = path_of(&find(core, &key).await?);
             let changed: KeyView = core.call(Method::PATCH, &path, Some(&change)).await?;
             tell("Changed", &changed, global);
@@ -185,7 +185,7 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
 
 impl Terms {
     async fn of_a_new_key(self, name: String, core: &Core) -> Result<NewKey, Trouble> {
-        let change = self.as_change(core).await?;
+        let change = self.into_change(core).await?;
         Ok(NewKey {
             name,
             scopes: change.scopes,
@@ -200,7 +200,7 @@ impl Terms {
         })
     }
 
-    async fn as_change(self, core: &Core) -> Result<KeyChange, Trouble> {
+    async fn into_change(self, core: &Core) -> Result<KeyChange, Trouble> {
         let accounts = match named(self.accounts) {
             Some(Some(names)) => Some(Some(ids_of(&names, core).await?)),
             other => other.map(|_| None),
@@ -222,6 +222,7 @@ impl Terms {
 }
 
 /// Nothing was said; `any`; or these.
+#[expect(clippy::option_option, reason = "a list that is taken away is not one that stays")]
 fn named(list: Vec<String>) -> Option<Option<Vec<String>>> {
     match list.as_slice() {
         [] => None,

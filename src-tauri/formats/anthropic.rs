@@ -113,7 +113,6 @@ struct WireMessage<'a> {
 }
 
 #[derive(Default, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names are the API's own")]
 struct WireUsage {
     #[serde(default)]
     input_tokens: Option<u64>,

@@ -12,7 +12,7 @@ pub struct Period {
 impl Period {
     /// The day that a moment is in.
     pub fn day(now: Timestamp) -> Self {
-        Self::of(now, |now| now.start_of_day(), Span::new().days(1))
+        Self::of(now, ZonedDateTime::start_of_day, Span::new().days(1))
     }
 
     /// The month that a moment is in.

@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+const SLOTS: usize = 60;
 const SECONDS: i64 = 60;
 
 /// The last minute of one key.
 #[derive(Debug)]
 pub struct LastMinute {
-    counts: [u32; SECONDS as usize],
+    counts: [u32; SLOTS],
     /// The newest second that is counted, since 1970.
     newest: i64,
 }
 
 impl Default for LastMinute {
     fn default() -> Self {
-        Self { counts: [0; SECONDS as usize], newest: 0 }
+        Self { counts: [0; SLOTS], newest: 0 }
     }
 }
 
@@ -39,7 +40,7 @@ impl LastMinute {
     fn turn_to(&mut self, second: i64) {
         let passed = second.saturating_sub(self.newest);
         if passed >= SECONDS || passed <= -SECONDS {
-            self.counts = [0; SECONDS as usize];
+            self.counts = [0; SLOTS];
         } else {
             (self.newest + 1..=second).for_each(|past| self.counts[slot(past)] = 0);
         }
@@ -61,7 +62,7 @@ impl LastMinute {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a remainder of sixty")]
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of sixty")]
 fn slot(second: i64) -> usize {
     second.rem_euclid(SECONDS) as usize
 }
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!(minute.take(3, at(130)), Err(Duration::from_secs(30)));
         assert!(minute.take(3, at(160)).is_ok());
         assert_eq!(minute.take(3, at(160)), Err(Duration::from_secs(10)));
-        assert_eq!(minute.take(1, at(160)), Err(Duration::from_secs(60)), "a lower limit waits for more");
+        assert_eq!(minute.take(1, at(160)), Err(Duration::from_mins(1)), "a lower limit waits for more");
     }
 
     #[test]
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_limit_of_nothing_is_no_panic() {
-        assert_eq!(LastMinute::default().take(0, at(5)), Err(Duration::from_secs(60)));
+        assert_eq!(LastMinute::default().take(0, at(5)), Err(Duration::from_mins(1)));
     }
 
     proptest! {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{Ask, ClientKey, ExchangeId, KeyId, KeyName, Micros, Scope, Usage},
+    domain::{Ask, ClientKey, ExchangeId, KeyId, KeyName, Micros, Scope, Spent, Usage},
     events::Events,
     store::{Digest, Store},
 };
@@ -96,7 +96,7 @@ impl Register {
         let mut known = Known::default();
         for (key, digest) in store.keys()? {
             let spending = if key.revoked_at.is_some() {
-                Spending::new(now, Default::default(), Default::default())
+                Spending::new(now, Spent::default(), Spent::default())
             } else {
                 Spending::new(now, store.spent(key.id, day)?, store.spent(key.id, month)?)
             };
@@ -145,12 +145,11 @@ impl Inner {
     /// Puts a key that was made or changed in force. The caller holds `acting`.
     pub fn publish(&self, key: ClientKey, digest: Digest) -> Arc<Holder> {
         let mut next = Known::clone(&self.known.load());
-        let holder = match next.by_id.get(&key.id) {
-            Some(before) => Holder { counts: Arc::clone(&before.counts), key, digest },
-            None => {
-                let spending = Spending::new(key.created_at, Default::default(), Default::default());
-                Holder::new(key, digest, spending)
-            }
+        let holder = if let Some(before) = next.by_id.get(&key.id) {
+            Holder { counts: Arc::clone(&before.counts), key, digest }
+        } else {
+            let spending = Spending::new(key.created_at, Spent::default(), Spent::default());
+            Holder::new(key, digest, spending)
         };
         let holder = next.put(holder);
         self.known.store(Arc::new(next));

@@ -80,7 +80,7 @@ pub async fn turn_away(
 /// Every different key of ours in the headers that credentials come in.
 fn keys_in(headers: &HeaderMap) -> BTreeSet<&[u8]> {
     let bearers = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
-    let plain = headers.get_all("x-api-key").iter().map(|value| value.as_bytes());
+    let plain = headers.get_all("x-api-key").iter().map(http::HeaderValue::as_bytes);
     bearers.chain(plain).map(<[u8]>::trim_ascii).filter(|credential| looks_like_a_key(credential)).collect()
 }
 

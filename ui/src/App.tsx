@@ -12,6 +12,7 @@ import { Foot } from "./parts/Foot.tsx";
 import { Head } from "./parts/Head.tsx";
 import { KeyHelp } from "./parts/KeyHelp.tsx";
 import { Accounts } from "./screens/accounts/Accounts.tsx";
+import { Keys } from "./screens/keys/Keys.tsx";
 import { Overview } from "./screens/overview/Overview.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
 
@@ -43,7 +44,7 @@ function Live({ transport, cache }: { transport: Transport; cache: QueryClient }
   );
 }
 
-const titles = { overview: "Overview", accounts: "Accounts", requests: "Requests" };
+const titles = { overview: "Overview", accounts: "Accounts", requests: "Requests", keys: "Keys" };
 
 function Frame() {
   const place = usePlace();
@@ -58,6 +59,7 @@ function Frame() {
         {place.screen === "overview" && <Overview place={place} />}
         {place.screen === "accounts" && <Accounts place={place} />}
         {place.screen === "requests" && <Requests place={place} />}
+        {place.screen === "keys" && <Keys place={place} />}
       </main>
       <Foot onHelp={help} />
       {helping && <KeyHelp onClose={() => setHelping(false)} />}

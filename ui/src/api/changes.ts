@@ -5,7 +5,7 @@ import { useState } from "react";
 import { answer } from "./client.ts";
 import { useCore } from "./core.tsx";
 import { keys } from "./live.ts";
-import type { AccountChange, NewAccount } from "./types.ts";
+import type { AccountChange, KeyChange, MintedKey, NewAccount, NewKey } from "./types.ts";
 
 export type Change<Input> = {
   /** True when it was done; otherwise `problem` says why not. */
@@ -70,6 +70,27 @@ export function useRemoveAccount(id: number) {
     (_: void) => answer(api.DELETE("/api/v1/accounts/{id}", at(id))),
     ...touchedByAccounts, keys.requests,
   );
+}
+
+/** The secret is handed to `onMinted` and kept nowhere here: it can't be read again. */
+export function useAddKey(onMinted: (minted: MintedKey) => void) {
+  const { api } = useCore();
+  return useChange(async (body: NewKey) => onMinted(await answer(api.POST("/api/v1/keys", { body }))), keys.keys);
+}
+
+export function useRotateKey(id: number, onMinted: (minted: MintedKey) => void) {
+  const { api } = useCore();
+  return useChange(async (_: void) => onMinted(await answer(api.POST("/api/v1/keys/{id}/rotate", at(id)))), keys.keys);
+}
+
+export function useChangeKey(id: number) {
+  const { api } = useCore();
+  return useChange((body: KeyChange) => answer(api.PATCH("/api/v1/keys/{id}", { ...at(id), body })), keys.keys);
+}
+
+export function useRevokeKey(id: number) {
+  const { api } = useCore();
+  return useChange((_: void) => answer(api.DELETE("/api/v1/keys/{id}", at(id))), keys.keys);
 }
 
 export function useProxySwitch() {

@@ -6,6 +6,7 @@ export type Delivery = {
   /** Rows as they are now, each once. */
   rows(rows: Request[]): void;
   accounts(): void;
+  keys(): void;
   status(): void;
   /** Figures that every request moves. */
   sums(): void;
@@ -38,6 +39,7 @@ export function inbox(deliver: Delivery) {
         sumsTimer ??= setTimeout(() => { sumsTimer = undefined; deliver.sums(); }, SUMS_AFTER_MS);
         return;
       case "accounts": return deliver.accounts();
+      case "keys": return deliver.keys();
       case "status": return deliver.status();
       case "behind": return deliver.everything();
     }

@@ -7,7 +7,7 @@ import type { Request, RequestPage } from "./types.ts";
 
 /** The first word of every query's key. */
 export const keys = {
-  status: "status", overview: "overview", accounts: "accounts", providers: "providers",
+  status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys",
   requests: "requests", request: "request",
 } as const;
 
@@ -16,8 +16,9 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
   const box = inbox({
     rows: (rows) => rows.forEach((row) => putRow(cache, row)),
     accounts: () => again(keys.accounts, keys.overview),
+    keys: () => again(keys.keys),
     status: () => again(keys.status),
-    sums: () => again(keys.overview, keys.status),
+    sums: () => again(keys.overview, keys.status, keys.keys),
     everything: () => void cache.invalidateQueries(),
   });
   let hadGap = false;

@@ -27,6 +27,11 @@ export function useProviders() {
   return useQuery({ queryKey: [keys.providers], queryFn: () => answer(api.GET("/api/v1/providers")) });
 }
 
+export function useClientKeys() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.keys], queryFn: () => answer(api.GET("/api/v1/keys")) });
+}
+
 /** Newest first, page by page. */
 export function useRequests(filter: RequestFilter) {
   const { api } = useCore();

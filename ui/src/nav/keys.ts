@@ -7,7 +7,7 @@ export type Act =
 
 export type Stroke = { key: string; typing: boolean; modified: boolean };
 
-const places: Record<string, Screen> = { o: "overview", a: "accounts", r: "requests" };
+const places: Record<string, Screen> = { o: "overview", a: "accounts", r: "requests", k: "keys" };
 
 /** `led` says that the key before was `g`. In a field only Escape has a meaning. */
 export function meaning(stroke: Stroke, led: boolean): Act | null {
@@ -32,6 +32,7 @@ export const keyHelp: [keys: string[], what: string][] = [
   [["g", "o"], "Overview"],
   [["g", "a"], "Accounts"],
   [["g", "r"], "Requests"],
+  [["g", "k"], "Keys"],
   [["/"], "Filter the list"],
   [["j"], "Next row"],
   [["k"], "Previous row"],

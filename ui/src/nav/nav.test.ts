@@ -26,7 +26,8 @@ const press = (key: string, led = false, more = {}) => meaning({ key, typing: fa
 
 test("g leads, and the next key says where to", () => {
   expect(press("g")).toEqual({ do: "lead" });
-  expect([press("o", true), press("a", true), press("r", true)].map((act) => act?.do === "go" && act.screen)).toEqual(["overview", "accounts", "requests"]);
+  expect(["o", "a", "r", "k"].map((key) => press(key, true)).map((act) => act?.do === "go" && act.screen)).toEqual(["overview", "accounts", "requests", "keys"]);
+  expect(press("k")).toEqual({ do: "previous" });
   expect(press("x", true)).toBeNull();
   expect(press("o")).toBeNull();
 });

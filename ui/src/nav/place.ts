@@ -1,7 +1,7 @@
 // Where the reader is: the part of the address behind `#`. The window loads the page from a scheme
 // without a server behind it, so the path itself must never change.
 
-export const screens = ["overview", "accounts", "requests"] as const;
+export const screens = ["overview", "accounts", "requests", "keys"] as const;
 export type Screen = (typeof screens)[number];
 export type Place = { screen: Screen; params: URLSearchParams };
 

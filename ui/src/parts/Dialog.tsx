@@ -3,9 +3,15 @@
 import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 
 /** The control with `data-first` has the focus to begin with. */
-type Props = { title: string; onClose: () => void; children: ReactNode };
+type Props = {
+  title: string;
+  onClose: () => void;
+  /** A click beside it does not close it: what it shows can't be had again. */
+  firm?: boolean;
+  children: ReactNode;
+};
 
-export function Dialog({ title, onClose, children }: Props) {
+export function Dialog({ title, onClose, firm = false, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   // Layout effects end while the element is still in the page: only then can it give focus back.
@@ -20,7 +26,7 @@ export function Dialog({ title, onClose, children }: Props) {
       ref={ref}
       aria-labelledby={heading}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
-      onPointerDown={(event) => event.target === ref.current && onClose()}
+      onPointerDown={(event) => event.target === ref.current && !firm && onClose()}
       className="w-115 max-w-[calc(100vw-32px)] rounded-md bg-float shadow-float"
     >
       <div className="p-5">

@@ -4,7 +4,7 @@ import { useStatus } from "../api/queries.ts";
 import { linkTo, screens, type Screen } from "../nav/place.ts";
 import { ProxySwitch } from "./ProxySwitch.tsx";
 
-const names: Record<Screen, string> = { overview: "Overview", accounts: "Accounts", requests: "Requests" };
+const names: Record<Screen, string> = { overview: "Overview", accounts: "Accounts", requests: "Requests", keys: "Keys" };
 
 export function Head({ screen }: { screen: Screen }) {
   const { link } = useCore();

@@ -5,7 +5,7 @@ import { Dialog, DialogEnd } from "./Dialog.tsx";
 
 export function KeyHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Dialog title="Keys" onClose={onClose}>
+    <Dialog title="Shortcuts" onClose={onClose}>
       <dl className="grid grid-cols-[96px_1fr] gap-y-1.5">
         {keyHelp.map(([strokes, what]) => (
           <div key={what} className="contents">

@@ -3,7 +3,7 @@
 import { memo, type MouseEvent } from "react";
 import type { Request } from "../api/types.ts";
 import { outcome, type Outcome } from "../words/endings.ts";
-import { short, exact } from "../words/numbers.ts";
+import { dollars, short, exact } from "../words/numbers.ts";
 import { clockSeconds, duration, exactTime } from "../words/times.ts";
 import { Steps } from "./Steps.tsx";
 import { TokenBar, tokensIn } from "./TokenBar.tsx";
@@ -49,6 +49,7 @@ export const RequestRow = memo(function RequestRow({ request, href, open, now, m
       <span role="cell" className="num" title={`${exact(tokensIn(request.usage))} tokens in`}>{short(tokensIn(request.usage))}</span>
       <span role="cell" className="req-cached num text-soft" title={`${exact(cached)} of them from the cache`}>{short(cached)}</span>
       <span role="cell" className="num" title={`${exact(request.usage.output)} tokens out`}>{short(request.usage.output)}</span>
+      <span role="cell" className="req-cost num text-soft" title={costTitle(request)}>{dollars(request.cost_usd)}</span>
       <span role="cell" className="req-bar"><TokenBar usage={request.usage} most={most} /></span>
     </div>
   );
@@ -69,6 +70,10 @@ function Model({ request }: { request: Request }) {
       {moved && <span className="text-soft"> → {request.served_model}</span>}
     </span>
   );
+}
+
+function costTitle(request: Request): string {
+  return request.cost_usd == null ? "No price is known for it." : `$${request.cost_usd} by the public price list`;
 }
 
 function Live() {
@@ -98,6 +103,7 @@ export function RequestHead() {
       <span role="columnheader" className="num">In</span>
       <span role="columnheader" className="req-cached num">Cached</span>
       <span role="columnheader" className="num">Out</span>
+      <span role="columnheader" className="req-cost num">Cost</span>
       <span role="columnheader" className="req-bar"><span className="sr-only">Tokens as a bar</span></span>
     </div>
   );

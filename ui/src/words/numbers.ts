@@ -26,6 +26,12 @@ export function total(...parts: Maybe[]): Maybe {
   return known.length ? known.reduce((sum, part) => sum + part, 0) : null;
 }
 
+/** $3.42; below a cent $0.0013. */
+export function dollars(n: Maybe): string {
+  if (n == null) return UNKNOWN;
+  return `$${n > 0 && n < 0.01 ? Math.max(n, 0.0001).toFixed(4) : n.toFixed(2)}`;
+}
+
 /** 1,234,567: the exact value, for hover. */
 export function exact(n: Maybe): string {
   return n == null ? UNKNOWN : n.toLocaleString("en-US");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Account, Request, UsageWindow } from "../api/types.ts";
 import { isRescued, outcome, verdictWord } from "./endings.ts";
-import { bytes, exact, plural, share, short } from "./numbers.ts";
+import { bytes, dollars, exact, plural, share, short } from "./numbers.ts";
 import { inOrder, standingBrief, standingDetail } from "./standings.ts";
 import { clock, duration, until } from "./times.ts";
 import { binding, inTrackOrder, levelOf, used, windowLength, windowTitle } from "./windows.ts";
@@ -119,4 +119,8 @@ describe("endings", () => {
     expect(verdictWord({ verdict: "quota_spent" })).toBe("usage window spent");
     expect(verdictWord({ verdict: "gone_fishing" })).toBe("gone fishing");
   });
+});
+
+test("money reads as money, and what is not known is not free", () => {
+  expect([0, 3.4167, 0.0013, 0.00001, null].map(dollars)).toEqual(["$0.00", "$3.42", "$0.0013", "$0.0001", "–"]);
 });

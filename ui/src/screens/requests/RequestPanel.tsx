@@ -5,7 +5,7 @@ import { Copy } from "../../parts/Copy.tsx";
 import { Failed, Reading } from "../../parts/Notice.tsx";
 import { useNow } from "../../parts/useNow.ts";
 import { outcome } from "../../words/endings.ts";
-import { bytes, exact } from "../../words/numbers.ts";
+import { bytes, dollars, exact } from "../../words/numbers.ts";
 import { duration, exactTime } from "../../words/times.ts";
 import { Attempts } from "./Attempts.tsx";
 import { Facts } from "./Facts.tsx";
@@ -37,7 +37,9 @@ function Opened({ request }: { request: Request }) {
         ["Fresh input", exact(usage.input)],
         ["Read from cache", exact(usage.cache_read)],
         ["Written to cache", exact(usage.cache_write)],
+        usage.cache_write_1h ? ["… for an hour", exact(usage.cache_write_1h)] : null,
         ["Output", exact(usage.output)],
+        ["List price", request.cost_usd == null ? null : dollars(request.cost_usd)],
       ]} />
       <Facts title="Time" of={[
         ["Began", exactTime(request.started_at)],
@@ -49,6 +51,7 @@ function Opened({ request }: { request: Request }) {
         moved ? ["Served model", request.served_model] : null,
         ["Call", `${request.method} ${request.path}${request.stream ? ", streaming" : ""}`],
         ["Body", bytes(request.request_bytes)],
+        request.key ? ["Key", request.key] : null,
         ["Status", request.status],
         ["Agent", request.agent],
         ["Client", request.client],

@@ -1,0 +1,76 @@
+// Makes a key, or changes one. An empty limit is no limit.
+import type { FormEvent } from "react";
+import { useAddKey, useChangeKey } from "../../api/changes.ts";
+import type { Account, ClientKey, MintedKey } from "../../api/types.ts";
+import { Button } from "../../parts/Button.tsx";
+import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
+import { Field } from "../../parts/Field.tsx";
+import { FormProblem } from "../../parts/Notice.tsx";
+import { filledIn, keyChangesIn, newKeyIn } from "./filled.ts";
+import { scopeWords } from "./words.ts";
+
+type Props = { clientKey?: ClientKey; accounts: Account[]; onMinted?: (minted: MintedKey) => void; onClose: () => void };
+
+export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: Props) {
+  const add = useAddKey(onMinted);
+  const change = useChangeKey(clientKey?.id ?? 0);
+  const { busy, problem } = clientKey ? change : add;
+
+  async function send(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const filled = filledIn(new FormData(event.currentTarget));
+    const done = clientKey ? await change.run(keyChangesIn(filled, clientKey)) : await add.run(newKeyIn(filled));
+    if (done) onClose();
+  }
+
+  return (
+    <Dialog title={clientKey ? `Change ${clientKey.name}` : "Make a key"} onClose={onClose}>
+      <form onSubmit={(event) => void send(event)} autoComplete="off">
+        <Field label="Name" name="name" defaultValue={clientKey?.name} placeholder="Laptop" data-first maxLength={64} autoComplete="off" hint="Whose it is, or which program's." />
+        <Boxes legend="It may" name="scopes" chosen={clientKey?.scopes ?? ["proxy"]} options={scopeWords} />
+        <Field label="Models" name="models" defaultValue={clientKey?.models?.join(", ")} placeholder="All" hint="Ids, or beginnings with a * behind them: claude-haiku-*" autoComplete="off" />
+        {accounts.length > 0 && (
+          <Boxes legend="Only these accounts (none chosen: all)" name="accounts" chosen={clientKey?.accounts?.map(String) ?? []} options={accounts.map(({ id, name }) => [String(id), name])} />
+        )}
+        <div className="grid grid-cols-2 gap-x-4">
+          <Number label="Requests a minute" name="per_minute" value={clientKey?.per_minute} />
+          <Field label="Ends on" name="expires" type="date" defaultValue={clientKey?.expires_at?.slice(0, 10)} hint="At midnight UTC." />
+          <Number label="Tokens a day" name="daily_tokens" value={clientKey?.daily.tokens} />
+          <Number label="Dollars a day" name="daily_usd" value={clientKey?.daily.usd} step="any" />
+          <Number label="Tokens a month" name="monthly_tokens" value={clientKey?.monthly.tokens} />
+          <Number label="Dollars a month" name="monthly_usd" value={clientKey?.monthly.usd} step="any" />
+        </div>
+        <p className="text-small text-faint">
+          Days and months are UTC's. Tokens are of every kind. Dollars are by the public price list and count only models that stand there.
+        </p>
+        <FormProblem message={problem} />
+        <DialogEnd>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="loud" type="submit" disabled={busy}>{clientKey ? "Save changes" : "Make the key"}</Button>
+        </DialogEnd>
+      </form>
+    </Dialog>
+  );
+}
+
+function Number({ value, step = 1, ...rest }: { label: string; name: string; value: number | null | undefined; step?: number | "any" }) {
+  return <Field {...rest} type="number" min={step === "any" ? 0 : 1} step={step} defaultValue={value ?? ""} placeholder="No limit" autoComplete="off" />;
+}
+
+type BoxesProps = { legend: string; name: string; chosen: string[]; options: (readonly [string, string, string?])[] };
+
+function Boxes({ legend, name, chosen, options }: BoxesProps) {
+  return (
+    <fieldset className="mb-3">
+      <legend className="mb-1 text-soft">{legend}</legend>
+      <div className="max-h-28 overflow-y-auto">
+        {options.map(([value, label, about]) => (
+          <label key={value} className="flex items-baseline gap-2">
+            <input type="checkbox" name={name} value={value} defaultChecked={chosen.includes(value)} className="accent-accent" />
+            <span>{label}{about && <span className="text-faint">, {about}</span>}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}

@@ -1,0 +1,48 @@
+// What a key opens, what limits it and how much of it is used, in words.
+import type { Account, Budget, ClientKey, Scope } from "../../api/types.ts";
+import { dollars, plural, short } from "../../words/numbers.ts";
+import { until } from "../../words/times.ts";
+
+export const scopeWords: [Scope, string, string][] = [
+  ["proxy", "Ask models", "what Claude Code and the SDKs need"],
+  ["read", "Look", "read what this page shows"],
+  ["manage", "Manage", "change anything, accounts and keys included"],
+];
+
+export function opensWord(scopes: Scope[]): string {
+  const words = scopeWords.filter(([scope]) => scopes.includes(scope)).map(([, word]) => word.toLowerCase());
+  const text = words.join(", ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** "until 14:20 (in 38 min)"; once it is over, "ended 14:20". */
+export function ends({ expires_at }: Pick<ClientKey, "expires_at">, now: number): string {
+  const over = expires_at != null && Date.parse(expires_at) <= now;
+  return `${over ? "ended" : "until"} ${until(expires_at, now)}`;
+}
+
+export function limitsOf(clientKey: ClientKey, accounts: Account[]): string[] {
+  const { accounts: ids, models, per_minute } = clientKey;
+  const name = (id: number) => accounts.find((each) => each.id === id)?.name ?? `removed account ${id}`;
+  return [
+    ...(models ? [models.join(", ")] : []),
+    ...(ids ? [`on ${ids.map(name).join(", ")}`] : []),
+    ...(per_minute ? [`${plural(per_minute, "request")} a minute`] : []),
+  ];
+}
+
+/** A line each for tokens and money: "87 k of 1 M tokens", "$0.42 of $5.00". */
+export function usedWords(budget: Budget): string[] {
+  const tokens = budget.tokens == null ? `${short(budget.used_tokens)} tokens` : `${short(budget.used_tokens)} of ${short(budget.tokens)} tokens`;
+  const money = budget.usd == null ? dollars(budget.used_usd) : `${dollars(budget.used_usd)} of ${dollars(budget.usd)}`;
+  return [tokens, money];
+}
+
+/** The used share of whichever budget is fuller; null where there is none. */
+export function fullest(budget: Budget): number | null {
+  const shares = [
+    budget.tokens ? budget.used_tokens / budget.tokens : null,
+    budget.usd ? budget.used_usd / budget.usd : null,
+  ].filter((part) => part != null);
+  return shares.length ? Math.max(...shares) : null;
+}
