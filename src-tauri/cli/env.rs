@@ -34,6 +34,11 @@ impl Env {
         let settings = global.settings(self.port)?;
         let running = CoreFile::read(&settings.data_dir).map(|core| core.address.port());
         let address = format!("http://127.0.0.1:{}", running.unwrap_or(settings.port));
+        if settings.require_key {
+            eprintln!(
+                "headgate: a key is required here; put one into ANTHROPIC_AUTH_TOKEN (`headgate keys add NAME`)"
+            );
+        }
         let lines = [("ANTHROPIC_BASE_URL", address.as_str()), ("ANTHROPIC_AUTH_TOKEN", TOKEN)];
         if global.json {
             table::json(&lines.into_iter().collect::<std::collections::BTreeMap<_, _>>());

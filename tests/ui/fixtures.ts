@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Ending, HeadgateEvent, Overview, Provider, Request, RequestPage, Status, UsageWindow,
+  Account, Attempt, Budget, ClientKey, Ending, HeadgateEvent, Overview, Provider, Request, RequestPage, Status, UsageWindow,
 } from "../../ui/src/api/types.ts";
 
 /** A Thursday in winter, 12:41 in Berlin. */
@@ -77,6 +77,7 @@ function request(n: number, age: number): Request {
     ending: "complete", status: 200, error: null, account: n % 3 ? "Spare" : "Work",
     attempts: [attempt(n % 3 ? "Spare" : "Work")],
     usage: { input: 12 + seed, output: 90 + seed * 2, cache_read: 18_000 + seed * 61, cache_write: seed * 4 },
+    cost_usd: n % 7 ? 0.004 + seed * 0.0007 : null, key: n % 3 ? "Laptop" : null,
     duration_ms: 2400 + seed * 19, first_byte_ms: 430 + seed / 2, ...rest,
   };
 }
@@ -105,22 +106,49 @@ const oddities: Partial<Request>[] = [
   {}, {}, {},
 ];
 
-export type Scene = { status: Status; overview: Overview; requests: Request[]; providers: Provider[] };
+const budget = (rest: Partial<Budget> = {}): Budget => ({
+  tokens: null, usd: null, used_tokens: 0, used_usd: 0, unpriced_requests: 0, resets_at: at(12 * HOUR), ...rest,
+});
+
+function clientKey(id: number, name: string, rest: Partial<ClientKey> = {}): ClientKey {
+  return {
+    id, name, prefix: `hg_Ab${id}d`, state: "active", scopes: ["proxy"], expires_at: null, accounts: null, models: null, per_minute: null,
+    daily: budget(), monthly: budget({ resets_at: at(4 * 24 * HOUR) }), created_at: at(-30 * 24 * HOUR), rotated_at: null, ...rest,
+  };
+}
+
+const usualKeys: ClientKey[] = [
+  clientKey(1, "Laptop", { daily: budget({ used_tokens: 184_220, used_usd: 1.36 }), monthly: budget({ used_tokens: 4_120_400, used_usd: 31.2 }) }),
+  clientKey(2, "Build server", {
+    models: ["claude-haiku-*", "claude-sonnet-5"], accounts: [2], per_minute: 30,
+    daily: budget({ tokens: 2_000_000, used_tokens: 1_620_000, usd: 5, used_usd: 4.1, unpriced_requests: 3 }),
+    monthly: budget({ usd: 60, used_usd: 60.02, used_tokens: 22_400_000, resets_at: at(4 * 24 * HOUR) }),
+  }),
+];
+
+const fullKeys: ClientKey[] = [
+  ...usualKeys,
+  clientKey(3, "Old laptop", { state: "expired", expires_at: at(-3 * 24 * HOUR) }),
+  clientKey(4, "Dashboard on the wall of the office in Rotterdam", { state: "disabled", scopes: ["read"] }),
+  clientKey(5, "Everything", { scopes: ["proxy", "read", "manage"], expires_at: at(20 * 24 * HOUR), accounts: [1, 2, 99] }),
+];
+
+export type Scene = { status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[] };
 
 const today = { requests: 412, complete: 401, rescued: 7, input: 184_220, output: 512_900, cache_read: 18_402_110, cache_write: 1_240_500 };
 const rows = (many: number) => Array.from({ length: many }, (_, n) => request(n, n * 9200 + (n > 2 ? 31_000 : n * 2500)));
 
 export const scenes: Record<"empty" | "usual" | "full", Scene> = {
   empty: {
-    status: { ...status, running: 0, vault: "file" }, providers, requests: [],
+    status: { ...status, running: 0, vault: "file" }, providers, requests: [], keys: [],
     overview: { sentence: "No account yet.", mood: "care", accounts: [], today: { requests: 0, complete: 0, rescued: 0, input: 0, output: 0, cache_read: 0, cache_write: 0 } },
   },
   usual: {
-    status, providers, requests: rows(46),
+    status, providers, requests: rows(46), keys: usualKeys,
     overview: { sentence: "2 of 3 accounts are ready. Work is back at 14:19; until then Spare answers.", mood: "good", accounts: usualAccounts, today },
   },
   full: {
-    status: { ...status, proxy: "paused", running: 15, waiting: 3 }, providers, requests: rows(300),
+    status: { ...status, proxy: "paused", running: 15, waiting: 3 }, providers, requests: rows(300), keys: fullKeys,
     overview: {
       sentence: "The proxy is paused: every request is refused until you resume it.", mood: "bad", accounts: fullAccounts,
       today: { requests: 48_112, complete: 46_020, rescued: 1_204, input: 18_422_000, output: 9_120_400, cache_read: 2_840_211_000, cache_write: 91_240_500 },
@@ -136,6 +164,7 @@ export function answer(scene: Scene, method: string, url: URL): { status: number
   if (path === "overview") return { status: 200, body: scene.overview };
   if (path === "providers") return { status: 200, body: scene.providers };
   if (path === "accounts") return { status: 200, body: scene.overview.accounts };
+  if (path === "keys") return { status: 200, body: scene.keys };
   if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };
   const found = scene.requests.find((row) => path === `requests/${row.id}`);
   return found ? { status: 200, body: found } : { status: 404, body: { code: "not_found", message: "There is no such request." } };

@@ -88,7 +88,7 @@ test("the page is walked by keyboard alone", async () => {
   await expect(page.getByRole("dialog")).toBeHidden();
   await expect(page.locator("[data-row]").first(), "focus returns to the row").toBeFocused();
   await page.keyboard.press("?");
-  await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
+  await expect(page.getByRole("dialog", { name: "Shortcuts" })).toBeVisible();
   await page.keyboard.press("Escape");
   await page.keyboard.press("/");
   await expect(page.getByLabel("Words in the rows")).toBeFocused();
@@ -161,6 +161,48 @@ test("bad input is answered at the form, and nothing is lost", async () => {
   await expect(accountRow("Fourth desk")).toHaveCount(0);
 });
 
+test("a key is made, its secret shown once, and it lets a program in until it is revoked", async ({ request }) => {
+  const row = page.locator('tr[data-key="Laptop"]');
+  const asks = async (secret: string) => {
+    const headers = { authorization: `Bearer ${secret}` };
+    const data = { model: "claude-haiku-4-5", max_tokens: 8, messages: [{ role: "user", content: "hi" }] };
+    return (await request.post(`${demo.address}/v1/messages`, { headers, data })).status();
+  };
+  await page.keyboard.press("g");
+  await page.keyboard.press("k");
+  await expect(page.getByText("No key yet.")).toBeVisible();
+  await page.getByRole("button", { name: "Make a key" }).click();
+  await page.getByLabel("Name").fill("Laptop");
+  await page.getByRole("textbox", { name: "Models" }).fill("claude-haiku-*");
+  await page.getByLabel("Tokens a day").fill("1000000");
+  await page.getByRole("button", { name: "Make the key" }).click();
+
+  const shown = page.getByRole("dialog", { name: "The secret of Laptop" });
+  const first = await shown.locator("code").first().innerText();
+  expect(first).toMatch(/^hg_[0-9A-Za-z]{43}$/);
+  await expectAccessible(page);
+  await shown.getByRole("button", { name: "I have copied it" }).click();
+  await expect(row).toContainText(first.slice(0, 7));
+  await page.reload();
+  await expect(row).toContainText("claude-haiku-*");
+  await expect(page.locator("body"), "the secret is not shown again").not.toContainText(first.slice(7));
+  expect(await asks(first)).not.toBe(401);
+
+  await row.getByRole("button", { name: "New secret" }).click();
+  await page.getByRole("button", { name: "Make a new secret" }).click();
+  const second = await shown.locator("code").first().innerText();
+  await shown.getByRole("button", { name: "I have copied it" }).click();
+  expect(await asks(first), "the old secret is void at once").toBe(401);
+  expect(await asks(second)).not.toBe(401);
+
+  await row.getByRole("button", { name: "Switch off" }).click();
+  await expect(row).toContainText("Switched off");
+  expect(await asks(second)).toBe(401);
+  await row.getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("button", { name: "Revoke the key" }).click();
+  await expect(page.getByText("No key yet.")).toBeVisible();
+});
+
 test("the proxy is paused and resumed from the head of the page", async () => {
   await page.getByRole("button", { name: "Pause the proxy" }).click();
   await expect(page.getByRole("banner").getByText("Paused", { exact: true })).toBeVisible();
@@ -182,7 +224,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   test(`every screen is accessible in ${colorScheme}`, async () => {
     await page.emulateMedia({ colorScheme });
     expect(await paperBrightness(page) > 128).toBe(colorScheme === "light");
-    for (const screen of ["", "accounts", "requests"]) {
+    for (const screen of ["", "accounts", "requests", "keys"]) {
       await page.goto(`${demo.address}/#/${screen}`);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       await expectAccessible(page);

@@ -10,6 +10,8 @@ const shots = [
   ["overview-7d", "#/?span=7d"],
   ["accounts", "#/accounts"],
   ["accounts-add", "#/accounts?add=1"],
+  ["keys", "#/keys"],
+  ["keys-add", "#/keys?add=1"],
   ["requests", "#/requests"],
   ["request", "#/requests?open=req_0999999999997"],
 ] as const;

@@ -28,7 +28,7 @@ test("without accounts the overview is the guide to the first one", async ({ pag
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["requests", "#/requests"], ["request", "#/requests?open=req_0999999999997"]]) {
+  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["request", "#/requests?open=req_0999999999997"]]) {
     test(`${name} in ${colorScheme} is accessible when everything is full`, async ({ page }) => {
       await page.setViewportSize({ width: 1440, height: 900 });
       await page.emulateMedia({ colorScheme });
@@ -51,7 +51,7 @@ test("below 900 pixels the lanes are compact rows", async ({ page }) => {
 for (const width of [600, 760, 900, 1240]) {
   test(`nothing sticks out of a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
-    for (const hash of ["#/", "#/accounts", "#/requests", "#/requests?open=req_0999999999997"]) {
+    for (const hash of ["#/", "#/accounts", "#/keys", "#/requests", "#/requests?open=req_0999999999997"]) {
       await open(page, hash, scenes.full);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), hash).toBeLessThanOrEqual(0);
@@ -73,6 +73,15 @@ test("a problem is told at the form in the core's own words, and what was typed 
   await page.getByRole("button", { name: "Add the account" }).click();
   await expect(page.getByRole("alert")).toHaveText("An account named Work exists already. Choose another name.");
   await expect(page.getByLabel("Name")).toHaveValue("Work");
+});
+
+test("a key's use stands beside its limits, and what has no price is said", async ({ page }) => {
+  await open(page, "#/keys", scenes.full);
+  const row = page.locator('tr[data-key="Build server"]');
+  await expect(row).toContainText("of 2.0");
+  await expect(row).toContainText("$4.10 of $5.00");
+  await expect(row).toContainText("3 requests without a known price");
+  await expect(page.locator('tr[data-key="Old laptop"]')).toContainText("Expired");
 });
 
 test("a screen that cannot be read says why, and can be tried again", async ({ page }) => {

@@ -23,7 +23,7 @@ export function Foot({ onHelp }: { onHelp: () => void }) {
         </>
       )}
       <button type="button" className="ml-auto hover:text-ink" onClick={onHelp}>
-        <kbd>?</kbd> Keys
+        <kbd>?</kbd> Shortcuts
       </button>
     </footer>
   );

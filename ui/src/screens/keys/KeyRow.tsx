@@ -30,7 +30,7 @@ export function KeyRow({ clientKey, accounts, now, onAsk }: Props) {
       <td className="min-w-40"><Used budget={clientKey.daily} now={now} /></td>
       <td className="min-w-40 max-board:hidden"><Used budget={clientKey.monthly} now={now} /></td>
       <td className="whitespace-nowrap text-right">
-        <span className="inline-flex gap-x-4 wide:gap-x-5 -my-1 max-[860px]:flex-col max-[860px]:items-end">
+        <span className="inline-flex gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:flex-col max-[1080px]:items-end">
           <Button kind="text" onClick={() => onAsk({ act: "change", clientKey })}>Change</Button>
           <Button kind="text" disabled={change.busy} onClick={() => void change.run({ enabled: off })}>{off ? "Switch on" : "Switch off"}</Button>
           <Button kind="text" onClick={() => onAsk({ act: "rotate", clientKey })}>New secret</Button>
