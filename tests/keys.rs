@@ -194,10 +194,15 @@ async fn a_key_asks_for_its_models_alone_and_never_without_naming_one() {
             "what a known key was refused is on record"
         );
     }
-    // The last of two counts, here and upstream.
-    let twice = r#"{"model":"claude-haiku-4-5","messages":[],"model":"claude-opus-5"}"#;
-    let reply = house.client.call(&secret, Method::POST, "/v1/messages", twice).await;
-    refused(reply, 403, "permission_error", "claude-opus-5").await;
+    // The last of two counts, here and upstream, however its name is written.
+    for again in ["model", "mod\\u0065l"] {
+        let twice = format!(r#"{{"model":"claude-haiku-4-5","messages":[],"{again}":"claude-opus-5"}}"#);
+        let reply = house.client.call(&secret, Method::POST, "/v1/messages", &twice).await;
+        refused(reply, 403, "permission_error", "claude-opus-5").await;
+    }
+    let odd = r#"{"model":["claude-opus-5"],"messages":[]}"#;
+    let reply = house.client.call(&secret, Method::POST, "/v1/messages", odd).await;
+    refused(reply, 403, "permission_error", "does not name its model").await;
     let batch = r#"{"requests":[{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":9}}]}"#;
     let reply = house.client.call(&secret, Method::POST, "/v1/messages/batches", batch).await;
     refused(reply, 403, "permission_error", "does not name its model").await;
@@ -343,6 +348,57 @@ async fn what_a_person_gets_wrong_is_said_and_nothing_is_kept() {
     let keys = call(&house, Method::GET, "/api/v1/keys", json!({})).await.json().await;
     assert_eq!(keys.as_array().unwrap().len(), 1);
     assert!(!keys.to_string().contains("secret"), "no list holds a secret");
+}
+
+#[test]
+fn the_command_line_makes_lists_changes_and_revokes_keys() {
+    let program = Program::new();
+    for (arguments, code) in [
+        (&["keys", "add", "ci", "--account", "nobody"][..], 3),
+        (&["keys", "add", "ci", "--expires", "someday"], 2),
+        (&["keys", "add", "ci", "--scope", "everything"], 2),
+        (&["keys", "add", "ci", "--per-minute", "0"], 1),
+        (&["keys", "rotate", "ci"], 3),
+    ] {
+        assert_eq!(program.run(arguments).status.code(), Some(code), "{arguments:?}");
+    }
+    let terms = ["--scope", "proxy", "--scope", "read", "--model", "claude-haiku-*", "--expires", "30d"];
+    let made = program.run(&[&["keys", "add", "CI", "--daily-usd", "5"][..], &terms].concat());
+    let said = String::from_utf8(made.stdout).unwrap();
+    let secret = said.lines().find(|line| line.starts_with("hg_")).unwrap();
+    assert_eq!(secret.len(), 46);
+    let listed = String::from_utf8(program.run(&["keys"]).stdout).unwrap();
+    assert!(listed.contains(&secret[..7]) && !listed.contains(secret), "{listed}");
+    assert!(listed.contains("$0.00 of $5.00") && listed.contains("claude-haiku-*, until "), "{listed}");
+
+    let terms = ["--per-minute", "9", "--model", "any", "--daily-usd", "none", "--expires", "none"];
+    let changed =
+        program.json(&[&["keys", "set", "ci", "--disable", "--name", "Build"][..], &terms].concat());
+    assert_eq!((&changed["state"], &changed["name"]), (&json!("disabled"), &json!("Build")));
+    assert_eq!((&changed["per_minute"], &changed["models"]), (&json!(9), &Value::Null));
+    assert_eq!((&changed["daily"]["usd"], &changed["expires_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(changed["scopes"], json!(["proxy", "read"]), "what was not said stays");
+
+    assert_eq!(program.run(&["keys", "revoke", "build"]).status.code(), Some(1), "nobody is there to ask");
+    assert!(program.run(&["keys", "revoke", "build", "--yes"]).status.success());
+    assert_eq!(program.json(&["keys"]), json!([]));
+}
+
+#[tokio::test]
+async fn the_settings_file_can_require_a_key_and_the_environment_can_lift_that() {
+    let program = Program::new();
+    std::fs::write(program.folder.path().join("settings.toml"), "require_key = true").unwrap();
+    let tasks = headgate::tasks::Tasks::default();
+    let served = program.serve();
+    let reply = crate::harness::Client::to(&served.url, &tasks).post("/v1/messages", ask("m", false)).await;
+    refused(reply, 401, "authentication_error", "keys add").await;
+    served.stop();
+    let lifted = headgate::settings::Choices {
+        data_dir: Some(program.folder.path().to_owned()),
+        require_key: Some(false),
+        ..Default::default()
+    };
+    assert!(!headgate::settings::Settings::load(lifted).unwrap().require_key);
 }
 
 #[tokio::test]

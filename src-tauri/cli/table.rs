@@ -47,7 +47,7 @@ pub fn tokens(count: Option<u64>) -> String {
 pub fn dollars(amount: Option<f64>) -> String {
     match amount {
         None => "–".into(),
-        Some(amount) if amount < 0.01 => format!("${amount:.4}"),
+        Some(amount) if amount > 0.0 && amount < 0.01 => format!("${amount:.4}"),
         Some(amount) => format!("${amount:.2}"),
     }
 }

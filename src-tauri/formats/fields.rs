@@ -167,7 +167,7 @@ impl<const N: usize> Fields<N> {
     fn read_key(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
         let byte = piece[at];
         if byte == b'"' && !escaped {
-            self.field = self.wanted.iter().position(|name| name.as_bytes() == self.key);
+            self.field = self.wanted.iter().position(|name| is_named(&self.key, name));
             if let Some(field) = self.field {
                 self.values[field].clear();
                 self.spans[field] = None;
@@ -233,6 +233,15 @@ impl<const N: usize> Fields<N> {
     }
 }
 
+/// `mod\u0065l` is `model` too: whoever limits what a field may say has to find it under every spelling.
+fn is_named(key: &[u8], name: &str) -> bool {
+    if !key.contains(&b'\\') {
+        return key == name.as_bytes();
+    }
+    let quoted = [b"\"", key, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).is_ok_and(|key| key == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +260,13 @@ mod tests {
         assert_eq!(fields.value(2), Some(br#"{"a":[1,{}]}"#.as_slice()));
         let place = json.find(r#""outer""#).unwrap() as u64;
         assert_eq!(fields.span(0), Some(place..place + 7));
+    }
+
+    #[test]
+    fn a_name_that_is_written_with_escapes_is_the_same_name() {
+        let fields =
+            read(r#"{"model":"first","m\u006fdel":"second","mode\\l":"x","mod\u0065":"y","\u":1}"#).unwrap();
+        assert_eq!(fields.value(0), Some(br#""second""#.as_slice()));
     }
 
     #[test]

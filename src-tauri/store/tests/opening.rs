@@ -47,6 +47,28 @@ fn a_database_of_a_newer_version_is_refused_and_untouched() {
 }
 
 #[test]
+fn a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
+    let folder = Folder::new();
+    folder.open().close().unwrap();
+    std::fs::remove_file(folder.file()).unwrap();
+    let old = Connection::open(folder.file()).unwrap();
+    crate::store::schema::mark_as_ours(&old).unwrap();
+    old.execute_batch(include_str!("../migrations/0001_first.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA user_version = 1;
+        INSERT INTO exchanges (id, started_at, ending, input, stream, request_bytes, method, path)
+        VALUES (7, 5, 'complete', 3, 1, 9, 'POST', '/v1/messages');",
+    )
+    .unwrap();
+    drop(old);
+
+    let store = folder.open();
+    let kept = store.request(crate::domain::ExchangeId(7)).unwrap().unwrap();
+    assert_eq!((kept.usage.input, kept.start.key, kept.cost), (Some(3), None, None));
+    assert_eq!(store.keys().unwrap(), []);
+}
+
+#[test]
 fn a_newer_version_is_seen_in_the_log_too() {
     let (folder, killed) = (Folder::new(), Folder::new());
     used(&folder);
