@@ -102,6 +102,11 @@ async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
         vec![("x-api-key", secret.as_str())],
         vec![("x-api-key", secret.as_str()), ("authorization", bearer.as_str())],
         vec![("x-api-key", "sk-other"), ("x-api-key", secret.as_str()), ("authorization", "Bearer sk-own")],
+        vec![
+            ("x-api-key", secret.as_str()),
+            ("api-key", secret.as_str()),
+            ("x-goog-api-key", bearer.as_str()),
+        ],
     ];
     for headers in shown {
         let mut request = Request::post("/v1/messages");
@@ -112,7 +117,7 @@ async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
         assert_eq!(house.client.send(request).await.status, StatusCode::OK);
     }
     let seen = house.sandbox.seen("key-work");
-    assert_eq!(seen.len(), 4);
+    assert_eq!(seen.len(), 5);
     assert!(!format!("{seen:?}").contains(&secret[3..]), "it stays here");
     assert!(house.written().await.iter().all(|request| request.key.as_deref() == Some("laptop")));
 }

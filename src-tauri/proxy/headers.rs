@@ -3,6 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::keyholder::is_key;
 use crate::{domain::Provider, secrets::Sensitive};
 
 /// Never forwarded, in either direction: they speak of one connection.
@@ -45,7 +46,9 @@ pub fn upstream(client: &HeaderMap, provider: &Provider, key: &Sensitive<String>
     let named = named_by_connection(client);
     let mut headers = HeaderMap::with_capacity(client.len() + 2);
     for (name, value) in client {
-        if !is_ours(name.as_str()) && !HOP_BY_HOP.contains(name) && !named.contains(name) {
+        let stays = is_ours(name.as_str()) || HOP_BY_HOP.contains(name) || named.contains(name);
+        // Some clients send their key in a header of another provider's as well.
+        if !stays && !is_key(value.as_bytes()) {
             headers.append(name, value.clone());
         }
     }
@@ -95,6 +98,8 @@ mod tests {
             ("cookie", "client-secret"),
             ("proxy-authorization", "client-secret"),
             ("x-headgate-account", "client-secret"),
+            ("x-goog-api-key", "hg_client-secret"),
+            ("x-forgotten", "bearer hg_client-secret"),
             ("connection", "close, x-private"),
             ("x-private", "client-secret"),
             ("anthropic-beta", "a,b"),

@@ -1,6 +1,6 @@
 //! Who asks: the client's key, where it brings one, and the one decision whether it needs one. A credential
-//! that does not look like ours is nobody's business here. No key goes upstream: `headers` leaves both
-//! headers out that it can come in.
+//! that does not look like ours is nobody's business here. No key goes upstream: `headers` leaves out the
+//! two headers that it can come in, and whatever other one has one in it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -82,6 +82,11 @@ fn keys_in(headers: &HeaderMap) -> BTreeSet<&[u8]> {
     let bearers = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
     let plain = headers.get_all("x-api-key").iter().map(http::HeaderValue::as_bytes);
     bearers.chain(plain).map(<[u8]>::trim_ascii).filter(|credential| looks_like_a_key(credential)).collect()
+}
+
+/// Whether a header's value is a key of ours, in whatever header it stands.
+pub fn is_key(value: &[u8]) -> bool {
+    looks_like_a_key(bearer(value).unwrap_or(value).trim_ascii())
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
