@@ -1,4 +1,5 @@
-//! The table `attempts`: every try of every exchange, in order. They come and go with their exchange.
+//! The table `attempts`: every try of every exchange, in order. They come and go with their exchange. Where
+//! the first one was answered well there is no row: it stands in the exchange's own.
 
 use rusqlite::{CachedStatement, Connection, Row, params};
 
@@ -16,7 +17,40 @@ pub(super) fn adding(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>>
     conn.prepare_cached(ADD)
 }
 
+/// The verdict of an attempt that stands in its exchange's row.
+const FINE: &str = "fine";
+
+/// The only attempt, if nothing has to be said of it but its times: all else is the exchange's own.
+pub(super) fn sole(exchange: &Exchange) -> Option<&Attempt> {
+    let [sole] = &exchange.attempts[..] else { return None };
+    let is_plain = *sole.verdict == *FINE
+        && sole.error.is_none()
+        && sole.status == exchange.status
+        && Some(sole.account) == exchange.account;
+    is_plain.then_some(sole)
+}
+
+/// Reads it back, if it stands in this row.
+pub(super) fn sole_of(row: &Row<'_>) -> rusqlite::Result<Option<Attempt>> {
+    let (Some(began), Some(took), Some(account)) =
+        (row.get::<_, Option<Us>>("began_us")?, row.get::<_, Option<Us>>("took_us")?, row.get("account_id")?)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Attempt {
+        account: AccountId(account),
+        status: row.get("status")?,
+        verdict: FINE.into(),
+        error: None,
+        began: began.0,
+        took: took.0,
+    }))
+}
+
 pub(super) fn write(add: &mut CachedStatement<'_>, exchange: &Exchange) -> rusqlite::Result<()> {
+    if sole(exchange).is_some() {
+        return Ok(());
+    }
     for (n, attempt) in exchange.attempts.iter().enumerate() {
         add.execute(params![
             exchange.start.id.0,
@@ -32,12 +66,13 @@ pub(super) fn write(add: &mut CachedStatement<'_>, exchange: &Exchange) -> rusql
     Ok(())
 }
 
-/// Gives these exchanges, all without attempts so far, theirs: one question for the whole page.
+/// Gives those of these exchanges theirs that have none yet: one question for the whole page.
 pub(super) fn fill(conn: &Connection, exchanges: &mut [Exchange]) -> rusqlite::Result<()> {
-    if exchanges.is_empty() {
+    let without = exchanges.iter().filter(|exchange| exchange.attempts.is_empty());
+    let ids: Vec<String> = without.map(|exchange| exchange.start.id.0.to_string()).collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<String> = exchanges.iter().map(|exchange| exchange.start.id.0.to_string()).collect();
     let mut of = conn.prepare_cached(OF)?;
     let mut rows = of.query([format!("[{}]", ids.join(","))])?;
     while let Some(row) = rows.next()? {

@@ -9,8 +9,11 @@ use super::open::OpenError;
 /// `HGTE` in the file's header tells our database from anybody else's.
 pub(super) const APPLICATION_ID: i32 = 0x4847_5445;
 
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("migrations/0001_first.sql")), M::up(include_str!("migrations/0002_keys.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("migrations/0001_first.sql")),
+    M::up(include_str!("migrations/0002_keys.sql")),
+    M::up(include_str!("migrations/0003_sole_attempts.sql")),
+];
 
 /// The `user_version` that this program writes; a higher one comes from a newer program.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]

@@ -125,6 +125,25 @@ proptest! {
 }
 
 #[test]
+fn an_attempt_has_a_row_of_its_own_only_where_there_is_more_to_say() {
+    let folder = Folder::new();
+    let store = folder.open();
+    finish(&store, ended(1, Ending::Complete, 1));
+    let mut refused = ended(2, Ending::UpstreamError, 1);
+    refused.attempts[0].verdict = "weather".into();
+    finish(&store, refused.clone());
+    store.flush().unwrap();
+
+    let rows = |id: i64| -> i64 {
+        let count = "SELECT count(*) FROM attempts WHERE exchange_id = ?1";
+        store.read(|conn| Ok(conn.query_row(count, [id], |row| row.get(0))?)).unwrap()
+    };
+    assert_eq!((rows(1), rows(2)), (0, 1));
+    let page = store.requests(&RequestFilter { limit: 9, ..RequestFilter::default() }).unwrap();
+    assert_eq!(page, [refused, ended(1, Ending::Complete, 1)]);
+}
+
+#[test]
 fn numbers_beyond_what_sqlite_holds_are_kept_as_large_as_it_goes() {
     let folder = Folder::new();
     let store = folder.open();
