@@ -45,6 +45,10 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Requests served at once; the next one waits for a place.
     pub concurrent_requests: usize,
+    /// Requests that one account serves at once; the next one goes to another account or waits. 0: no limit.
+    pub requests_per_account: u32,
+    /// Requests that are served for one client's key at once; the next one waits for a place. 0: no limit.
+    pub requests_per_key: u32,
     /// Requests that wait for a place; the next one is refused with 529.
     pub waiting_requests: usize,
     /// A request that has waited this long is refused with 529.
@@ -68,6 +72,8 @@ impl Default for Limits {
         Self {
             body_bytes: 32 * 1024 * 1024,
             concurrent_requests: 2048,
+            requests_per_account: 0,
+            requests_per_key: 0,
             waiting_requests: 1024,
             wait_seconds: 10.0,
             hold_seconds: 0.0,

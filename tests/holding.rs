@@ -144,3 +144,50 @@ async fn a_conversation_with_many_requests_does_not_keep_another_one_out() {
         .collect();
     assert_eq!(sessions, ["greedy", "greedy", "modest", "greedy", "greedy"]);
 }
+
+#[tokio::test]
+async fn an_account_that_serves_as_many_as_it_may_is_passed_over_and_then_waited_for() {
+    let limits = Limits { requests_per_account: 1, ..Limits::default() };
+    let mut house = House::within(limits, &["work", "spare"]).await;
+    for name in ["work", "spare"] {
+        house.script(name, [Behaviour::SlowHead { gate: name.into(), answer: Answer::default() }]);
+    }
+    let ask_aside = || {
+        let client = house.client.clone();
+        aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await })
+    };
+    let first = ask_aside();
+    house.sandbox.await_held("work").await.unwrap();
+    let second = ask_aside();
+    house.sandbox.await_held("spare").await.unwrap();
+    let third = ask_aside();
+    held(&house, 1).await;
+    house.sandbox.release("spare");
+    done(second).await;
+    done(third).await;
+    house.sandbox.release("work");
+    done(first).await;
+    let mut tried = Vec::new();
+    for _ in 0..3 {
+        let exchange = house.ended().await;
+        assert_eq!(exchange.ending, Some(Ending::Complete));
+        tried.push(house.tried(&exchange));
+    }
+    assert_eq!(tried, [["spare"], ["spare"], ["work"]], "the third took the place that got free");
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_an_account_is_told_when_to_come_back() {
+    let limits = Limits { requests_per_account: 1, wait_seconds: 0.2, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    house.script("work", [Behaviour::SlowHead { gate: "work".into(), answer: Answer::default() }]);
+    let client = house.client.clone();
+    let first = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
+    house.sandbox.await_held("work").await.unwrap();
+    let refused = house.ask().await;
+    assert_eq!(refused.status.as_u16(), 529);
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=59).contains(&seconds));
+    house.sandbox.release("work");
+    assert_eq!(done(first).await, StatusCode::OK);
+}

@@ -26,7 +26,10 @@ const ROOMS: &[(&str, &str)] = &[
     ("sandbox", "clock domain tasks"),
     ("proxy", "clock domain tasks settings secrets formats metering providers routing accounts keys ledger"),
     ("api", "clock domain events tasks secrets store routing accounts keys proxy"),
-    ("app", "clock events tasks settings secrets store metering providers accounts keys ledger proxy api"),
+    (
+        "app",
+        "clock events tasks settings secrets store metering providers routing accounts keys ledger proxy api",
+    ),
     ("cli", "clock domain tasks settings secrets store accounts sandbox proxy api app"),
     ("desktop", "clock settings formats api app"),
 ];

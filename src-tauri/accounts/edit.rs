@@ -109,7 +109,8 @@ impl Roster {
         }
         self.keep_key(id, key);
         self.keep_name(id, account.name.clone());
-        let contender = Arc::new(Contender { account, provider, windows: Vec::new(), load: Load::default() });
+        let load = Load::within(self.inner().ration.clone());
+        let contender = Arc::new(Contender { account, provider, windows: Vec::new(), load });
         inner.insert(Arc::clone(&contender));
         inner.events.tell(|| Event::Accounts);
         Ok(contender)
@@ -268,7 +269,15 @@ mod tests {
         let vault = Arc::new(Memory::default());
         let load = || {
             let (clock, events) = (Clock::system(), Events::default());
-            Roster::load(store.clone(), vault.clone(), Catalog::built_in(), clock, events).unwrap()
+            Roster::load(
+                store.clone(),
+                vault.clone(),
+                Catalog::built_in(),
+                clock,
+                events,
+                crate::routing::Ration::default(),
+            )
+            .unwrap()
         };
         let roster = load();
         let key = Sensitive::new("key".to_owned());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, futures::Notified};
+use tokio::sync::futures::Notified;
 
 use super::EditError;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     domain::{AccountId, AccountName, Verdict, Window},
     events::{Event, Events},
     providers::Catalog,
-    routing::{Contender, Load, Snapshot, settle},
+    routing::{Contender, Load, Ration, Snapshot, settle},
     secrets::{SecretName, Sensitive, Vault},
     store::Store,
 };
@@ -38,8 +38,8 @@ pub(super) struct Inner {
     pub catalog: Catalog,
     pub clock: Clock,
     pub events: Events,
-    /// Told of each new snapshot.
-    changed: Notify,
+    /// What each account may serve at once. Its bell also rings for each new snapshot.
+    pub ration: Ration,
 }
 
 impl Roster {
@@ -53,6 +53,7 @@ impl Roster {
         catalog: Catalog,
         clock: Clock,
         events: Events,
+        ration: Ration,
     ) -> Result<Self, EditError> {
         let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
         for (id, window) in store.windows()? {
@@ -70,7 +71,8 @@ impl Roster {
                 None => account.refused = Some("its key is not in the vault".into()),
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
-            contenders.push(Arc::new(Contender { account, provider, windows, load: Load::default() }));
+            let load = Load::within(ration.clone());
+            contenders.push(Arc::new(Contender { account, provider, windows, load }));
         }
         let names = store.account_names()?;
         Ok(Self(Arc::new(Inner {
@@ -84,7 +86,7 @@ impl Roster {
             catalog,
             clock,
             events,
-            changed: Notify::new(),
+            ration,
         })))
     }
 
@@ -93,9 +95,9 @@ impl Roster {
         self.0.snapshot.load_full()
     }
 
-    /// Completes at the next snapshot that is published after this call.
+    /// Completes when, after this call, a snapshot is published or an account with a limit has room again.
     pub fn changed(&self) -> Notified<'_> {
-        self.0.changed.notified()
+        self.0.ration.freed.notified()
     }
 
     /// What providers there are.
@@ -180,7 +182,7 @@ impl Inner {
             None => next.0.push(contender),
         }
         self.snapshot.store(Arc::new(next));
-        self.changed.notify_waiters();
+        self.ration.freed.notify_waiters();
     }
 }
 

@@ -6,6 +6,7 @@ mod remote;
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
     time::Duration,
@@ -27,6 +28,7 @@ use crate::{
     metering::Prices,
     providers::Catalog,
     proxy::{Admission, AnswerBody, Cut, Door, Gateway, Server, StartError, TlsConnector},
+    routing::Ration,
     secrets::{self, Vault, VaultError, VaultKind},
     settings::{Settings, VaultChoice},
     store::{self, OpenError, Store, StoreError},
@@ -102,8 +104,11 @@ impl App {
             tracing::warn!(interrupted, "requests were running when Headgate ended the last time");
         }
         let kind = vault.kind();
-        let roster = Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone())
-            .map_err(AppError::Accounts)?;
+        let ration =
+            Ration { most: NonZeroU32::new(settings.limits.requests_per_account), ..Ration::default() };
+        let roster =
+            Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone(), ration)
+                .map_err(AppError::Accounts)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let register =
             Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;

@@ -3,8 +3,12 @@
 //! requests does not keep another one out; beyond the bounds a request is refused with a time to come back.
 
 use std::{
-    collections::{VecDeque, hash_map::DefaultHasher},
+    collections::{
+        HashMap, VecDeque,
+        hash_map::{DefaultHasher, Entry},
+    },
     hash::{Hash, Hasher},
+    num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -15,22 +19,27 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
-use crate::{clock::Clock, settings::Limits};
+use crate::{clock::Clock, domain::KeyId, settings::Limits};
 
 /// The gate. Clones are the same gate.
 #[derive(Debug, Clone)]
 pub struct Admission(Arc<Gate>);
 
-/// Who asks, as far as a head tells without being read twice. Requests of one asker wait behind each
-/// other; askers take turns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Asker(u64);
+/// Who asks, as far as a head tells. Requests of one asker wait behind each other; askers take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// The holder of a key, who may have a bound of his own.
+    Key(KeyId),
+    /// The digest of what a conversation calls itself.
+    Conversation(u64),
+}
 
 /// A place among the requests that are served.
 #[derive(Debug)]
 pub struct Permit {
     /// `None` only while the place is handed on.
     gate: Option<Arc<Gate>>,
+    asker: Asker,
     since: Instant,
 }
 
@@ -50,6 +59,7 @@ struct Gate {
     places: Mutex<Places>,
     held: AtomicUsize,
     total: usize,
+    per_key: Option<NonZeroU32>,
     max_waiting: usize,
     wait: Duration,
     clock: Clock,
@@ -58,6 +68,8 @@ struct Gate {
 #[derive(Debug, Default)]
 struct Places {
     taken: usize,
+    /// Of these, for each key, if keys have a bound. None is zero.
+    by_key: HashMap<KeyId, u32>,
     waiting: usize,
     next_ticket: u64,
     /// The asker in front is served next and then goes to the back. None is empty.
@@ -78,11 +90,11 @@ const LATEST: Duration = Duration::from_secs(59);
 const COME_BACK: Duration = Duration::from_secs(2);
 
 impl Asker {
-    /// Whoever sends these words: a key, a session.
-    pub fn of(words: impl Hash) -> Self {
+    /// The conversation that calls itself so.
+    pub fn conversation(name: Option<&[u8]>) -> Self {
         let mut hasher = DefaultHasher::new();
-        words.hash(&mut hasher);
-        Self(hasher.finish())
+        name.hash(&mut hasher);
+        Self::Conversation(hasher.finish())
     }
 }
 
@@ -93,6 +105,7 @@ impl Admission {
             places: Mutex::default(),
             held: AtomicUsize::new(0),
             total: limits.concurrent_requests,
+            per_key: NonZeroU32::new(limits.requests_per_key),
             max_waiting: limits.waiting_requests,
             wait: limits.wait(),
             clock,
@@ -114,6 +127,11 @@ impl Admission {
         }
         drop(leaves);
         Err(self.0.full())
+    }
+
+    /// What whoever found no place in time is told.
+    pub fn full(&self) -> Failure {
+        self.0.full()
     }
 
     /// How full it is now.
@@ -141,10 +159,11 @@ enum Place {
 impl Gate {
     fn take_or_queue(self: &Arc<Self>, asker: Asker) -> Result<Place, Failure> {
         let mut places = self.places();
-        if places.taken < self.total {
+        if places.taken < self.total && places.has_room(asker, self.per_key) {
             places.taken += 1;
+            places.enter(asker, self.per_key);
             drop(places);
-            return Ok(Place::Taken(self.permit()));
+            return Ok(Place::Taken(self.permit(asker)));
         }
         if places.waiting >= self.max_waiting {
             drop(places);
@@ -154,27 +173,30 @@ impl Gate {
         Ok(Place::Queued(places.queue(asker, give), place))
     }
 
-    fn permit(self: &Arc<Self>) -> Permit {
-        Permit { gate: Some(Arc::clone(self)), since: self.clock.instant() }
+    fn permit(self: &Arc<Self>, asker: Asker) -> Permit {
+        Permit { gate: Some(Arc::clone(self)), asker, since: self.clock.instant() }
     }
 
     /// Hands a place on to whoever is next, or frees it.
-    fn hand_on(self: &Arc<Self>, stayed: Duration) {
+    fn hand_on(self: &Arc<Self>, mut from: Asker, stayed: Duration) {
+        self.places().learn(stayed);
         loop {
-            let next = {
+            let (next, give) = {
                 let mut places = self.places();
-                places.learn(stayed);
-                let Some(next) = places.next() else {
+                places.leave_place(from);
+                let Some(next) = places.next(self.per_key) else {
                     places.taken -= 1;
                     return;
                 };
+                places.enter(next.0, self.per_key);
                 next
             };
-            match next.send(self.permit()) {
+            match give.send(self.permit(next)) {
                 Ok(()) => return,
                 // Whoever waited has just left; its place goes to the next one, here and not in its drop.
                 Err(mut permit) => permit.gate = None,
             }
+            from = next;
         }
     }
 
@@ -206,14 +228,41 @@ impl Places {
         ticket
     }
 
-    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
-        let (asker, mut line) = self.turns.pop_front()?;
+    /// The first asker in turn that may have one more.
+    fn next(&mut self, per_key: Option<NonZeroU32>) -> Option<(Asker, oneshot::Sender<Permit>)> {
+        let at = self.turns.iter().position(|(asker, _)| self.has_room(*asker, per_key))?;
+        let (asker, mut line) = self.turns.remove(at)?;
         let (_, give) = line.pop_front()?;
         self.waiting -= 1;
         if !line.is_empty() {
             self.turns.push_back((asker, line));
         }
-        Some(give)
+        Some((asker, give))
+    }
+
+    fn has_room(&self, asker: Asker, per_key: Option<NonZeroU32>) -> bool {
+        match (asker, per_key) {
+            (Asker::Key(key), Some(most)) => {
+                self.by_key.get(&key).is_none_or(|running| *running < most.get())
+            }
+            _ => true,
+        }
+    }
+
+    fn enter(&mut self, asker: Asker, per_key: Option<NonZeroU32>) {
+        if let (Asker::Key(key), Some(_)) = (asker, per_key) {
+            *self.by_key.entry(key).or_default() += 1;
+        }
+    }
+
+    fn leave_place(&mut self, asker: Asker) {
+        let Asker::Key(key) = asker else { return };
+        if let Entry::Occupied(mut running) = self.by_key.entry(key) {
+            *running.get_mut() -= 1;
+            if *running.get() == 0 {
+                running.remove();
+            }
+        }
     }
 
     /// Takes one out who no longer waits; no matter if its turn has already come.
@@ -237,7 +286,7 @@ impl Places {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(gate) = self.gate.take() {
-            gate.hand_on(gate.clock.instant().duration_since(self.since));
+            gate.hand_on(self.asker, gate.clock.instant().duration_since(self.since));
         }
     }
 }
@@ -278,6 +327,12 @@ mod tests {
         Admission::new(&limits, Clock::system())
     }
 
+    const SOMEBODY: Asker = Asker::Conversation(0);
+
+    fn called(name: &str) -> Asker {
+        Asker::conversation(Some(name.as_bytes()))
+    }
+
     async fn poll(waiting: &mut Waiting<'_>) -> Option<Result<Permit, Failure>> {
         std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -286,8 +341,8 @@ mod tests {
         .await
     }
 
-    async fn queued<'a>(gate: &'a Admission, asker: &str) -> Waiting<'a> {
-        let mut waiting: Waiting<'a> = Box::pin(gate.enter(Asker::of(asker)));
+    async fn queued<'a>(gate: &'a Admission, asker: Asker) -> Waiting<'a> {
+        let mut waiting: Waiting<'a> = Box::pin(gate.enter(asker));
         assert!(poll(&mut waiting).await.is_none(), "there is no place");
         waiting
     }
@@ -295,18 +350,18 @@ mod tests {
     #[tokio::test]
     async fn s26_beyond_the_queue_a_request_is_refused_at_once() {
         let gate = gate(1, 0);
-        let first = gate.enter(Asker::default()).await.unwrap();
-        assert!(matches!(gate.enter(Asker::default()).await, Err(Failure::Full { .. })));
+        let first = gate.enter(SOMEBODY).await.unwrap();
+        assert!(matches!(gate.enter(SOMEBODY).await, Err(Failure::Full { .. })));
         assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 });
         drop(first);
-        assert!(gate.enter(Asker::default()).await.is_ok(), "the place is free again");
+        assert!(gate.enter(SOMEBODY).await.is_ok(), "the place is free again");
     }
 
     #[tokio::test]
     async fn whoever_gives_up_waiting_is_no_longer_counted() {
         let gate = gate(1, 8);
-        let first = gate.enter(Asker::default()).await.unwrap();
-        let waiting = queued(&gate, "a").await;
+        let first = gate.enter(SOMEBODY).await.unwrap();
+        let waiting = queued(&gate, called("a")).await;
         assert_eq!(gate.occupancy().waiting, 1);
         drop(waiting);
         assert_eq!(gate.occupancy().waiting, 0);
@@ -317,9 +372,9 @@ mod tests {
     #[tokio::test]
     async fn one_asker_with_many_requests_does_not_keep_another_one_out() {
         let gate = gate(1, 8);
-        let running = gate.enter(Asker::default()).await.unwrap();
-        let mut greedy = [queued(&gate, "greedy").await, queued(&gate, "greedy").await];
-        let mut modest = queued(&gate, "modest").await;
+        let running = gate.enter(SOMEBODY).await.unwrap();
+        let mut greedy = [queued(&gate, called("greedy")).await, queued(&gate, called("greedy")).await];
+        let mut modest = queued(&gate, called("modest")).await;
         drop(running);
         let running = poll(&mut greedy[0]).await.expect("who came first goes first").unwrap();
         drop(running);
@@ -330,10 +385,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_key_at_its_bound_waits_for_itself_and_keeps_nobody_else_waiting() {
+        let limits = Limits { concurrent_requests: 2, requests_per_key: 1, ..Limits::default() };
+        let gate = Admission::new(&limits, Clock::system());
+        let key = Asker::Key(KeyId(1));
+        let first = gate.enter(key).await.unwrap();
+        let mut second = queued(&gate, key).await;
+        let other = gate.enter(Asker::Key(KeyId(2))).await.unwrap();
+        let mut third = queued(&gate, Asker::Key(KeyId(3))).await;
+        drop(other);
+        let third = poll(&mut third).await.expect("the one in front still may not").unwrap();
+        drop(first);
+        let second = poll(&mut second).await.expect("now it may").unwrap();
+        drop((second, third));
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0 });
+        assert!(gate.0.places().by_key.is_empty(), "nothing is kept of a key that asks for nothing");
+    }
+
+    #[tokio::test]
     async fn a_place_that_is_handed_to_someone_who_left_is_not_lost() {
         let gate = gate(1, 8);
-        let running = gate.enter(Asker::default()).await.unwrap();
-        let waiting = queued(&gate, "a").await;
+        let running = gate.enter(SOMEBODY).await.unwrap();
+        let waiting = queued(&gate, called("a")).await;
         drop(running);
         assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 }, "it was handed on");
         drop(waiting);
@@ -345,11 +418,11 @@ mod tests {
         let limits = Limits { concurrent_requests: 1, wait_seconds: 0.001, ..Limits::default() };
         let gate = Admission::new(&limits, Clock::system());
         gate.0.places().usual_stay = Some(20.0);
-        let _running = gate.enter(Asker::default()).await.unwrap();
-        let refused = gate.enter(Asker::default()).await.unwrap_err();
+        let _running = gate.enter(SOMEBODY).await.unwrap();
+        let refused = gate.enter(SOMEBODY).await.unwrap_err();
         assert_eq!(refused, Failure::Full { retry_after: Duration::from_secs(20) });
         gate.0.places().usual_stay = Some(1e9);
-        let refused = gate.enter(Asker::default()).await.unwrap_err();
+        let refused = gate.enter(SOMEBODY).await.unwrap_err();
         assert_eq!(refused, Failure::Full { retry_after: LATEST }, "clients give up at a minute");
     }
 }

@@ -34,9 +34,9 @@ pub async fn attempt(
     upstreams: &Upstreams,
     arrival: &Arrival,
     account: &Contender,
+    lease: Lease,
 ) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
     let id = account.account.id;
-    let lease = account.load.lease();
     let Some(key) = gateway.roster.bearer(id) else {
         let verdict = Verdict::CredentialRefused;
         gateway.roster.learn(id, &verdict, &[]);

@@ -57,6 +57,12 @@ pub async fn forward(
         let snapshot = gateway.roster.snapshot();
         let account = match pick(&arrival.ask, &snapshot, &set_aside, gateway.clock.now()) {
             Decision::Take(account) => account,
+            Decision::Wait(wait) if wait.is_busy => {
+                if held.until_somebody_has_room(gateway, &arrival.ask, &set_aside).await {
+                    continue;
+                }
+                return record.refuse(&gateway.admission.full());
+            }
             Decision::Wait(_) if held.until_somebody_is_ready(gateway, &arrival.ask).await => {
                 set_aside.clear();
                 last_answer = None;
@@ -72,8 +78,9 @@ pub async fn forward(
                 return Answer::relay(answer, record, &arrival.method, gateway.limits.idle());
             }
         };
+        let Some(lease) = account.load.lease() else { continue };
         record.try_account(account.account.id);
-        match attempt(gateway, upstreams, &arrival, &account).await {
+        match attempt(gateway, upstreams, &arrival, &account, lease).await {
             Ok((answer, verdict)) => {
                 record.learn(Some(answer.head.status.as_u16()), &verdict, None);
                 if !verdict.is_worth_another_account() {
@@ -104,7 +111,7 @@ async fn admit(
 /// clients that name none, all requests do.
 fn asker(holder: Option<&Holder>, headers: &HeaderMap) -> Asker {
     match holder {
-        Some(holder) => Asker::of(holder.key.id),
-        None => Asker::of(headers.get(SESSION).map(HeaderValue::as_bytes)),
+        Some(holder) => Asker::Key(holder.key.id),
+        None => Asker::conversation(headers.get(SESSION).map(HeaderValue::as_bytes)),
     }
 }

@@ -1,11 +1,12 @@
-//! Holding a request that no account can take until one is back, if the user wants that and it is soon
-//! enough. Nothing is sent meanwhile, so status and answer stay the upstream's; who hangs up is dropped.
+//! Holding a request that no account can take: a moment while all serve as many as they may, and until one
+//! is back, if the user wants that and it is soon enough. Nothing is sent meanwhile, so status and answer
+//! stay the upstream's; who hangs up is dropped.
 
 use std::time::{Duration, Instant};
 
 use super::Gateway;
 use crate::{
-    domain::Ask,
+    domain::{AccountId, Ask},
     routing::{Decision, Wait, pick},
 };
 
@@ -13,6 +14,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Hold {
     first: Option<Instant>,
+    first_busy: Option<Instant>,
 }
 
 impl Hold {
@@ -46,6 +48,30 @@ impl Hold {
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Waits, as long as a request may wait for a place, until an account has room that has not failed it.
+    pub async fn until_somebody_has_room(
+        &mut self,
+        gateway: &Gateway,
+        ask: &Ask,
+        set_aside: &[AccountId],
+    ) -> bool {
+        let first = *self.first_busy.get_or_insert_with(|| gateway.clock.instant());
+        let _held = gateway.admission.hold();
+        loop {
+            let changed = gateway.roster.changed();
+            let snapshot = gateway.roster.snapshot();
+            // Nobody is busy any more where the last one that could take it has fallen ill.
+            let is_busy = matches!(pick(ask, &snapshot, set_aside, gateway.clock.now()), Decision::Wait(wait) if wait.is_busy);
+            if !is_busy {
+                return true;
+            }
+            let left = gateway.limits.wait().saturating_sub(gateway.clock.instant().duration_since(first));
+            if tokio::time::timeout(left, changed).await.is_err() {
+                return false;
             }
         }
     }

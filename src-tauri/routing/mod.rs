@@ -8,5 +8,5 @@ mod standing;
 
 pub use pick::{Decision, PassedOver, Wait, pick};
 pub use settle::{Learned, settle};
-pub use snapshot::{Contender, Lease, Load, Snapshot};
+pub use snapshot::{Contender, Lease, Load, Ration, Snapshot};
 pub use standing::{standing, standing_for};

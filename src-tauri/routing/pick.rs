@@ -22,6 +22,8 @@ pub enum Decision {
 pub struct Wait {
     /// When the first one is expected back; `None` if none comes back by itself.
     pub until: Option<Timestamp>,
+    /// One could take it but for the requests that it serves already.
+    pub is_busy: bool,
     /// Every account with its reason.
     pub why: Vec<PassedOver>,
 }
@@ -42,15 +44,18 @@ const UNKNOWN: f64 = 0.5;
 /// Decides for one ask. `set_aside` are the accounts that have already failed it.
 pub fn pick(ask: &Ask, snapshot: &Snapshot, set_aside: &[AccountId], now: Timestamp) -> Decision {
     let family = ask.family();
-    let best = snapshot
-        .0
-        .iter()
-        .filter(|contender| !set_aside.contains(&contender.account.id) && may_serve(contender, ask))
-        .filter(|contender| standing_for(contender, family, now).state == StandingState::Ready)
-        .min_by(|a, b| compare(a, b, family, now));
+    let ready = || {
+        snapshot
+            .0
+            .iter()
+            .filter(|contender| !set_aside.contains(&contender.account.id) && may_serve(contender, ask))
+            .filter(|contender| standing_for(contender, family, now).state == StandingState::Ready)
+    };
+    let best =
+        ready().filter(|contender| contender.load.has_room()).min_by(|a, b| compare(a, b, family, now));
     match best {
         Some(contender) => Decision::Take(Arc::clone(contender)),
-        None => Decision::Wait(wait(ask, snapshot, now)),
+        None => Decision::Wait(wait(ask, snapshot, ready().next().is_some(), now)),
     }
 }
 
@@ -79,7 +84,7 @@ fn binding_utilization(contender: &Contender, family: Option<Family>, now: Times
         .max_by(f64::total_cmp)
 }
 
-fn wait(ask: &Ask, snapshot: &Snapshot, now: Timestamp) -> Wait {
+fn wait(ask: &Ask, snapshot: &Snapshot, is_busy: bool, now: Timestamp) -> Wait {
     let why: Vec<PassedOver> = snapshot
         .0
         .iter()
@@ -93,7 +98,7 @@ fn wait(ask: &Ask, snapshot: &Snapshot, now: Timestamp) -> Wait {
             },
         })
         .collect();
-    Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), why }
+    Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), is_busy, why }
 }
 
 #[cfg(test)]
@@ -203,8 +208,23 @@ pub(super) mod tests {
     #[test]
     fn of_two_that_are_alike_the_idle_one_goes() {
         let busy = account(1);
-        let _lease = busy.load.lease();
+        let _lease = busy.load.lease().unwrap();
         assert_eq!(picked(vec![busy, account(2)], &[]), Some(2));
+    }
+
+    #[test]
+    fn an_account_with_its_hands_full_is_passed_over_and_when_all_have_that_is_said() {
+        let ration = crate::routing::Ration { most: std::num::NonZeroU32::new(1), ..Default::default() };
+        let within = |id| Contender { load: crate::routing::Load::within(ration.clone()), ..account(id) };
+        let snapshot = Snapshot(vec![Arc::new(within(1)), Arc::new(within(2).priority(1))]);
+        let decide = || pick(&Ask::default(), &snapshot, &[], now());
+        let first = snapshot.0[0].load.lease();
+        assert!(matches!(decide(), Decision::Take(taken) if taken.account.id == AccountId(2)));
+        let second = snapshot.0[1].load.lease();
+        assert!(matches!(decide(), Decision::Wait(wait) if wait.is_busy));
+        assert!(snapshot.0[1].load.lease().is_none(), "nobody gets a place that is not there");
+        drop((first, second));
+        assert!(matches!(decide(), Decision::Take(taken) if taken.account.id == AccountId(1)));
     }
 
     #[test]

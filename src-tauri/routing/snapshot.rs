@@ -1,10 +1,15 @@
 //! What a decision is made from: every account as it stood at one moment. Readers share it; whoever
 //! learns something makes a new one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
+
+use tokio::sync::Notify;
 
 use crate::domain::{Account, AccountId, Provider, Window};
 
@@ -32,20 +37,44 @@ pub struct Contender {
     pub load: Load,
 }
 
+/// How many requests one account may serve at once, and who is told when one of them is over.
+#[derive(Debug, Clone, Default)]
+pub struct Ration {
+    /// `None`: as many as come.
+    pub most: Option<NonZeroU32>,
+    /// Told of each place that gets free, if there is a limit.
+    pub freed: Arc<Notify>,
+}
+
 /// How many requests an account serves at this moment. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct Load(Arc<AtomicU32>);
+pub struct Load {
+    running: Arc<AtomicU32>,
+    ration: Ration,
+}
 
 impl Load {
-    /// The number now.
-    pub fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+    /// Nothing yet, within this ration.
+    pub fn within(ration: Ration) -> Self {
+        Self { ration, ..Self::default() }
     }
 
-    /// One more, until the lease is dropped.
-    pub fn lease(&self) -> Lease {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Lease(self.clone())
+    /// The number now.
+    pub fn count(&self) -> u32 {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Whether it may serve one more.
+    pub fn has_room(&self) -> bool {
+        self.ration.most.is_none_or(|most| self.count() < most.get())
+    }
+
+    /// One more, until the lease is dropped. `None` if somebody else has just taken the last place.
+    pub fn lease(&self) -> Option<Lease> {
+        let most = self.ration.most.map_or(u32::MAX, NonZeroU32::get);
+        let one_more = |running: u32| (running < most).then_some(running + 1);
+        let taken = self.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.ok().map(|_| Lease(self.clone()))
     }
 }
 
@@ -55,6 +84,9 @@ pub struct Lease(Load);
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        if self.0.ration.most.is_some() {
+            self.0.ration.freed.notify_waiters();
+        }
     }
 }
