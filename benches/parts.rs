@@ -74,6 +74,8 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         base_url: None,
         format: WireFormat::Anthropic,
         credential: Vec::new(),
+        counts_tokens: true,
+        models: [].into(),
     };
     let account = Account {
         id: AccountId(id),

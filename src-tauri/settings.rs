@@ -65,6 +65,9 @@ pub struct Limits {
     pub idle_seconds: f64,
     /// A drain waits this long for running requests.
     pub drain_seconds: f64,
+    /// What an upstream said of its models is believed this long; then it is asked again, in the background
+    /// and only while there is traffic. 0 never asks.
+    pub models_hours: f64,
 }
 
 impl Default for Limits {
@@ -81,6 +84,7 @@ impl Default for Limits {
             head_seconds: 600.0,
             idle_seconds: 300.0,
             drain_seconds: 30.0,
+            models_hours: 6.0,
         }
     }
 }
@@ -172,6 +176,9 @@ impl Limits {
         if !(0.0..=540.0).contains(&self.hold_seconds) {
             return Err("limits.hold_seconds is a number of seconds from 0 to 540".into());
         }
+        if !(0.0..=10_000.0).contains(&self.models_hours) {
+            return Err("limits.models_hours is a number of hours from 0 to 10000".into());
+        }
         if !(1..=1_000_000).contains(&self.concurrent_requests) || self.waiting_requests > 1_000_000 {
             return Err(
                 "limits.concurrent_requests is from 1 to 1000000, waiting_requests at most 1000000".into()
@@ -206,6 +213,11 @@ impl Limits {
     /// See [`Limits::idle_seconds`].
     pub fn idle(&self) -> Duration {
         Duration::from_secs_f64(self.idle_seconds)
+    }
+
+    /// See [`Limits::models_hours`]; `None` never asks.
+    pub fn models(&self) -> Option<Duration> {
+        (self.models_hours > 0.0).then(|| Duration::from_secs_f64(self.models_hours * 3600.0))
     }
 
     /// See [`Limits::drain_seconds`].

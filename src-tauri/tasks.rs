@@ -17,6 +17,14 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
+    /// Runs what may block where it may, and gives back what comes of it.
+    pub fn spawn_blocking<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> T + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.tracker.spawn_blocking(act)
+    }
+
     /// Completes once the drain has begun.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;

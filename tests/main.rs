@@ -11,6 +11,7 @@ mod endings;
 mod failover;
 mod holding;
 mod keys;
+mod models;
 mod passthrough;
 mod refusals;
 mod shutdown;

@@ -121,9 +121,6 @@ async fn the_session_is_known_by_header_or_by_metadata() {
 #[tokio::test]
 async fn every_other_path_below_v1_is_passed_through() {
     let house = House::with(&["work"]).await;
-    let models = house.client.get("/v1/models?limit=1000").await;
-    assert_eq!(models.status, StatusCode::OK);
-    assert!(models.json().await["data"].is_array());
     let counted =
         house.client.post("/v1/messages/count_tokens?beta=true", ask("claude-opus-5-5", false)).await;
     assert!(counted.json().await["input_tokens"].is_u64());

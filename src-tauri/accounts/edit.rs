@@ -112,6 +112,7 @@ impl Roster {
         let load = Load::within(self.inner().ration.clone());
         let contender = Arc::new(Contender { account, provider, windows: Vec::new(), load });
         inner.insert(Arc::clone(&contender));
+        inner.models.forget(id);
         inner.events.tell(|| Event::Accounts);
         Ok(contender)
     }
@@ -129,7 +130,8 @@ impl Roster {
             .map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
         let address = address.transpose()?;
         let has_new_key = key.is_some();
-        self.act(id, key, |account, provider| {
+        let has_new_upstream = has_new_key || address.is_some();
+        let changed = self.act(id, key, |account, provider| {
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
             account.priority = change.priority.unwrap_or(account.priority);
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
@@ -140,7 +142,11 @@ impl Roster {
                 return Err(EditError::NeedsAddress(provider.title.clone()));
             }
             Ok(())
-        })
+        })?;
+        if has_new_upstream {
+            self.inner().models.forget(id);
+        }
+        Ok(changed)
     }
 
     /// Takes an account out of service until somebody resumes it.
@@ -185,6 +191,7 @@ impl Roster {
         inner.store.remove_account(id, inner.clock.now())?;
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         inner.forget(id);
+        inner.models.remove(id);
         inner.events.tell(|| Event::Accounts);
         Ok(())
     }

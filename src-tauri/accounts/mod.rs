@@ -2,7 +2,9 @@
 //! `store` and `secrets`. Decides nothing: that is routing's.
 
 mod edit;
+mod models;
 mod roster;
 
 pub use edit::{Change, EditError, NewAccount};
+pub use models::Offer;
 pub use roster::Roster;

@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
 
-use super::EditError;
+use super::{EditError, models::ModelBook};
 use crate::{
     clock::Clock,
     domain::{AccountId, AccountName, Verdict, Window},
@@ -33,6 +33,7 @@ pub(super) struct Inner {
     pub keys: RwLock<HashMap<AccountId, Arc<Sensitive<String>>>>,
     /// Of removed accounts too: history keeps their names.
     pub names: RwLock<HashMap<AccountId, AccountName>>,
+    pub models: ModelBook,
     pub store: Store,
     pub vault: Arc<dyn Vault>,
     pub catalog: Catalog,
@@ -81,6 +82,7 @@ impl Roster {
             acting: Mutex::default(),
             keys: RwLock::new(keys),
             names: RwLock::new(names),
+            models: ModelBook::load(&store)?,
             store,
             vault,
             catalog,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Pause, WireFormat};
+use super::{AccountId, Bench, Model, Pause, WireFormat};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,10 @@ pub struct Provider {
     pub format: WireFormat,
     /// The headers that carry the credential, each with what stands before the key in it.
     pub credential: Vec<(http::HeaderName, String)>,
+    /// Whether its upstream counts tokens (`/v1/messages/count_tokens`); otherwise they are estimated here.
+    pub counts_tokens: bool,
+    /// The models that accounts of it are known to serve, before anybody has asked.
+    pub models: Arc<[Model]>,
 }
 
 /// A name a person gave: 1 to 64 characters, no control characters, not blank at either end.

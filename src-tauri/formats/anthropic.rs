@@ -190,6 +190,7 @@ pub enum ErrorKind {
     AuthenticationError,
     BillingError,
     PermissionError,
+    NotFoundError,
     RequestTooLarge,
     RateLimitError,
     ApiError,

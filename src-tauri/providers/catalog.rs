@@ -1,4 +1,4 @@
-//! Reads `catalog.toml`, which is part of the program. A mistake in it is found by the test below, not by
+//! Reads `catalog.toml` and `models.toml`, which are part of the program. A mistake in them is found by the test below, not by
 //! a user.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 use url::Url;
 
-use crate::domain::{Provider, ProviderId, WireFormat};
+use crate::domain::{Model, Provider, ProviderId, WireFormat};
 
 const TEXT: &str = include_str!("catalog.toml");
+const MODELS: &str = include_str!("models.toml");
 
 /// Every provider, by its id.
 #[derive(Debug, Clone)]
@@ -22,6 +23,39 @@ struct Entry {
     base_url: Option<Url>,
     format: WireFormat,
     credential: BTreeMap<String, String>,
+    models: Option<String>,
+    #[serde(default)]
+    count_tokens: Counts,
+}
+
+/// Who counts tokens.
+#[derive(Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Counts {
+    Forward,
+    #[default]
+    Estimate,
+}
+
+/// One entry of `models.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    id: String,
+    title: String,
+    context: Option<u64>,
+}
+
+fn known_models() -> Result<BTreeMap<String, Arc<[Model]>>, String> {
+    let lists: BTreeMap<String, Vec<Known>> = toml::from_str(MODELS).map_err(|error| error.to_string())?;
+    let read = |known: Known| {
+        Model::told(&known.id, Some(&known.title), known.context)
+            .ok_or(format!("{} can't be a model's id", known.id))
+    };
+    lists
+        .into_iter()
+        .map(|(name, list)| Ok((name, list.into_iter().map(read).collect::<Result<_, _>>()?)))
+        .collect()
 }
 
 impl Catalog {
@@ -32,6 +66,7 @@ impl Catalog {
 
     fn parse(text: &str) -> Result<Self, String> {
         let entries: BTreeMap<String, Entry> = toml::from_str(text).map_err(|error| error.to_string())?;
+        let lists = known_models()?;
         let mut providers = BTreeMap::new();
         for (key, entry) in entries {
             let id = ProviderId(key.into());
@@ -43,6 +78,12 @@ impl Catalog {
                 let header = header.parse().map_err(|_| format!("{id}: {header} is no header name"))?;
                 credential.push((header, prefix.to_owned()));
             }
+            let models = match &entry.models {
+                Some(name) => {
+                    lists.get(name).ok_or(format!("{id}: there is no list of models {name}"))?.clone()
+                }
+                None => [].into(),
+            };
             let provider = Provider {
                 id: id.clone(),
                 title: entry.title,
@@ -50,6 +91,8 @@ impl Catalog {
                 base_url: entry.base_url,
                 format: entry.format,
                 credential,
+                counts_tokens: entry.count_tokens == Counts::Forward,
+                models,
             };
             providers.insert(id, Arc::new(provider));
         }
@@ -83,6 +126,6 @@ mod tests {
             assert!(!provider.credential.is_empty(), "{} says where its key goes", provider.id);
             assert!(provider.base_url.as_ref().is_none_or(|url| url.scheme() == "https"), "{}", provider.id);
         }
-        assert!(catalog.get("anthropic").is_some());
+        assert!(!catalog.get("anthropic").unwrap().models.is_empty());
     }
 }

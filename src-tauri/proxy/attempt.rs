@@ -50,7 +50,7 @@ pub async fn attempt(
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
     };
     match upstreams.send(&uri, request).await {
-        Ok(response) => Ok(judge(gateway, account, response, lease, key).await),
+        Ok(response) => Ok(judge(gateway, arrival, account, response, lease, key).await),
         Err(unreached) => {
             gateway.roster.learn(id, &Verdict::Weather, &[]);
             Err((unreached.to_string().into(), Verdict::Weather))
@@ -75,6 +75,7 @@ fn write(arrival: &Arrival, uri: &Uri, mut headers: http::HeaderMap) -> Option<W
 /// Reads the verdict out of a head, and out of the beginning of the body where it is an error.
 async fn judge(
     gateway: &Gateway,
+    arrival: &Arrival,
     account: &Contender,
     response: Response<UpstreamBody>,
     lease: Lease,
@@ -88,7 +89,13 @@ async fn judge(
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
     let is_news = verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key);
-    gateway.roster.learn(id, if is_news { &verdict } else { &Verdict::Forbidden }, &windows);
+    let lesson = match &verdict {
+        // Counts have a limit of their own (Anthropic's page on token counting): it says nothing of messages.
+        Verdict::Throttled { .. } if arrival.counts_tokens() => &Verdict::Throttled { retry_after: None },
+        verdict if is_news => verdict,
+        _ => &Verdict::Forbidden,
+    };
+    gateway.roster.learn(id, lesson, &windows);
     (Answer { head, begun, body, account: id, lease, key }, verdict)
 }
 

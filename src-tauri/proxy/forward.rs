@@ -10,9 +10,11 @@ use super::{
     AnswerBody, Gateway,
     admission::Asker,
     attempt::attempt,
+    counting::estimate,
     failure::Failure,
     hold::Hold,
     keyholder::{holder, limit, turn_away},
+    models,
     record::Record,
     relay::Answer,
     request::{Arrival, SESSION},
@@ -33,6 +35,9 @@ pub async fn forward(
         Ok(holder) => holder,
         Err(failure) => return turn_away(gateway, request, &failure).await,
     };
+    if let Some(answer) = models::answer(gateway, request.method(), request.uri(), holder.as_deref()) {
+        return answer;
+    }
     let mut record = match admit(gateway, holder.clone(), &request).await {
         Ok(record) => record,
         Err(failure) => return failure.answer(None, gateway.clock.now()),
@@ -42,6 +47,9 @@ pub async fn forward(
         Err(failure) => return record.refuse(&failure),
     };
     record.begin(&arrival.ask);
+    if let Some(every) = gateway.limits.models() {
+        gateway.roster.models_may_be_old(gateway.clock.now(), every);
+    }
     if gateway.is_paused() {
         return record.refuse(&Failure::Paused);
     }
@@ -49,7 +57,12 @@ pub async fn forward(
         return record.refuse(&failure);
     }
 
-    let mut set_aside = Vec::new();
+    let counts = arrival.counts_tokens();
+    let mut set_aside = if counts {
+        gateway.counting.begin(&gateway.roster.snapshot(), gateway.clock.now())
+    } else {
+        Vec::new()
+    };
     let mut last_answer = None;
     let mut last_trouble = None;
     let mut held = Hold::default();
@@ -61,8 +74,13 @@ pub async fn forward(
                 if held.until_somebody_has_room(gateway, &arrival.ask, &set_aside).await {
                     continue;
                 }
+                if counts {
+                    return estimate(gateway, &arrival, record).await;
+                }
                 return record.refuse(&gateway.admission.full());
             }
+            // A count costs nothing: an estimate is better than an error, or than to be held for a window.
+            Decision::Wait(_) if counts => return estimate(gateway, &arrival, record).await,
             Decision::Wait(_) if held.until_somebody_is_ready(gateway, &arrival.ask).await => {
                 set_aside.clear();
                 last_answer = None;
@@ -83,6 +101,10 @@ pub async fn forward(
         match attempt(gateway, upstreams, &arrival, &account, lease).await {
             Ok((answer, verdict)) => {
                 record.learn(Some(answer.head.status.as_u16()), &verdict, None);
+                if counts && gateway.counting.is_missing(&answer, gateway.clock.now()) {
+                    set_aside.push(account.account.id);
+                    continue;
+                }
                 if !verdict.is_worth_another_account() {
                     return answer.relay(record, &arrival.method, gateway.limits.idle());
                 }

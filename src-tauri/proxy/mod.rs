@@ -3,12 +3,15 @@
 
 mod admission;
 mod attempt;
+mod counting;
+mod discover;
 mod failure;
 mod forward;
 mod headers;
 mod hold;
 mod keyholder;
 mod meant;
+mod models;
 mod port;
 mod record;
 mod relay;
@@ -25,6 +28,7 @@ use std::sync::{
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub use admission::{Admission, Occupancy};
+pub use counting::Counting;
 pub use keyholder::BeyondLoopback;
 pub use relay::Cut;
 pub use server::{Door, Server, StartError};
@@ -55,6 +59,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// How many at once.
     pub admission: Admission,
+    /// For requests that no upstream counts.
+    pub counting: Counting,
     /// For upstreams that want TLS.
     pub tls: TlsConnector,
     /// Bounds.

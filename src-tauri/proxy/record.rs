@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 
 use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
 use crate::{
@@ -126,6 +126,12 @@ impl Record {
         self.exchange.served_model = heard.model;
         let model = self.exchange.served_model.as_deref().or(self.exchange.start.ask.model.as_deref());
         self.exchange.cost = model.and_then(|model| self.gateway.prices.cost(model, &heard.usage));
+    }
+
+    /// Ends it well, with an answer that we made ourselves; `how` says so.
+    pub fn answer_here(mut self, status: StatusCode, how: Arc<str>) {
+        self.exchange.status = Some(status.as_u16());
+        self.end(Ending::Complete, Some(how));
     }
 
     /// Ends it with an answer of our own.

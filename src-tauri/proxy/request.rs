@@ -62,6 +62,14 @@ impl Arrival {
     }
 }
 
+impl Arrival {
+    /// Whether it asks for a count of tokens alone.
+    pub fn counts_tokens(&self) -> bool {
+        let path = self.target.split('?').next().unwrap_or_default();
+        self.method == Method::POST && path == "/v1/messages/count_tokens"
+    }
+}
+
 fn wants_json(method: &Method, path: &str) -> bool {
     method == Method::POST && matches!(path, "/v1/messages" | "/v1/messages/count_tokens")
 }

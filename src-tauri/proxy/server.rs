@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use super::{
     AnswerBody, Gateway,
+    discover::keep_asking,
     failure::{Failure, plain},
     forward::forward,
     meant::{climbs, is_meant_for_us},
@@ -95,7 +96,8 @@ impl Server {
             thread::Builder::new()
                 .name(format!("proxy-{index}"))
                 .spawn(move || {
-                    worker.run(listener);
+                    // One worker is enough for what happens in the background.
+                    worker.run(listener, index == 0);
                     drop(ended);
                 })
                 .map_err(failed)?;
@@ -140,7 +142,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(self, listener: TcpListener) {
+    fn run(self, listener: TcpListener, asks: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let listener = |runtime: &tokio::runtime::Runtime| {
             let _inside = runtime.enter();
@@ -148,6 +150,11 @@ impl Worker {
         };
         match runtime.and_then(|runtime| listener(&runtime).map(|listener| (runtime, listener))) {
             Ok((runtime, listener)) => {
+                if asks {
+                    let _inside = runtime.enter();
+                    let (gateway, upstreams) = (self.gateway.clone(), self.upstreams.clone());
+                    self.tasks.spawn(keep_asking(gateway, upstreams, self.tasks.clone()));
+                }
                 runtime.block_on(self.accept(listener));
                 // A call of the API may wait for the keychain's owner, which is no reason to wait with it.
                 runtime.shutdown_background();

@@ -137,6 +137,8 @@ pub(super) mod tests {
             base_url: None,
             format: WireFormat::Anthropic,
             credential: Vec::new(),
+            counts_tokens: true,
+            models: [].into(),
         };
         let account = Account {
             id: AccountId(id),

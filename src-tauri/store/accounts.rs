@@ -131,6 +131,7 @@ impl Store {
     pub fn remove_account(&self, id: AccountId, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |tx| {
             tx.execute("DELETE FROM windows WHERE account_id = ?1", [id.0])?;
+            tx.execute("DELETE FROM models WHERE account_id = ?1", [id.0])?;
             one(tx.execute(
                 "UPDATE accounts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL",
                 params![id.0, Ms(now)],

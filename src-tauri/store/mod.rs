@@ -6,7 +6,7 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `models`, `meta` | one table each |
 
 use std::{
     fmt, io,
@@ -31,6 +31,7 @@ mod exchanges;
 mod integrity;
 mod keys;
 mod meta;
+mod models;
 mod open;
 mod queue;
 mod readers;
@@ -49,6 +50,7 @@ use readers::Readers;
 pub use accounts::NewAccountRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
 pub use keys::{Digest, NewKeyRow};
+pub use models::MOST_MODELS;
 pub use open::OpenError;
 pub use queue::WriterHealth;
 

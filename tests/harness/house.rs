@@ -41,6 +41,12 @@ impl House {
     }
 
     pub async fn of(limits: Limits, scenario: Scenario) -> Self {
+        // Journeys count what reaches their upstreams; those about models ask for this themselves.
+        Self::furnished(scenario, |settings| settings.limits = Limits { models_hours: 0.0, ..limits }).await
+    }
+
+    /// As `of`; upstreams are asked for their models in the background if the limits say so.
+    pub async fn asking(limits: Limits, scenario: Scenario) -> Self {
         Self::furnished(scenario, |settings| settings.limits = limits).await
     }
 
@@ -49,7 +55,8 @@ impl House {
         let (clock, tasks) = (Clock::movable(), Tasks::default());
         let sandbox = Sandbox::start(&scenario, &clock, &tasks).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (data_dir, limits) = (folder.path().to_owned(), Limits::default());
+        let (data_dir, limits) =
+            (folder.path().to_owned(), Limits { models_hours: 0.0, ..Limits::default() });
         let mut settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits };
         choose(&mut settings);
         let app = App::open(settings, clock.clone(), Some(Arc::new(Memory::default()))).unwrap();

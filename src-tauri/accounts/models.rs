@@ -1,0 +1,178 @@
+//! Which models the accounts can serve: what is known of their providers, and what their own upstreams
+//! said. One account's word counts for that account alone; only the list that clients see is a union.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::Roster;
+use crate::{
+    domain::{AccountId, AccountName, Model, StandingState},
+    routing::{Contender, standing},
+    store::{MOST_MODELS, Store, StoreError},
+};
+
+/// What upstreams said, by account.
+#[derive(Default)]
+pub(super) struct ModelBook {
+    told: Mutex<HashMap<AccountId, Told>>,
+    wanted: Notify,
+    /// Unix milliseconds at which traffic asks next.
+    next: AtomicI64,
+}
+
+#[derive(Clone)]
+struct Told {
+    models: Arc<[Model]>,
+    asked_at: Timestamp,
+}
+
+/// A model with the accounts that serve it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// Its id and what is known of it.
+    pub model: Model,
+    /// The title of each provider with the names of its accounts, in the order in which they are asked.
+    pub by: Vec<(String, Vec<AccountName>)>,
+}
+
+impl ModelBook {
+    pub(super) fn load(store: &Store) -> Result<Self, StoreError> {
+        let mut lists: HashMap<AccountId, (Vec<Model>, Timestamp)> = HashMap::new();
+        for (account, model, at) in store.models()? {
+            lists.entry(account).or_insert_with(|| (Vec::new(), at)).0.push(model);
+        }
+        let told = lists.into_iter().map(|(id, (list, at))| (id, Told { models: list.into(), asked_at: at }));
+        Ok(Self { told: Mutex::new(told.collect()), ..Self::default() })
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, id: AccountId) -> Option<Told> {
+        self.told().get(&id).cloned()
+    }
+
+    /// The account is new, or its upstream or key is another one: nothing that was said counts any more.
+    pub(super) fn forget(&self, id: AccountId) {
+        self.told().remove(&id);
+        self.wanted.notify_one();
+    }
+
+    /// The account is gone.
+    pub(super) fn remove(&self, id: AccountId) {
+        self.told().remove(&id);
+    }
+}
+
+impl Roster {
+    /// Every model that an enabled account can serve, the known ones first, in the order of `models.toml`.
+    /// Paused accounts and those that need a sign-in serve nothing; one that only rests does.
+    /// `only` leaves out all other accounts.
+    pub fn offers(&self, only: Option<&[AccountId]>) -> Vec<Offer> {
+        let (snapshot, now) = (self.snapshot(), self.inner().clock.now());
+        let mut enabled: Vec<&Arc<Contender>> = snapshot
+            .0
+            .iter()
+            .filter(|one| only.is_none_or(|only| only.contains(&one.account.id)))
+            .filter(|one| matches!(standing(one, now).state, StandingState::Ready | StandingState::Cooling))
+            .collect();
+        enabled.sort_by_key(|one| (one.account.priority, one.account.id));
+        let mut offers = Offers::default();
+        // What we know ourselves comes first, so that no upstream can rename another one's models.
+        for contender in &enabled {
+            offers.add(&contender.provider.models, contender);
+        }
+        let known = offers.list.len();
+        for contender in &enabled {
+            if let Some(told) = self.inner().models.of(contender.account.id) {
+                offers.add(&told.models, contender);
+            }
+        }
+        offers.list[known..].sort_by(|a, b| a.model.id.cmp(&b.model.id));
+        offers.list
+    }
+
+    /// Waits until somebody should be asked for his models.
+    pub async fn models_wanted(&self) {
+        self.inner().models.wanted.notified().await;
+    }
+
+    /// There is traffic: asks again where what is known is older than `every`. Costs a load and a comparison.
+    pub fn models_may_be_old(&self, now: Timestamp, every: Duration) {
+        let (book, now) = (&self.inner().models, now.as_millisecond());
+        if book.next.load(Ordering::Relaxed) <= now {
+            let pause = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
+            book.next.store(now.saturating_add(pause), Ordering::Relaxed);
+            book.wanted.notify_one();
+        }
+    }
+
+    /// The accounts whose upstream has not been asked for so long, the paused and the refused ones aside.
+    pub fn unasked_for(&self, every: Duration) -> Vec<Arc<Contender>> {
+        let (snapshot, now) = (self.snapshot(), self.inner().clock.now());
+        let is_due = |contender: &&Arc<Contender>| {
+            let asked = self.inner().models.of(contender.account.id).map(|told| told.asked_at);
+            asked.is_none_or(|asked| {
+                Duration::try_from(now.duration_since(asked)).is_ok_and(|age| age >= every)
+            }) && matches!(standing(contender, now).state, StandingState::Ready | StandingState::Cooling)
+        };
+        snapshot.0.iter().filter(is_due).cloned().collect()
+    }
+
+    /// Takes in what an account's upstream said; `None` if it said nothing that could be read, which leaves
+    /// what is known. Blocks on the disk. An account that has changed meanwhile learns nothing.
+    ///
+    /// # Errors
+    /// If it could not be written down; it is known until the next start all the same.
+    pub fn learn_models(&self, asked: &Contender, said: Option<Vec<Model>>) -> Result<(), StoreError> {
+        let (id, now) = (asked.account.id, self.inner().clock.now());
+        let is_same = |now: &Arc<Contender>| now.account.base_url == asked.account.base_url;
+        if !self.snapshot().get(id).is_some_and(is_same) {
+            return Ok(());
+        }
+        let mut told = self.inner().models.told();
+        let known = told.get(&id).map(|told| Arc::clone(&told.models)).unwrap_or_default();
+        let models = said.clone().map_or(known, |mut said| {
+            said.truncate(MOST_MODELS);
+            said.into()
+        });
+        told.insert(id, Told { models: Arc::clone(&models), asked_at: now });
+        drop(told);
+        if said.is_some() { self.inner().store.save_models(id, models, now) } else { Ok(()) }
+    }
+}
+
+#[derive(Default)]
+struct Offers {
+    list: Vec<Offer>,
+    places: HashMap<Arc<str>, usize>,
+}
+
+impl Offers {
+    fn add(&mut self, models: &[Model], contender: &Contender) {
+        for model in models {
+            let place = *self.places.entry(Arc::clone(&model.id)).or_insert_with(|| {
+                self.list.push(Offer { model: model.clone(), by: Vec::new() });
+                self.list.len() - 1
+            });
+            let offer = &mut self.list[place];
+            offer.model.context = offer.model.context.or(model.context);
+            let (title, name) = (&contender.provider.title, &contender.account.name);
+            match offer.by.iter_mut().find(|(known, _)| known == title) {
+                Some((_, names)) if names.contains(name) => {}
+                Some((_, names)) => names.push(name.clone()),
+                None => offer.by.push((title.clone(), vec![name.clone()])),
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Asks each account's own upstream for its models: in the background, one account after the other, within
+//! bounds of pages, bytes and time. Nobody waits for it, and nothing it hears changes an account's standing.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use serde::Deserialize;
+
+use super::{Gateway, headers, upstream::Upstreams};
+use crate::{domain::Model, providers, routing::Contender, tasks::Tasks};
+
+/// All pages of one upstream have to be here by then.
+const PATIENCE: Duration = Duration::from_secs(20);
+const MAX_PAGES: usize = 5;
+const MAX_PAGE: usize = 1 << 20;
+/// The version of the list's shape that we read (Anthropic's API reference, "List Models").
+const VERSION: &str = "2023-06-01";
+
+/// Asks whenever somebody should be asked, until the drain.
+pub async fn keep_asking(gateway: Gateway, upstreams: Upstreams, tasks: Tasks) {
+    let Some(every) = gateway.limits.models() else { return };
+    let mut is_start = true;
+    loop {
+        if !std::mem::take(&mut is_start) {
+            tokio::select! {
+                () = gateway.roster.models_wanted() => {}
+                () = tasks.stopping() => return,
+            }
+        }
+        for contender in gateway.roster.unasked_for(every) {
+            let asked = tokio::time::timeout(PATIENCE, ask(&gateway, &upstreams, &contender));
+            let said = tokio::select! {
+                said = asked => said.ok().flatten(),
+                () = tasks.stopping() => return,
+            };
+            let roster = gateway.roster.clone();
+            let kept = tokio::task::spawn_blocking(move || roster.learn_models(&contender, said)).await;
+            if let Ok(Err(error)) = kept {
+                tracing::warn!(%error, "an account's models could not be written down");
+            }
+        }
+    }
+}
+
+/// Every page of what it says; `None` where it says nothing that we understand.
+async fn ask(gateway: &Gateway, upstreams: &Upstreams, contender: &Contender) -> Option<Vec<Model>> {
+    let mut models = Vec::new();
+    let mut target = String::from("/v1/models?limit=1000");
+    for _ in 0..MAX_PAGES {
+        let page = read(&page(gateway, upstreams, contender, &target).await?)?;
+        let last = page.data.last().and_then(|model| Model::told(&model.id, None, None));
+        models.extend(
+            page.data.iter().filter_map(|told| {
+                Model::told(&told.id, told.display_name.as_deref(), told.max_input_tokens)
+            }),
+        );
+        match last.filter(|_| page.has_more) {
+            Some(last) => target = format!("/v1/models?limit=1000&after_id={}", escaped(&last.id)),
+            None => break,
+        }
+    }
+    Some(models)
+}
+
+async fn page(
+    gateway: &Gateway,
+    upstreams: &Upstreams,
+    contender: &Contender,
+    target: &str,
+) -> Option<Bytes> {
+    let key = gateway.roster.bearer(contender.account.id)?;
+    let base = contender.account.base_url.as_ref().or(contender.provider.base_url.as_ref())?;
+    let uri = providers::upstream_uri(base, target)?;
+    let mut headers = headers::upstream(&HeaderMap::new(), &contender.provider, &key)?;
+    headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(
+        header::USER_AGENT,
+        HeaderValue::from_static(concat!("headgate/", env!("CARGO_PKG_VERSION"))),
+    );
+    headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
+    let mut request = Request::new(Full::default());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = uri.path_and_query()?.as_str().parse().ok()?;
+    *request.headers_mut() = headers;
+    let answer = upstreams.send(&uri, request).await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    Some(Limited::new(answer.into_body(), MAX_PAGE).collect().await.ok()?.to_bytes())
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Told>,
+    #[serde(default)]
+    has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    id: Arc<str>,
+    #[serde(default)]
+    display_name: Option<Arc<str>>,
+    #[serde(default)]
+    max_input_tokens: Option<u64>,
+}
+
+fn read(page: &[u8]) -> Option<Page> {
+    serde_json::from_slice(page).ok()
+}
+
+/// For a query: everything but letters, digits and a few signs as `%XX`.
+fn escaped(id: &str) -> String {
+    id.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text += &format!("%{byte:02X}");
+        }
+        text
+    })
+}
