@@ -13,11 +13,11 @@ use tokio::sync::Semaphore;
 
 use super::{AnswerBody, Gateway, failure::plain, record::Record, relay::Answer, request::Arrival};
 use crate::{
+    accounts::Roster,
     clock::Clock,
     domain::AccountId,
     formats::error_in,
     metering::{Estimate, Scales},
-    routing::Snapshot,
     tasks::Tasks,
 };
 
@@ -49,12 +49,17 @@ impl Counting {
         }
     }
 
-    /// A request for a count has come: warms the tables aside, and says who need not be asked.
-    pub fn begin(&self, snapshot: &Snapshot, now: Timestamp) -> Vec<AccountId> {
+    /// Whom a request need not ask, because it wants a count that they can't give. With the first such
+    /// request the tables are read, aside.
+    pub fn passed_over(&self, arrival: &Arrival, roster: &Roster, now: Timestamp) -> Vec<AccountId> {
+        if !arrival.counts_tokens() {
+            return Vec::new();
+        }
         if self.scales.should_warm() {
             let scales = self.scales.clone();
             drop(self.tasks.spawn_blocking(move || scales.warm()));
         }
+        let snapshot = roster.snapshot();
         let mut cannot = self.cannot();
         cannot.retain(|id, until| *until > now && snapshot.get(*id).is_some());
         let is_out = |id| cannot.contains_key(&id);

@@ -58,11 +58,7 @@ pub async fn forward(
     }
 
     let counts = arrival.counts_tokens();
-    let mut set_aside = if counts {
-        gateway.counting.begin(&gateway.roster.snapshot(), gateway.clock.now())
-    } else {
-        Vec::new()
-    };
+    let mut set_aside = gateway.counting.passed_over(&arrival, &gateway.roster, gateway.clock.now());
     let mut last_answer = None;
     let mut last_trouble = None;
     let mut held = Hold::default();
@@ -101,11 +97,8 @@ pub async fn forward(
         match attempt(gateway, upstreams, &arrival, &account, lease).await {
             Ok((answer, verdict)) => {
                 record.learn(Some(answer.head.status.as_u16()), &verdict, None);
-                if counts && gateway.counting.is_missing(&answer, gateway.clock.now()) {
-                    set_aside.push(account.account.id);
-                    continue;
-                }
-                if !verdict.is_worth_another_account() {
+                let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
+                if !is_missing && !verdict.is_worth_another_account() {
                     return answer.relay(record, &arrival.method, gateway.limits.idle());
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
