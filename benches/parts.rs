@@ -11,7 +11,7 @@ use headgate::{
     clock::Clock,
     domain::{
         Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Provider,
-        ProviderId, Usage, Window, WindowName, WindowSource, WireFormat,
+        ProviderId, Usage, VerdictKind, Window, WindowName, WindowSource, WireFormat,
     },
     formats::{EventLines, RequestHead},
     metering::Tally,
@@ -76,6 +76,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         credential: Vec::new(),
         counts_tokens: true,
         models: [].into(),
+        verdicts: "anthropic".into(),
     };
     let account = Account {
         id: AccountId(id),
@@ -156,7 +157,7 @@ fn exchange(id: ExchangeId, now: Timestamp) -> Exchange {
         attempts: vec![Attempt {
             account: AccountId(1),
             status: Some(200),
-            verdict: "fine".into(),
+            verdict: VerdictKind::Fine,
             error: None,
             began: ms(1),
             took: ms(399),

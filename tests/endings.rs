@@ -36,7 +36,7 @@ async fn a_client_that_leaves_before_the_head_cancels_the_upstream_at_once() {
     let exchange = house.ended().await;
     assert_eq!(exchange.ending, Some(Ending::ClientLeft));
     assert_eq!(exchange.attempts.len(), 1, "a client that hung up is not retried");
-    assert_eq!(exchange.attempts[0].verdict.as_ref(), "abandoned");
+    assert_eq!(exchange.attempts[0].verdict.word(), "abandoned");
     assert_eq!(house.standing("work").await["state"], "ready", "it was not the account's fault");
 }
 

@@ -29,9 +29,9 @@ async fn rescued_from(behaviour: Behaviour) -> String {
     let exchange = house.ended().await;
     assert_eq!(exchange.ending, Some(Ending::Complete));
     assert_eq!(house.tried(&exchange), ["work", "spare"]);
-    assert_eq!(exchange.attempts[1].verdict.as_ref(), "fine");
+    assert_eq!(exchange.attempts[1].verdict.word(), "fine");
     assert_eq!(house.written().await.len(), 1, "one request is one record");
-    exchange.attempts[0].verdict.to_string()
+    exchange.attempts[0].verdict.word().to_owned()
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ fn attempt(attempt: &Attempt, roster: &Roster) -> AttemptView {
     AttemptView {
         account: name(roster, attempt.account),
         status: attempt.status,
-        verdict: attempt.verdict.to_string(),
+        verdict: attempt.verdict,
         error: attempt.error.as_ref().map(ToString::to_string),
         began_ms: milliseconds(attempt.began),
         took_ms: milliseconds(attempt.took),

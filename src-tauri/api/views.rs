@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{Ending, PausedBy, StandingState, WindowSource},
+    domain::{Ending, PausedBy, StandingState, VerdictKind, WindowSource},
     secrets::Sensitive,
 };
 
@@ -181,9 +181,8 @@ pub struct AttemptView {
     /// Name of the account that tried; `removed` if it is gone.
     pub account: String,
     pub status: Option<u16>,
-    /// fine, throttled, quota_spent, credential_refused, forbidden, weather, request_fault; or abandoned, where
-    /// the request ended before the attempt did.
-    pub verdict: String,
+    /// What it taught; `abandoned` where the request ended before the attempt did.
+    pub verdict: VerdictKind,
     pub error: Option<String>,
     /// From the request's arrival to this try, in milliseconds.
     pub began_ms: f64,

@@ -117,7 +117,7 @@ fn show_one(request: &RequestView) {
             [
                 attempt.account.clone(),
                 attempt.status.map_or_else(|| "–".into(), |status| status.to_string()),
-                attempt.verdict.clone(),
+                attempt.verdict.word().to_owned(),
                 table::duration(Some(attempt.took_ms)),
                 attempt.error.clone().unwrap_or_default(),
             ]

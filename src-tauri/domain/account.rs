@@ -61,6 +61,8 @@ pub struct Provider {
     pub counts_tokens: bool,
     /// The models that accounts of it are known to serve, before anybody has asked.
     pub models: Arc<[Model]>,
+    /// Whose words its refusals are written in: a table of `providers/verdicts.toml`.
+    pub verdicts: String,
 }
 
 /// A name a person gave: 1 to 64 characters, no control characters, not blank at either end.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, Ask, ExchangeId, KeyId, Micros, Usage};
+use super::{AccountId, Ask, ExchangeId, KeyId, Micros, Usage, VerdictKind};
 
 /// What is known when a request is admitted. Written at once, so that a crash leaves a trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,8 +79,8 @@ pub struct Attempt {
     pub account: AccountId,
     /// The upstream's status; `None` when no head came.
     pub status: Option<u16>,
-    /// The verdict's word, see `Verdict::word`; `abandoned` where the request ended before the attempt did.
-    pub verdict: Arc<str>,
+    /// What it taught, in a word.
+    pub verdict: VerdictKind,
     /// What went wrong where there was no head, as a sentence.
     pub error: Option<Arc<str>>,
     /// From the exchange's arrival to this try.

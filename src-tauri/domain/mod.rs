@@ -22,5 +22,5 @@ pub use model::Model;
 pub use money::Micros;
 pub use standing::{Bench, Pause, PausedBy, Standing, StandingState};
 pub use usage::Usage;
-pub use verdict::Verdict;
+pub use verdict::{Verdict, VerdictKind};
 pub use window::{Window, WindowName, WindowSource};

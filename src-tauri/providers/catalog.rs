@@ -6,14 +6,23 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 use url::Url;
 
-use crate::domain::{Model, Provider, ProviderId, WireFormat};
+use jiff::Timestamp;
+
+use super::verdict::{Dialects, Reply};
+use crate::domain::{Model, Provider, ProviderId, Verdict, WireFormat};
 
 const TEXT: &str = include_str!("catalog.toml");
 const MODELS: &str = include_str!("models.toml");
 
 /// Every provider, by its id.
 #[derive(Debug, Clone)]
-pub struct Catalog(Arc<BTreeMap<ProviderId, Arc<Provider>>>);
+pub struct Catalog(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    providers: BTreeMap<ProviderId, Arc<Provider>>,
+    dialects: Dialects,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +31,7 @@ struct Entry {
     about: String,
     base_url: Option<Url>,
     format: WireFormat,
+    verdicts: String,
     credential: BTreeMap<String, String>,
     models: Option<String>,
     #[serde(default)]
@@ -67,6 +77,7 @@ impl Catalog {
     fn parse(text: &str) -> Result<Self, String> {
         let entries: BTreeMap<String, Entry> = toml::from_str(text).map_err(|error| error.to_string())?;
         let lists = known_models()?;
+        let dialects = Dialects::built_in()?;
         let mut providers = BTreeMap::new();
         for (key, entry) in entries {
             let id = ProviderId(key.into());
@@ -93,25 +104,34 @@ impl Catalog {
                 credential,
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,
+                verdicts: entry.verdicts,
             };
+            if !dialects.has(&provider.verdicts) {
+                return Err(format!("{id}: verdicts.toml has no {}", provider.verdicts));
+            }
             providers.insert(id, Arc::new(provider));
         }
-        Ok(Self(Arc::new(providers)))
+        Ok(Self(Arc::new(Parts { providers, dialects })))
     }
 
     /// The provider with this id.
     pub fn get(&self, id: &str) -> Option<Arc<Provider>> {
-        self.0.get(&ProviderId(id.into())).cloned()
+        self.0.providers.get(&ProviderId(id.into())).cloned()
     }
 
     /// All of them, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Provider>> {
-        self.0.values()
+        self.0.providers.values()
+    }
+
+    /// What a reply of this provider says of the account that asked.
+    pub fn verdict(&self, provider: &Provider, reply: &Reply<'_>, now: Timestamp) -> Verdict {
+        self.0.dialects.verdict(&provider.verdicts, reply, now)
     }
 
     /// Their ids in one line, for an error that says what could have been typed.
     pub fn ids(&self) -> String {
-        self.0.keys().map(|id| id.0.as_ref()).collect::<Vec<_>>().join(", ")
+        self.0.providers.keys().map(|id| id.0.as_ref()).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -8,5 +8,5 @@ mod windows;
 
 pub use address::{BadAddress, base_url, upstream_uri};
 pub use catalog::Catalog;
-pub use verdict::{retry_after, verdict};
+pub use verdict::{Reply, retry_after};
 pub use windows::read_windows;

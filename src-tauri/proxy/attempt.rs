@@ -85,7 +85,14 @@ async fn judge(
     let begun = if head.status.as_u16() >= 400 { beginning(&mut body).await } else { Bytes::new() };
     let now = gateway.clock.now();
     let windows = providers::read_windows(&head.headers, now);
-    let verdict = providers::verdict(head.status, &head.headers, &begun, &windows, now);
+    let reply = providers::Reply {
+        status: head.status,
+        headers: &head.headers,
+        body: &begun,
+        windows: &windows,
+        family: arrival.ask.family(),
+    };
+    let verdict = gateway.roster.catalog().verdict(&account.provider, &reply, now);
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
     let is_news = verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key);

@@ -21,6 +21,7 @@ use super::{
     upstream::Upstreams,
 };
 use crate::{
+    domain::Verdict,
     keys::Holder,
     routing::{Decision, pick},
 };
@@ -61,6 +62,7 @@ pub async fn forward(
     let mut set_aside = gateway.counting.passed_over(&arrival, &gateway.roster, gateway.clock.now());
     let mut last_answer = None;
     let mut last_trouble = None;
+    let mut hops = Hops::default();
     let mut held = Hold::default();
     loop {
         let snapshot = gateway.roster.snapshot();
@@ -81,6 +83,7 @@ pub async fn forward(
                 set_aside.clear();
                 last_answer = None;
                 last_trouble = None;
+                hops = Hops::default();
                 continue;
             }
             Decision::Wait(wait) => {
@@ -98,7 +101,7 @@ pub async fn forward(
             Ok((answer, verdict)) => {
                 record.learn(Some(answer.head.status.as_u16()), &verdict, None);
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
-                if !is_missing && !verdict.is_worth_another_account() {
+                if !is_missing && (!verdict.is_worth_another_account() || hops.is_enough(&verdict)) {
                     return answer.relay(record, &arrival.method, gateway.limits.idle());
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
@@ -110,6 +113,17 @@ pub async fn forward(
             }
         }
         set_aside.push(account.account.id);
+    }
+}
+
+/// A limit of the request's own goes with it from account to account: one other is asked, and no more.
+#[derive(Default)]
+struct Hops(u8);
+
+impl Hops {
+    fn is_enough(&mut self, verdict: &Verdict) -> bool {
+        self.0 = self.0.saturating_add(u8::from(*verdict == Verdict::OwnLimit));
+        self.0 > 1
     }
 }
 

@@ -10,7 +10,7 @@ use http::{Method, Response, StatusCode};
 
 use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
 use crate::{
-    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict},
+    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict, VerdictKind},
     keys::Holder,
     ledger::{Entry, Slot},
     metering::Heard,
@@ -82,16 +82,16 @@ impl Record {
 
     /// What the try came to. `error` says why there was no head.
     pub fn learn(&mut self, status: Option<u16>, verdict: &Verdict, error: Option<Arc<str>>) {
-        self.end_attempt(status, verdict.word(), error);
+        self.end_attempt(status, verdict.kind(), error);
         self.tell();
     }
 
-    fn end_attempt(&mut self, status: Option<u16>, verdict: &str, error: Option<Arc<str>>) {
+    fn end_attempt(&mut self, status: Option<u16>, verdict: VerdictKind, error: Option<Arc<str>>) {
         let Some((account, began)) = self.attempt.take() else { return };
         self.exchange.attempts.push(Attempt {
             account,
             status,
-            verdict: verdict.into(),
+            verdict,
             error,
             began: began.duration_since(self.arrived),
             took: self.gateway.clock.instant().duration_since(began),
@@ -157,7 +157,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.end_attempt(None, "abandoned", None);
+        self.end_attempt(None, VerdictKind::Abandoned, None);
         let ending = if self.gateway.stopping.load(Ordering::Relaxed) {
             Ending::Interrupted
         } else {

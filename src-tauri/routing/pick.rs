@@ -139,6 +139,7 @@ pub(super) mod tests {
             credential: Vec::new(),
             counts_tokens: true,
             models: [].into(),
+            verdicts: "anthropic".into(),
         };
         let account = Account {
             id: AccountId(id),

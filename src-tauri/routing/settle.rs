@@ -45,10 +45,22 @@ pub fn settle(contender: &mut Contender, verdict: &Verdict, windows: &[Window], 
             learned.health |= contender.account.refused.is_none();
             contender.account.refused = Some("the upstream no longer accepts its key".into());
         }
+        // The plan may have room: what is paid on top of it rests this family for a while.
+        Verdict::ExtraUsageSpent { window, until } => {
+            learned.windows |= spend(&mut contender.windows, window, Some(*until), now);
+        }
+        Verdict::OrganisationDisabled { until } => {
+            let pause = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+            bench(contender, pause, "its organisation is disabled", now);
+            learned.health = true;
+        }
         // A throttle without a time concerns this request alone, and neither the weather nor a fault of
         // the request says anything about the account.
         Verdict::Throttled { retry_after: None }
+        | Verdict::OwnLimit
         | Verdict::Forbidden
+        | Verdict::ModelMissing
+        | Verdict::ContextTooLong
         | Verdict::Weather
         | Verdict::RequestFault => {}
     }
@@ -67,7 +79,9 @@ fn forgive(contender: &mut Contender, now: Timestamp) -> bool {
 
 fn bench(contender: &mut Contender, pause: Duration, reason: &str, now: Timestamp) {
     let streak = contender.account.bench.as_ref().map_or(0, |bench| bench.streak).saturating_add(1);
-    let until = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    // Of two pauses that were asked for, the longer one holds: their replies may have crossed.
+    let asked = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    let until = contender.account.bench.as_ref().map_or(asked, |bench| bench.until.max(asked));
     contender.account.bench = Some(Bench { until, reason: reason.into(), streak });
 }
 

@@ -3,8 +3,8 @@
 
 use rusqlite::{CachedStatement, Connection, Row, params};
 
-use super::columns::{Count, Us};
-use crate::domain::{AccountId, Attempt, Exchange};
+use super::columns::{Count, Us, unknown_word};
+use crate::domain::{AccountId, Attempt, Exchange, VerdictKind};
 
 // A retried batch or a second `finish` may meet its own rows.
 pub(super) const ADD: &str = "INSERT OR REPLACE INTO attempts
@@ -18,12 +18,12 @@ pub(super) fn adding(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>>
 }
 
 /// The verdict of an attempt that stands in its exchange's row.
-const FINE: &str = "fine";
+const FINE: VerdictKind = VerdictKind::Fine;
 
 /// The only attempt, if nothing has to be said of it but its times: all else is the exchange's own.
 pub(super) fn sole(exchange: &Exchange) -> Option<&Attempt> {
     let [sole] = &exchange.attempts[..] else { return None };
-    let is_plain = *sole.verdict == *FINE
+    let is_plain = sole.verdict == FINE
         && sole.error.is_none()
         && sole.status == exchange.status
         && Some(sole.account) == exchange.account;
@@ -40,7 +40,7 @@ pub(super) fn sole_of(row: &Row<'_>) -> rusqlite::Result<Option<Attempt>> {
     Ok(Some(Attempt {
         account: AccountId(account),
         status: row.get("status")?,
-        verdict: FINE.into(),
+        verdict: FINE,
         error: None,
         began: began.0,
         took: took.0,
@@ -57,7 +57,7 @@ pub(super) fn write(add: &mut CachedStatement<'_>, exchange: &Exchange) -> rusql
             Count(n as u64),
             attempt.account.0,
             attempt.status,
-            attempt.verdict,
+            attempt.verdict.word(),
             attempt.error,
             Us(attempt.began),
             Us(attempt.took),
@@ -86,10 +86,11 @@ pub(super) fn fill(conn: &Connection, exchanges: &mut [Exchange]) -> rusqlite::R
 }
 
 fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    let verdict = row.get_ref("verdict")?.as_str()?;
     Ok(Attempt {
         account: AccountId(row.get("account_id")?),
         status: row.get("status")?,
-        verdict: row.get("verdict")?,
+        verdict: VerdictKind::of(verdict).ok_or_else(|| unknown_word(verdict))?,
         error: row.get("error")?,
         began: row.get::<_, Us>("began_us")?.0,
         took: row.get::<_, Us>("took_us")?.0,

@@ -7,7 +7,10 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::{Folder, begun, ended, finish, tried};
 use crate::{
-    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Usage},
+    domain::{
+        AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Usage,
+        VerdictKind,
+    },
     store::{RequestFilter, Totals},
 };
 
@@ -24,16 +27,22 @@ fn span() -> impl Strategy<Value = Duration> {
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
-    (any::<i64>(), option::of(any::<u16>()), word(), option::of(word()), span(), span()).prop_map(
-        |(account, status, verdict, error, began, took)| Attempt {
+    (
+        any::<i64>(),
+        option::of(any::<u16>()),
+        proptest::sample::select(&VerdictKind::ALL[..]),
+        option::of(word()),
+        span(),
+        span(),
+    )
+        .prop_map(|(account, status, verdict, error, began, took)| Attempt {
             account: AccountId(account),
             status,
             verdict,
             error,
             began,
             took,
-        },
-    )
+        })
 }
 
 fn start() -> impl Strategy<Value = ExchangeStart> {
@@ -130,7 +139,7 @@ fn an_attempt_has_a_row_of_its_own_only_where_there_is_more_to_say() {
     let store = folder.open();
     finish(&store, ended(1, Ending::Complete, 1));
     let mut refused = ended(2, Ending::UpstreamError, 1);
-    refused.attempts[0].verdict = "weather".into();
+    refused.attempts[0].verdict = VerdictKind::Weather;
     finish(&store, refused.clone());
     store.flush().unwrap();
 

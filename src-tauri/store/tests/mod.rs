@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{NewAccountRow, Options, Store};
 use crate::domain::{
     Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, ProviderId,
-    Usage,
+    Usage, VerdictKind,
 };
 
 mod accounts;
@@ -91,7 +91,7 @@ fn tried(account: i64) -> Attempt {
     Attempt {
         account: AccountId(account),
         status: Some(200),
-        verdict: "fine".into(),
+        verdict: VerdictKind::Fine,
         error: None,
         began: Duration::from_micros(150),
         took: Duration::from_millis(900),

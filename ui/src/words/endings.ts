@@ -54,9 +54,16 @@ const verdicts: Record<string, string> = {
   fine: "answered",
   throttled: "asked to slow down",
   quota_spent: "usage window spent",
+  own_limit: "this request was over a limit of its own",
+  extra_usage_spent: "extra usage spent",
   credential_refused: "key refused",
+  organisation_disabled: "organisation disabled",
+  forbidden: "not allowed with this account",
+  model_missing: "has no such model",
   weather: "upstream overloaded or failing",
   request_fault: "the request itself was at fault",
+  context_too_long: "conversation too long for the model",
+  abandoned: "the request ended first",
 };
 
 /** "usage window spent", "answered". A verdict that we do not know is shown as it came. */
