@@ -192,3 +192,63 @@ async fn while_another_account_only_rests_nobody_is_told_to_sign_in() {
     let reply = house.ask().await;
     assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "in 20 s it can be served");
 }
+
+#[tokio::test]
+async fn a_limit_of_the_requests_own_is_taken_to_one_other_account_and_benches_nobody() {
+    let mut house = House::with(&["work", "spare", "third"]).await;
+    for name in ["work", "spare"] {
+        house.script(name, [Behaviour::RateLimited { retry_after: None, unified: false }]);
+    }
+    let reply = house.ask().await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "in the upstream's own words");
+    reply.bytes().await;
+    let exchange = house.ended().await;
+    assert_eq!(house.tried(&exchange), ["work", "spare"], "one hop, and no more");
+    for name in ["work", "spare"] {
+        assert_eq!(house.standing(name).await["state"], "ready");
+    }
+}
+
+fn says(status: u16, kind: &str, message: &str) -> Behaviour {
+    let body = format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"{message}"}}}}"#);
+    Behaviour::Error {
+        status: StatusCode::from_u16(status).unwrap(),
+        message: String::new(),
+        body: Some(body),
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_too_long_is_not_taken_to_another_account() {
+    let mut house = House::with(&["work", "spare"]).await;
+    house.script("work", [says(400, "invalid_request_error", "prompt is too long: 2 > 1 maximum")]);
+    assert!(house.ask().await.text().await.contains("prompt is too long"), "the client matches these words");
+    let exchange = house.ended().await;
+    assert_eq!(house.tried(&exchange), ["work"]);
+    assert_eq!(exchange.attempts[0].verdict.word(), "context_too_long");
+}
+
+#[tokio::test]
+async fn extra_usage_that_is_spent_rests_its_family_alone_and_not_for_ever() {
+    let mut house = House::with(&["work", "spare"]).await;
+    house.script("work", [says(400, "invalid_request_error", "You're out of extra usage.")]);
+    let mut serves = async |house: &mut House, model: &str| {
+        house.client.post("/v1/messages", crate::harness::ask(model, false)).await.bytes().await;
+        let exchange = house.ended().await;
+        house.tried(&exchange)
+    };
+    assert_eq!(serves(&mut house, "claude-opus-5-5").await, ["work", "spare"]);
+    assert_eq!(serves(&mut house, "claude-opus-5-5").await, ["spare"]);
+    assert_eq!(serves(&mut house, "claude-sonnet-5-5").await, ["work"], "the plan has room");
+    house.clock.advance(Duration::from_secs(301));
+    assert_eq!(serves(&mut house, "claude-opus-5-5").await, ["work"]);
+}
+
+#[tokio::test]
+async fn a_model_that_one_account_lacks_and_a_spend_cap_are_passed_over() {
+    assert_eq!(rescued_from(says(404, "not_found_error", "model: claude-opus-5-5")).await, "model_missing");
+    let cap = says(429, "rate_limit_error", "You have reached your spend limit.");
+    assert_eq!(rescued_from(cap).await, "quota_spent");
+    let disabled = says(403, "permission_error", "This organization has been disabled.");
+    assert_eq!(rescued_from(disabled).await, "organisation_disabled");
+}

@@ -9,6 +9,7 @@ mod api;
 mod cli;
 mod endings;
 mod failover;
+mod faults;
 mod holding;
 mod keys;
 mod models;

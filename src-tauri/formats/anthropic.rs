@@ -164,18 +164,25 @@ fn in_bounds(model: Cow<'_, str>) -> Option<Arc<str>> {
     (model.len() <= MAX_MODEL).then(|| model.as_ref().into())
 }
 
+/// Type and message in the value of a reply's `error` field; `null` and other shapes are none.
+pub fn error_of(value: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
+    let error: Inner = serde_json::from_slice(value).ok()?;
+    Some((error.kind, error.message))
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    #[serde(rename = "type")]
+    kind: Arc<str>,
+    #[serde(default)]
+    message: Arc<str>,
+}
+
 /// Type and message of an error body or of an `error` event's data.
 pub fn error_in(body: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
     #[derive(Deserialize)]
     struct Body {
         error: Inner,
-    }
-    #[derive(Deserialize)]
-    struct Inner {
-        #[serde(rename = "type")]
-        kind: Arc<str>,
-        #[serde(default)]
-        message: Arc<str>,
     }
     let Body { error } = serde_json::from_slice(body).ok()?;
     Some((error.kind, error.message))

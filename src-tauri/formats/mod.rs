@@ -5,6 +5,8 @@ mod anthropic;
 mod fields;
 mod sse;
 
-pub use anthropic::{ErrorKind, RequestHead, StreamEvent, error_body, error_in, model_of, usage_in};
+pub use anthropic::{
+    ErrorKind, RequestHead, StreamEvent, error_body, error_in, error_of, model_of, usage_in,
+};
 pub use fields::{Fields, Malformed};
 pub use sse::{EventLines, MAX_EVENT};

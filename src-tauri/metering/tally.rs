@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     domain::Usage,
-    formats::{self, EventLines, Fields, StreamEvent},
+    formats::{self, EventLines, Fields, Malformed, StreamEvent},
 };
 
 /// What was heard.
@@ -15,7 +15,7 @@ pub struct Heard {
     pub usage: Usage,
     /// The model that the reply names.
     pub model: Option<Arc<str>>,
-    /// Type and message of an error event inside a stream.
+    /// Type and message of an error event inside a stream, or of an error document under a good status.
     pub error: Option<(Arc<str>, Arc<str>)>,
     /// The proper end was there: `message_stop`, or the closing brace of a JSON object. Always true of
     /// a reply that is neither, since only its transport can tell.
@@ -32,7 +32,7 @@ pub struct Tally {
 #[derive(Debug)]
 enum Ear {
     Stream(Box<EventLines>),
-    Json(Box<Fields<2>>),
+    Json(Box<Fields<3>>),
     Deaf,
 }
 
@@ -50,7 +50,7 @@ impl Tally {
         } else if is(b"text/event-stream") {
             Ear::Stream(Box::default())
         } else if is(b"application/json") {
-            Ear::Json(Box::new(Fields::new(["usage", "model"], MAX_VALUE)))
+            Ear::Json(Box::new(Fields::new(["usage", "model", "error"], MAX_VALUE)))
         } else {
             Ear::Deaf
         };
@@ -75,6 +75,9 @@ impl Tally {
             Ear::Json(fields) => {
                 fields.feed(piece);
                 heard.is_whole = fields.is_done();
+                if heard.is_whole && heard.error.is_none() {
+                    heard.error = fields.value(2).and_then(formats::error_of);
+                }
             }
             Ear::Deaf => {}
         }
@@ -90,9 +93,15 @@ impl Tally {
         heard
     }
 
-    /// Type and message of an error event, if one was heard.
+    /// Type and message of an error event or document, if one was heard.
     pub fn error(&self) -> Option<&(Arc<str>, Arc<str>)> {
         self.heard.error.as_ref()
+    }
+
+    /// Whether a JSON object began and did not come to its closing brace, whatever the transport says.
+    pub fn broke_off(&self) -> bool {
+        let Ear::Json(fields) = &self.ear else { return false };
+        matches!(fields.finish(), Err(Malformed::Unfinished(seen)) if seen > 0)
     }
 
     /// Whether the proper end was heard; see [`Heard::is_whole`].

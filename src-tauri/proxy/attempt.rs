@@ -92,7 +92,10 @@ async fn judge(
         windows: &windows,
         family: arrival.ask.family(),
     };
-    let verdict = gateway.roster.catalog().verdict(&account.provider, &reply, now);
+    let is_page = arrival.ask.model.is_some() && headers::is_page(&head.headers);
+    let read = gateway.roster.catalog().verdict(&account.provider, &reply, now);
+    // No model answers with a web page, whatever status it has.
+    let verdict = if is_page && read == Verdict::Fine { Verdict::Weather } else { read };
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
     let is_news = verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key);

@@ -51,7 +51,7 @@ pub enum Failure {
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Beyond this, clients give up at once; Claude Code's gateway guide puts the limit at 60 s.
-const PATIENCE: Duration = Duration::from_secs(59);
+const PATIENCE: u64 = 59;
 
 /// Nobody knows when the disk has caught up; a client should not come back sooner than this.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -139,15 +139,15 @@ impl Failure {
             plain(StatusCode::from_u16(status).expect("the table holds statuses"), "application/json", body);
         let retry_after = self.retry_after(now);
         let headers = answer.headers_mut();
-        if let Some(pause) = retry_after {
-            // A client that comes back a moment early would be refused again: round up.
-            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        // A client that comes back a moment early would be refused again: round up.
+        let seconds = retry_after.map(|pause| (pause.as_secs() + u64::from(pause.subsec_nanos() > 0)).max(1));
+        if let Some(seconds) = seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         // A key's minute is over within a minute, which is as long as a client waits.
         let is_brief =
             matches!(self, Self::Unreachable { .. } | Self::Denied(Denied { why: Denial::Rate { .. }, .. }));
-        let is_worth_it = retry_after.is_some_and(|pause| pause <= PATIENCE) || is_brief;
+        let is_worth_it = seconds.is_some_and(|seconds| seconds <= PATIENCE) || is_brief;
         if !is_worth_it {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
@@ -189,4 +189,56 @@ pub fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AccountName, Standing};
+
+    fn now() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    fn resting(name: &str, pause: Duration) -> PassedOver {
+        let until = now() + pause;
+        let standing =
+            Standing { state: StandingState::Cooling, reason: Some("it rests".into()), until: Some(until) };
+        PassedOver { account: AccountName::new(name).unwrap(), standing }
+    }
+
+    fn refusal(pauses: &[Duration]) -> (String, Option<String>, String) {
+        let why: Vec<_> =
+            pauses.iter().enumerate().map(|(n, pause)| resting(&format!("account {n}"), *pause)).collect();
+        let wait = Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), why };
+        let failure = Failure::of_wait(wait, None);
+        let answer = failure.answer(None, now());
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        (header("retry-after").unwrap(), header("x-should-retry"), failure.message(now()))
+    }
+
+    #[test]
+    fn the_first_minute_is_worth_waiting_for_and_the_sixtieth_second_is_not() {
+        let seconds = Duration::from_secs;
+        let told = |pause| {
+            let (after, retry, _) = refusal(&[pause]);
+            (after.parse::<u64>().unwrap(), retry)
+        };
+        let never = || Some("false".to_owned());
+        assert_eq!(told(Duration::ZERO), (1, None), "whole seconds, never none");
+        assert_eq!(told(Duration::from_millis(200)), (1, None));
+        assert_eq!(told(Duration::from_millis(58_001)), (59, None), "rounded up");
+        assert_eq!(told(seconds(59)), (59, None));
+        assert_eq!(told(Duration::from_millis(59_001)), (60, never()), "what is told decides");
+        assert_eq!(told(seconds(60)), (60, never()));
+        assert_eq!(told(seconds(7835)), (7835, never()), "the real time");
+    }
+
+    #[test]
+    fn a_refusal_names_each_account_and_the_soonest_decides() {
+        let (after, retry, message) = refusal(&[Duration::from_hours(2), Duration::from_secs(20)]);
+        assert_eq!((after.as_str(), retry), ("20", None));
+        assert!(message.contains("account 0: it rests, back in 120 min (14:00 UTC)."), "{message}");
+        assert!(message.contains("account 1: it rests, back in 20 s."), "{message}");
+    }
 }

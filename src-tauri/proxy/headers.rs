@@ -62,6 +62,12 @@ pub fn upstream(client: &HeaderMap, provider: &Provider, key: &Sensitive<String>
     Some(headers)
 }
 
+/// Whether the answer is a web page: of a network that wants a sign-in, or of a proxy that is in trouble.
+pub fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
+}
+
 /// The headers of an answer as the client gets them.
 pub fn downstream(mut headers: HeaderMap) -> HeaderMap {
     for name in named_by_connection(&headers) {

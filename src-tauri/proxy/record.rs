@@ -75,6 +75,11 @@ impl Record {
         }
     }
 
+    /// Whether a model is to answer.
+    pub fn asks_a_model(&self) -> bool {
+        self.exchange.start.ask.model.is_some()
+    }
+
     /// An account is being tried.
     pub fn try_account(&mut self, account: AccountId) {
         self.attempt = Some((account, self.gateway.clock.instant()));

@@ -55,6 +55,7 @@ impl Answer {
         let status = self.head.status;
         record.answers(self.account, status.as_u16());
         let tally = listener(method, status, &self.head.headers);
+        let is_page = record.asks_a_model() && headers::is_page(&self.head.headers);
         let is_delimited = self.head.headers.contains_key(header::CONTENT_LENGTH)
             || self.head.headers.contains_key(header::TRANSFER_ENCODING);
         let relay = Relay {
@@ -71,6 +72,7 @@ impl Answer {
             _lease: self.lease,
             key: self.key,
             is_delimited,
+            is_page,
         };
         let mut answer = Response::new(relay.boxed_unsync());
         *answer.status_mut() = status;
@@ -105,6 +107,8 @@ struct Relay {
     key: Arc<Sensitive<String>>,
     /// The transport itself tells where the body ends.
     is_delimited: bool,
+    /// A web page stands where a model should have answered.
+    is_page: bool,
 }
 
 /// How many characters of an upstream's error are kept.
@@ -136,10 +140,13 @@ impl Relay {
         if let Some((kind, message)) = self.tally.error() {
             return (Ending::UpstreamError, Some(self.in_short(kind, message)));
         }
+        if self.is_page {
+            return (Ending::UpstreamError, Some("it answered with a web page".into()));
+        }
         let is_whole = if self.tally.is_stream() {
             self.tally.is_whole()
         } else {
-            self.is_delimited || self.tally.is_whole()
+            (self.is_delimited && !self.tally.broke_off()) || self.tally.is_whole()
         };
         if is_whole {
             return (Ending::Complete, None);

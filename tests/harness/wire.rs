@@ -24,6 +24,22 @@ pub enum Reply {
     Close(String),
     /// As `Keep`, once it is let go.
     Held(String),
+    /// One after the other.
+    Steps(Vec<Step>),
+}
+
+/// A part of a reply that goes wrong on its way.
+#[derive(Clone)]
+pub enum Step {
+    Bytes(Vec<u8>),
+    /// A moment of silence, shorter than any limit.
+    Wait,
+    /// The connection is closed, as by a server that has finished.
+    Close,
+    /// The connection is reset.
+    Reset,
+    /// Nothing more comes until the client leaves.
+    Stall,
 }
 
 /// The upstream. Dropped, it is gone.
@@ -103,10 +119,37 @@ async fn converse(
                 socket.write_all(bytes.as_bytes()).await?;
             }
             Some(Reply::Close(bytes)) => return socket.write_all(bytes.as_bytes()).await,
+            Some(Reply::Steps(steps)) => {
+                for step in steps {
+                    if !take(&mut socket, step).await? {
+                        return Ok(());
+                    }
+                }
+            }
             None => return Ok(()),
         }
     }
     Ok(())
+}
+
+/// Whether the connection goes on.
+async fn take(socket: &mut TcpStream, step: Step) -> std::io::Result<bool> {
+    match step {
+        Step::Bytes(bytes) => socket.write_all(&bytes).await?,
+        Step::Wait => tokio::time::sleep(std::time::Duration::from_millis(150)).await,
+        Step::Close => return Ok(false),
+        Step::Reset => {
+            // What was sent must be read before a reset throws it away.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            socket.set_zero_linger()?;
+            return Ok(false);
+        }
+        Step::Stall => {
+            let _ = socket.read(&mut [0]).await;
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn read_request(socket: &mut TcpStream) -> std::io::Result<bool> {

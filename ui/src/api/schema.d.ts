@@ -355,11 +355,8 @@ export interface components {
              * @description How long until its head was there or it failed, in milliseconds.
              */
             took_ms: number;
-            /**
-             * @description fine, throttled, quota_spent, credential_refused, forbidden, weather, request_fault; or abandoned, where
-             *     the request ended before the attempt did.
-             */
-            verdict: string;
+            /** @description What it taught; `abandoned` where the request ended before the attempt did. */
+            verdict: components["schemas"]["VerdictKind"];
         };
         /** @description One period of a key: what it may use, and what it has used. */
         BudgetView: {
@@ -730,6 +727,11 @@ export interface components {
             /** Format: int64 */
             output?: number | null;
         };
+        /**
+         * @description A verdict in one word, as records, wire and screens have it.
+         * @enum {string}
+         */
+        VerdictKind: "fine" | "throttled" | "own_limit" | "quota_spent" | "extra_usage_spent" | "credential_refused" | "organisation_disabled" | "forbidden" | "model_missing" | "weather" | "request_fault" | "context_too_long" | "abandoned";
         /**
          * @description Where a window was learned.
          * @enum {string}
