@@ -232,7 +232,7 @@ async fn a_conversation_that_is_too_long_is_not_taken_to_another_account() {
 async fn extra_usage_that_is_spent_rests_its_family_alone_and_not_for_ever() {
     let mut house = House::with(&["work", "spare"]).await;
     house.script("work", [says(400, "invalid_request_error", "You're out of extra usage.")]);
-    let mut serves = async |house: &mut House, model: &str| {
+    let serves = async |house: &mut House, model: &str| {
         house.client.post("/v1/messages", crate::harness::ask(model, false)).await.bytes().await;
         let exchange = house.ended().await;
         house.tried(&exchange)

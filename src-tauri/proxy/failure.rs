@@ -210,7 +210,8 @@ mod tests {
     fn refusal(pauses: &[Duration]) -> (String, Option<String>, String) {
         let why: Vec<_> =
             pauses.iter().enumerate().map(|(n, pause)| resting(&format!("account {n}"), *pause)).collect();
-        let wait = Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), why };
+        let wait =
+            Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), is_busy: false, why };
         let failure = Failure::of_wait(wait, None);
         let answer = failure.answer(None, now());
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
