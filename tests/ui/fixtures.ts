@@ -59,7 +59,7 @@ const fullAccounts: Account[] = [
   account(7, "Burst", 40, { in_flight: 12, windows: [windowOf("5h", 0.83, 12 * MINUTE), windowOf("7d", 0.55, 75 * HOUR), windowOf("7d_sonnet", 0.12, 75 * HOUR)] }),
 ];
 
-function attempt(name: string, verdict = "fine", status: number | null = 200, began_ms = 1, took_ms = 420, error: string | null = null): Attempt {
+function attempt(name: string, verdict: Attempt["verdict"] = "fine", status: number | null = 200, began_ms = 1, took_ms = 420, error: string | null = null): Attempt {
   return { account: name, verdict, status, began_ms, took_ms, error };
 }
 

@@ -1,5 +1,5 @@
 // How requests end and what attempts taught, in words.
-import type { Attempt, Ending, Request } from "../api/types.ts";
+import type { Ending, Request } from "../api/types.ts";
 
 export const endingWord: Record<Ending, string> = {
   complete: "Complete",
@@ -67,6 +67,6 @@ const verdicts: Record<string, string> = {
 };
 
 /** "usage window spent", "answered". A verdict that we do not know is shown as it came. */
-export function verdictWord(attempt: Pick<Attempt, "verdict">): string {
+export function verdictWord(attempt: { verdict: string }): string {
   return verdicts[attempt.verdict] ?? attempt.verdict.replaceAll("_", " ");
 }

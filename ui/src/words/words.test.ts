@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Account, Request, UsageWindow } from "../api/types.ts";
+import type { Account, Attempt, Request, UsageWindow } from "../api/types.ts";
 import { isRescued, outcome, verdictWord } from "./endings.ts";
 import { bytes, dollars, exact, plural, share, short } from "./numbers.ts";
 import { inOrder, standingBrief, standingDetail } from "./standings.ts";
@@ -97,7 +97,7 @@ describe("standings", () => {
 describe("endings", () => {
   const request = (more: Partial<Request>): Request =>
     ({ id: "req_1", attempts: [], usage: {}, ending: "complete", status: 200, account: "Spare", ...more }) as Request;
-  const tried = (account: string, verdict: string) => ({ account, verdict, began_ms: 0, took_ms: 1 });
+  const tried = (account: string, verdict: Attempt["verdict"]) => ({ account, verdict, began_ms: 0, took_ms: 1 });
 
   test("a request is rescued when another account failed before", () => {
     expect(isRescued(request({ attempts: [tried("Work", "quota_spent"), tried("Spare", "fine")] }))).toBe(true);

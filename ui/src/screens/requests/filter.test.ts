@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Request } from "../../api/types.ts";
+import type { Attempt, Request } from "../../api/types.ts";
 import { filterIn, hasWords, heldRows } from "./filter.ts";
 import { story } from "./story.ts";
 
@@ -28,7 +28,7 @@ test("a held list keeps its place and counts what is newer", () => {
 });
 
 test("a rescue is told as a story", () => {
-  const attempts = [
+  const attempts: Attempt[] = [
     { account: "Work", verdict: "quota_spent", began_ms: 0, took_ms: 1 },
     { account: "Spare", verdict: "fine", began_ms: 2, took_ms: 1 },
   ];
