@@ -1,13 +1,18 @@
 //! What the user chose. Flags win over the environment, the environment over `settings.toml` in the data
 //! folder, the file over the defaults. Read once at start; nobody looks at the environment later.
 
+mod network;
+
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde::Deserialize;
+
+pub use network::{Listen, ListenTls, Network, Proxies, ProxyVariables};
 
 /// The port where nobody chose another.
 pub const DEFAULT_PORT: u16 = 8417;
@@ -25,6 +30,8 @@ pub struct Settings {
     pub require_key: bool,
     /// Bounds of a single request and of all of them together.
     pub limits: Limits,
+    /// Further addresses, names, and the way out.
+    pub network: Network,
 }
 
 /// Which vault keeps the keys.
@@ -68,6 +75,11 @@ pub struct Limits {
     /// What an upstream said of its models is believed this long; then it is asked again, in the background
     /// and only while there is traffic. 0 never asks.
     pub models_hours: f64,
+    /// A client's connection on which no request is open for this long is closed: before its first request,
+    /// in the middle of a head, or idle. A TLS handshake may take as long.
+    pub client_seconds: f64,
+    /// Connections of clients held open at once; the next one is closed at once.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -85,6 +97,8 @@ impl Default for Limits {
             idle_seconds: 300.0,
             drain_seconds: 30.0,
             models_hours: 6.0,
+            client_seconds: 60.0,
+            connections: 8192,
         }
     }
 }
@@ -97,6 +111,11 @@ struct File {
     vault: Option<VaultChoice>,
     require_key: bool,
     limits: Limits,
+    listen: Vec<network::ListenEntry>,
+    hosts: Vec<String>,
+    tls: network::UpstreamTls,
+    upstream_http2: Option<bool>,
+    proxy: Option<String>,
 }
 
 /// What flags and environment said.
@@ -110,6 +129,12 @@ pub struct Choices {
     pub vault: Option<VaultChoice>,
     /// `HEADGATE_REQUIRE_KEY`.
     pub require_key: Option<bool>,
+    /// `--listen`.
+    pub listen: Vec<SocketAddr>,
+    /// `HEADGATE_EXTRA_CA`.
+    pub extra_ca: Option<PathBuf>,
+    /// The usual variables.
+    pub proxies: ProxyVariables,
 }
 
 /// Why the settings can't be used; a sentence that names the file.
@@ -133,8 +158,19 @@ impl Settings {
             Some(folder) => folder,
             None => default_data_dir().ok_or(SettingsError::NoHome)?,
         };
-        let file = read_file(&data_dir.join("settings.toml"))?;
+        let path = data_dir.join("settings.toml");
+        let file = read_file(&path)?;
+        let mistake = |message| SettingsError::Mistake { path: path.clone(), message };
+        network::check_hosts(&file.hosts).map_err(mistake)?;
+        let network = Network {
+            listen: network::listen(file.listen, &choices.listen, &data_dir).map_err(mistake)?,
+            hosts: file.hosts,
+            extra_ca: choices.extra_ca.or(file.tls.extra_ca.map(|path| data_dir.join(path))),
+            upstream_http2: file.upstream_http2.unwrap_or(true),
+            proxies: Proxies::new(file.proxy.as_deref(), &choices.proxies).map_err(mistake)?,
+        };
         Ok(Self {
+            network,
             port: choices.port.or(file.port).unwrap_or(DEFAULT_PORT),
             vault: choices.vault.or(file.vault),
             require_key: choices.require_key.unwrap_or(file.require_key),
@@ -168,6 +204,7 @@ impl Limits {
             ("head_seconds", self.head_seconds),
             ("idle_seconds", self.idle_seconds),
             ("drain_seconds", self.drain_seconds),
+            ("client_seconds", self.client_seconds),
         ];
         if let Some((name, _)) = seconds.iter().find(|(_, value)| !(0.001..=86_400.0).contains(value)) {
             return Err(format!("limits.{name} is a number of seconds from 0.001 to 86400"));
@@ -183,6 +220,9 @@ impl Limits {
             return Err(
                 "limits.concurrent_requests is from 1 to 1000000, waiting_requests at most 1000000".into()
             );
+        }
+        if !(1..=1_000_000).contains(&self.connections) {
+            return Err("limits.connections is from 1 to 1000000".into());
         }
         if !(1024..=1 << 30).contains(&self.body_bytes) {
             return Err("limits.body_bytes is from 1024 to 1073741824".into());
@@ -224,6 +264,11 @@ impl Limits {
     pub fn drain(&self) -> Duration {
         Duration::from_secs_f64(self.drain_seconds)
     }
+
+    /// See [`Limits::client_seconds`].
+    pub fn client(&self) -> Duration {
+        Duration::from_secs_f64(self.client_seconds)
+    }
 }
 
 #[cfg(test)]
@@ -253,10 +298,26 @@ mod tests {
             "[limits]\nhold_seconds = 9999",
             "[limits]\nconcurrent_requests = 0",
             "port = 99999",
+            "[[listen]]\naddress = \"0.0.0.0:1\"\ntls = \"off\"",
+            "[[listen]]\naddress = \"0.0.0.0:1\"\ntls = \"on\"",
+            "[[listen]]\naddress = \"headgate.lan\"",
+            "hosts = [\"http://headgate.lan\"]",
+            "hosts = [\"headgate.lan:8443\"]",
         ] {
             let error = load(text, None).unwrap_err().to_string();
             assert!(error.contains("settings.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn beyond_the_loopback_plain_text_wants_to_be_asked_for() {
+        let text = "[[listen]]\naddress = \"0.0.0.0:1\"\ntls = \"off\"\nallow_plaintext = true\n\
+                    [[listen]]\naddress = \"[::]:2\"\ntls = { cert = \"c.pem\", key = \"/k.pem\" }";
+        let listen = load(text, None).unwrap().network.listen;
+        assert_eq!(listen[0].tls, ListenTls::Off);
+        let ListenTls::Files { cert, key } = &listen[1].tls else { panic!("{listen:?}") };
+        assert!(cert.is_absolute() && cert.ends_with("c.pem"), "relative to the data folder: {cert:?}");
+        assert_eq!(key, Path::new("/k.pem"));
     }
 
     #[test]

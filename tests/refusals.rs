@@ -181,6 +181,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
     let limits = Limits { wait_seconds: 0.3, ..Limits::default() };
     let house = House::within(limits.clone(), &[]).await;
     let api = house.app.api();
+    let network = headgate::settings::Network::default();
     let parts = headgate::proxy::Parts {
         roster: api.gateway.roster.clone(),
         keys: api.gateway.keys.clone(),
@@ -189,7 +190,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
         ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
         admission: headgate::proxy::Admission::new(&limits, house.clock.clone()),
         counting: headgate::proxy::Counting::new(headgate::tasks::Tasks::default()),
-        tls: headgate::proxy::TlsConnector::default(),
+        outward: headgate::proxy::Outward::new(&network),
         limits,
         clock: house.clock.clone(),
         paused: false.into(),
@@ -198,7 +199,8 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
     let door: headgate::proxy::Door = std::sync::Arc::new(|_| unreachable!("nobody knocks"));
     let tasks = headgate::tasks::Tasks::default();
     let gateway = headgate::proxy::Gateway::new(parts);
-    let server = headgate::proxy::Server::start(gateway, door, 0, tasks.clone()).unwrap();
+    let places = headgate::proxy::Places { port: 0, network: &network, folder: house.folder.path() };
+    let server = headgate::proxy::Server::start(gateway, door, places, tasks.clone()).unwrap();
     let client = crate::harness::Client::to(&server.address().to_string(), &tasks);
 
     let other = rusqlite::Connection::open(house.folder.path().join("headgate.db")).unwrap();

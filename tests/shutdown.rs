@@ -6,7 +6,7 @@ use headgate::{
     domain::Ending,
     sandbox::{Answer, Behaviour},
     secrets::{SecretName, Sensitive, VaultError},
-    settings::{Limits, Settings},
+    settings::{Limits, Network, Settings},
 };
 
 use crate::harness::{House, aside, soon};
@@ -79,8 +79,8 @@ async fn a_drain_does_not_wait_for_the_keychains_owner() {
     let asked = std::sync::Arc::clone(&vault.asked);
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { drain_seconds: 0.2, ..Limits::default() };
-    let data_dir = folder.path().to_owned();
-    let settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits };
+    let (data_dir, network) = (folder.path().to_owned(), Network::default());
+    let settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits, network };
     let app = App::open(settings, Clock::system(), Some(std::sync::Arc::new(vault))).unwrap();
     let tasks = headgate::tasks::Tasks::default();
     let client = crate::harness::Client::to(&app.start().unwrap().to_string(), &tasks);

@@ -27,7 +27,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use auth::Keys;
 pub use problem::Refused;
 
-use crate::{clock::Clock, events::Events, proxy::Gateway, secrets::VaultKind, store::Store, tasks::Tasks};
+use crate::{
+    clock::Clock,
+    events::Events,
+    proxy::{Gateway, Listener},
+    secrets::VaultKind,
+    store::Store,
+    tasks::Tasks,
+};
 
 /// What the API works on. Clones are the same.
 #[derive(Clone)]
@@ -58,12 +65,12 @@ pub struct Parts {
 }
 
 /// Whether and where the proxy listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Listening {
     /// Nobody has asked it to.
     No,
-    /// Here.
-    At(std::net::SocketAddr),
+    /// Here, the loopback first.
+    At(Vec<Listener>),
     /// It could not; a sentence with a next step.
     Failed(String),
 }

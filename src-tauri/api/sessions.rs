@@ -9,6 +9,7 @@ use super::{
     input::Body,
     views::{DashboardLink, PageSession, Problem, Ticket},
 };
+use crate::proxy::Listener;
 
 impl Api {
     /// A link that opens the page once.
@@ -16,14 +17,18 @@ impl Api {
     /// # Errors
     /// If nothing listens, or there is no randomness.
     pub fn dashboard_link(&self) -> Result<String, Refused> {
-        let Listening::At(address) = *self.listening.read().unwrap_or_else(PoisonError::into_inner) else {
+        let url = match &*self.listening.read().unwrap_or_else(PoisonError::into_inner) {
+            Listening::At(listeners) => listeners.first().map(Listener::url),
+            Listening::No | Listening::Failed(_) => None,
+        };
+        let Some(url) = url else {
             return Err(Refused::broken(
                 "Headgate does not listen, so there is no page; start it with `headgate serve`",
             ));
         };
         let ticket =
             self.keys.ticket(self.clock.now()).map_err(|error| Refused::broken(error.to_string()))?;
-        Ok(format!("http://{address}/#ticket={}", ticket.expose()))
+        Ok(format!("{url}/#ticket={}", ticket.expose()))
     }
 }
 

@@ -6,9 +6,9 @@ use axum::{Json, extract::State};
 
 use super::{
     Api, Listening,
-    views::{ProxyState, Status},
+    views::{ListenerView, ProxyState, Status},
 };
-use crate::events::Event;
+use crate::{events::Event, proxy::Listener};
 
 impl Api {
     /// The state now.
@@ -16,17 +16,18 @@ impl Api {
         let listening = self.listening.read().unwrap_or_else(PoisonError::into_inner).clone();
         let occupancy = self.gateway.admission.occupancy();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let (proxy, address, problem) = match listening {
-            Listening::No => (ProxyState::NotListening, None, None),
-            Listening::Failed(problem) => (ProxyState::NotListening, None, Some(problem)),
-            Listening::At(address) if self.gateway.is_paused() => (ProxyState::Paused, Some(address), None),
-            Listening::At(address) => (ProxyState::Running, Some(address), None),
+        let (proxy, listeners, problem) = match listening {
+            Listening::No => (ProxyState::NotListening, Vec::new(), None),
+            Listening::Failed(problem) => (ProxyState::NotListening, Vec::new(), Some(problem)),
+            Listening::At(listeners) if self.gateway.is_paused() => (ProxyState::Paused, listeners, None),
+            Listening::At(listeners) => (ProxyState::Running, listeners, None),
         };
         let writer = self.store.health();
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             proxy,
-            address: address.map(|address| format!("http://{address}")),
+            address: listeners.first().map(Listener::url),
+            listeners: listeners.iter().skip(1).map(ListenerView::of).collect(),
             problem: problem.or_else(|| {
                 writer.trouble.map(|trouble| format!("The database can't be written: {trouble}"))
             }),

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{Ending, PausedBy, StandingState, VerdictKind, WindowSource},
+    proxy::{Listener, needs_key},
     secrets::Sensitive,
 };
 
@@ -216,6 +217,8 @@ pub struct Status {
     pub proxy: ProxyState,
     /// `http://127.0.0.1:8417`; absent while it does not listen.
     pub address: Option<String>,
+    /// Where it listens beside that.
+    pub listeners: Vec<ListenerView>,
     /// Why it does not listen, with a next step.
     pub problem: Option<String>,
     /// `keychain`, `file` or `memory`.
@@ -230,6 +233,28 @@ pub struct Status {
     pub waiting: u32,
     /// Of those that run: held until an account is back.
     pub held: u32,
+}
+
+/// A further address that is listened on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListenerView {
+    /// `https://0.0.0.0:8443`
+    pub address: String,
+    /// The SHA-256 of the certificate that is shown there; absent in plain text.
+    pub fingerprint: Option<String>,
+    /// Whether whoever comes by it needs a key.
+    pub needs_key: bool,
+}
+
+impl ListenerView {
+    /// As it is now.
+    pub fn of(listener: &Listener) -> Self {
+        Self {
+            address: listener.url(),
+            fingerprint: listener.fingerprint().map(|fingerprint| fingerprint.to_string()),
+            needs_key: needs_key(listener),
+        }
+    }
 }
 
 /// Whether requests are served.

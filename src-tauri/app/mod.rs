@@ -27,7 +27,7 @@ use crate::{
     ledger::{self, Ledger},
     metering::Prices,
     providers::Catalog,
-    proxy::{Admission, AnswerBody, Counting, Cut, Door, Gateway, Server, StartError, TlsConnector},
+    proxy::{Admission, AnswerBody, Counting, Cut, Door, Gateway, Outward, Places, Server, StartError},
     routing::Ration,
     secrets::{self, Vault, VaultError, VaultKind},
     settings::{Settings, VaultChoice},
@@ -120,7 +120,7 @@ impl App {
             ledger: ledger.clone(),
             admission: Admission::new(&settings.limits, clock.clone()),
             counting: Counting::new(tasks.clone()),
-            tls: TlsConnector::default(),
+            outward: Outward::new(&settings.network),
             limits: settings.limits.clone(),
             clock: clock.clone(),
             paused: AtomicBool::new(false),
@@ -155,17 +155,25 @@ impl App {
         let started = Server::start(
             api.gateway.clone(),
             door(api.guarded_router()),
-            self.0.settings.port,
+            Places {
+                port: self.0.settings.port,
+                network: &self.0.settings.network,
+                folder: &self.0.settings.data_dir,
+            },
             self.0.tasks.clone(),
         );
         let listening = match &started {
-            Ok(server) => Listening::At(server.address()),
+            Ok(server) => Listening::At(server.listeners().to_vec()),
             Err(error) => Listening::Failed(error.to_string()),
         };
         *api.listening.write().unwrap_or_else(PoisonError::into_inner) = listening;
         api.events.tell(|| Event::Status);
         let started = started?;
         let address = started.address();
+        for listener in &started.listeners()[1..] {
+            let fingerprint = listener.fingerprint();
+            tracing::info!(fingerprint = fingerprint.as_deref(), "listening on {} too", listener.url());
+        }
         if let Err(error) = self.0.lock.announce(address, api.keys.core()) {
             tracing::warn!(%error, "other doors can't find this core: core.json could not be written");
         }

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     sandbox::{Sandbox, Scenario, traffic::Traffic},
     secrets::{Memory, Sensitive},
-    settings::{Limits, Settings},
+    settings::{Limits, Network, Settings},
     tasks::Tasks,
 };
 
@@ -44,6 +44,7 @@ impl Demo {
             vault: None,
             require_key: false,
             limits: Limits { drain_seconds: 2.0, ..Limits::default() },
+            network: Network::default(),
         };
         let told_to_stop = told_to_stop();
         let (clock, stage) = (Clock::system(), Tasks::default());

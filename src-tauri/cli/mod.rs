@@ -14,14 +14,14 @@ mod serve;
 mod status;
 mod table;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use failure::{Code, Trouble};
 pub use reach::Core;
 
-use crate::settings::{Choices, Settings, VaultChoice};
+use crate::settings::{Choices, ProxyVariables, Settings, VaultChoice};
 
 /// A local proxy between Claude Code and every account you may use.
 #[derive(Debug, Parser)]
@@ -49,6 +49,9 @@ pub struct Global {
     /// Clients need a key, also on this machine.
     #[arg(long, global = true, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL", hide = true)]
     require_key: Option<bool>,
+    /// Authorities that are trusted for upstreams, beside the system's.
+    #[arg(long, global = true, env = "HEADGATE_EXTRA_CA", value_name = "FILE", hide = true)]
+    extra_ca: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     json: bool,
@@ -147,8 +150,20 @@ async fn act(line: Line) -> Result<(), Trouble> {
 impl Global {
     /// The settings under these flags.
     fn settings(&self, port: Option<u16>) -> Result<Settings, Trouble> {
-        let (data_dir, vault) = (self.data_dir.clone(), self.vault);
-        let choices = Choices { data_dir, port, vault, require_key: self.require_key };
+        self.settings_with(port, Vec::new())
+    }
+
+    /// The same for a command that may listen on further addresses.
+    fn settings_with(&self, port: Option<u16>, listen: Vec<SocketAddr>) -> Result<Settings, Trouble> {
+        let choices = Choices {
+            data_dir: self.data_dir.clone(),
+            port,
+            vault: self.vault,
+            require_key: self.require_key,
+            listen,
+            extra_ca: self.extra_ca.clone(),
+            proxies: ProxyVariables::of_environment(),
+        };
         Settings::load(choices).map_err(|error| Trouble::new(Code::Folder, error.to_string()))
     }
 

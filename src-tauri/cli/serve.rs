@@ -1,6 +1,6 @@
 //! `headgate serve`: the proxy without a window, until it is told to stop.
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, net::SocketAddr};
 
 use clap::Args;
 
@@ -18,6 +18,10 @@ pub struct Serve {
     /// On 127.0.0.1; 0 takes any free one.
     #[arg(long, env = "HEADGATE_PORT")]
     port: Option<u16>,
+    /// A further address to listen on, as in 0.0.0.0:8443; with TLS, by a certificate that Headgate makes
+    /// unless settings.toml names another.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<SocketAddr>,
     /// Print a link that opens the page once.
     #[arg(long)]
     dashboard: bool,
@@ -30,7 +34,7 @@ impl Serve {
     /// Serves until SIGINT or SIGTERM.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
         log_to_stderr();
-        let settings = global.settings(self.port)?;
+        let settings = global.settings_with(self.port, self.listen)?;
         let clock = Clock::system();
         let app = match open(&settings, &clock).await {
             Err(AppError::Database { error: OpenError::Corrupt { .. }, .. }) if self.repair => {

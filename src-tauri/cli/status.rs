@@ -26,6 +26,14 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         (ProxyState::Paused, Some(address)) => say!("Paused on {address}."),
         _ => say!("Not running. Start it with `headgate serve`."),
     }
+    for listener in &status.listeners {
+        match &listener.fingerprint {
+            Some(fingerprint) => {
+                say!("Listening on {} too; its certificate's SHA-256 is {fingerprint}.", listener.address);
+            }
+            None => say!("Listening on {} too, unprotected.", listener.address),
+        }
+    }
     if let Some(problem) = &status.problem {
         say!("{problem}");
     }

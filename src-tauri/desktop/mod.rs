@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tauri::{AppHandle, Manager, RunEvent, async_runtime};
 
 use self::core::Desk;
-use crate::settings::{Choices, DEFAULT_PORT};
+use crate::settings::{Choices, DEFAULT_PORT, ProxyVariables};
 
 /// A local proxy between Claude Code and every account you may use, with a window.
 #[derive(Debug, Parser)]
@@ -57,7 +57,15 @@ pub fn run() -> ExitCode {
 fn build(args: Args) -> tauri::Result<tauri::App> {
     let hidden = args.hidden;
     let Args { data_dir, port, vault, require_key, .. } = args;
-    let desk = Desk::new(Choices { data_dir, port, vault, require_key });
+    let desk = Desk::new(Choices {
+        data_dir,
+        port,
+        vault,
+        require_key,
+        listen: Vec::new(),
+        extra_ca: std::env::var_os("HEADGATE_EXTRA_CA").map(Into::into),
+        proxies: ProxyVariables::of_environment(),
+    });
     tauri::Builder::default()
         // First, so that a second start is noticed before it opens anything.
         .plugin(single_instance(&desk))

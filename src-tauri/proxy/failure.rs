@@ -47,6 +47,12 @@ pub enum Failure {
     Denied(Denied),
     /// The request came from another web page, or under a name that is not ours.
     Foreign,
+    /// CONNECT: we are no proxy of that kind.
+    Tunnel,
+    /// It asks for another protocol.
+    Upgrade,
+    /// The path has something in it that servers read differently.
+    CrookedPath,
 }
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -82,9 +88,10 @@ impl Failure {
             Self::Paused | Self::NotRecorded => (503, ErrorKind::ApiError),
             Self::Full { .. } => (529, ErrorKind::OverloadedError),
             Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
-            Self::NotJson { .. } | Self::BodyCut | Self::ClimbingPath => {
+            Self::NotJson { .. } | Self::BodyCut | Self::ClimbingPath | Self::CrookedPath | Self::Upgrade => {
                 (400, ErrorKind::InvalidRequestError)
             }
+            Self::Tunnel => (405, ErrorKind::InvalidRequestError),
             Self::BodyLate => (408, ErrorKind::TimeoutError),
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
             Self::NeedsKey => (401, ErrorKind::AuthenticationError),
@@ -115,7 +122,16 @@ impl Failure {
                 "Headgate asks for a key here. Make one with `headgate keys add NAME` and put it into ANTHROPIC_AUTH_TOKEN.".into()
             }
             Self::Denied(denied) => denied.message(now),
-            Self::Foreign => "Headgate answers programs on this machine, not web pages of other sites.".into(),
+            Self::Foreign => {
+                "Headgate answers under the names of this machine and those in `hosts`, and no web pages of other sites.".into()
+            }
+            Self::Tunnel => {
+                "Headgate is no proxy for CONNECT; give its address to the client as the base URL of the API.".into()
+            }
+            Self::Upgrade => "Headgate speaks HTTP/1.1 and HTTP/2, and changes to no other protocol.".into(),
+            Self::CrookedPath => {
+                "The path has an empty segment, a backslash or a control character in it, which servers read differently.".into()
+            }
         }
     }
 

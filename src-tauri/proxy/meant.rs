@@ -5,18 +5,21 @@ use http::{HeaderMap, Uri, header};
 
 /// Whether a request is meant for us: under a name of this machine (a page that rebinds its DNS name to
 /// us sends its own), and not from a web page of another origin.
-pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap) -> bool {
+pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap, is_tls: bool, is_ours: impl Fn(&str) -> bool) -> bool {
     let host = match headers.get(header::HOST) {
         Some(host) => host.to_str().ok(),
         None => uri.authority().map(http::uri::Authority::as_str),
     };
     let Some(host) = host else { return false };
-    if !is_loopback_name(host) || headers.get_all(header::HOST).iter().count() > 1 {
+    if !host_in(host).is_some_and(|host| is_ours(&host)) || headers.get_all(header::HOST).iter().count() > 1 {
         return false;
     }
+    let scheme = if is_tls { "https://" } else { "http://" };
     match headers.get(header::ORIGIN) {
         None => true,
-        Some(origin) => origin.to_str().is_ok_and(|origin| origin.strip_prefix("http://") == Some(host)),
+        Some(origin) => origin
+            .to_str()
+            .is_ok_and(|origin| origin.strip_prefix(scheme).is_some_and(|it| it.eq_ignore_ascii_case(host))),
     }
 }
 
@@ -26,18 +29,39 @@ pub fn climbs(path: &str) -> bool {
     if !path.contains(['%', '\\']) && !path.contains("/.") {
         return false;
     }
-    let decoded = path
-        .to_ascii_lowercase()
-        .replace("%25", "%")
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "/");
-    decoded.split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+    decoded(path).split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
-fn is_loopback_name(host: &str) -> bool {
-    let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
-    matches!(authority.host(), "127.0.0.1" | "localhost" | "[::1]") && !host.contains('@')
+/// Whether a path has an empty segment before its end, a backslash or a control character in it, plain or
+/// percent-encoded: some servers drop them, some end the path there, and some take them as they are.
+pub fn is_crooked(path: &str) -> bool {
+    if !path.contains(['%', '\\']) && !path.contains("//") {
+        return false;
+    }
+    let decoded = decoded(path);
+    let is_control = |at: usize| {
+        let mut digits = decoded[at + 1..].chars();
+        match (digits.next(), digits.next()) {
+            (Some('0' | '1'), Some(digit)) => digit.is_ascii_hexdigit(),
+            (Some('7'), Some('f')) => true,
+            _ => false,
+        }
+    };
+    decoded.contains("//")
+        || path.contains('\\')
+        || path.to_ascii_lowercase().replace("%25", "%").contains("%5c")
+        || decoded.match_indices('%').any(|(at, _)| is_control(at))
+}
+
+/// The path with the escapes undone that matter here.
+fn decoded(path: &str) -> String {
+    path.to_ascii_lowercase().replace("%25", "%").replace("%2e", ".").replace("%2f", "/").replace("%5c", "/")
+}
+
+/// The host in a `Host` header; `None` if it is none.
+fn host_in(host: &str) -> Option<String> {
+    let authority = host.parse::<http::uri::Authority>().ok()?;
+    (!host.contains('@')).then(|| authority.host().to_owned())
 }
 
 #[cfg(test)]
@@ -50,7 +74,8 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        is_meant_for_us(&Uri::from_static("/v1/messages"), &headers)
+        let is_ours = |host: &str| matches!(host, "127.0.0.1" | "localhost" | "[::1]");
+        is_meant_for_us(&Uri::from_static("/v1/messages"), &headers, false, is_ours)
     }
 
     #[test]
@@ -105,6 +130,31 @@ mod tests {
             "/v1/files/100%25.txt",
         ] {
             assert!(!climbs(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_servers_read_differently_is_seen() {
+        for path in [
+            "/v1//messages",
+            "/v1/messages//",
+            "/v1/%2fmessages",
+            "/v1/%252Fmessages/",
+            "/v1/a\\b",
+            "/v1/a%5Cb",
+            "/v1/a%255cb",
+            "/v1/messages%00",
+            "/v1/messages%0d%0aX:y",
+            "/v1/messages%250A",
+            "/v1/%7f",
+            "/v1/%1F",
+        ] {
+            assert!(is_crooked(path), "{path}");
+        }
+        for path in
+            ["/v1/messages", "/v1/messages/", "/v1/a%20b", "/v1/100%25.txt", "/v1/%C3%BC", "/v1/a%2fb"]
+        {
+            assert!(!is_crooked(path), "{path}");
         }
     }
 }

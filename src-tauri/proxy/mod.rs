@@ -5,17 +5,21 @@ mod admission;
 mod attempt;
 mod counting;
 mod discover;
+mod connection;
 mod failure;
 mod forward;
 mod headers;
 mod hold;
+mod identity;
 mod keyholder;
+mod listener;
 mod meant;
 mod models;
 mod port;
 mod record;
 mod relay;
 mod request;
+mod self_signed;
 mod server;
 mod tls;
 mod upstream;
@@ -30,9 +34,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
 pub use keyholder::BeyondLoopback;
+pub use listener::{Listener, Places, StartError, needs_key};
 pub use relay::Cut;
-pub use server::{Door, Server, StartError};
-pub use tls::TlsConnector;
+pub use server::{Door, Server};
+pub use upstream::Outward;
 
 use crate::{
     accounts::Roster, clock::Clock, keys::Register, ledger::Ledger, metering::Prices, settings::Limits,
@@ -61,8 +66,8 @@ pub struct Parts {
     pub admission: Admission,
     /// For requests that no upstream counts.
     pub counting: Counting,
-    /// For upstreams that want TLS.
-    pub tls: TlsConnector,
+    /// The way to upstreams.
+    pub outward: Outward,
     /// Bounds.
     pub limits: Limits,
     /// The time.

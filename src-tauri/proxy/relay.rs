@@ -56,7 +56,8 @@ impl Answer {
         record.answers(self.account, status.as_u16());
         let tally = listener(method, status, &self.head.headers);
         let is_page = record.asks_a_model() && headers::is_page(&self.head.headers);
-        let is_delimited = self.head.headers.contains_key(header::CONTENT_LENGTH)
+        let is_delimited = self.head.version == http::Version::HTTP_2
+            || self.head.headers.contains_key(header::CONTENT_LENGTH)
             || self.head.headers.contains_key(header::TRANSFER_ENCODING);
         let relay = Relay {
             begun: self.begun,

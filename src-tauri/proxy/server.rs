@@ -3,31 +3,28 @@
 //! changes threads.
 
 use std::{
-    convert::Infallible,
     future::Future,
-    io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
 
-use http::{Method, Request, Response, StatusCode};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
-use tokio::sync::oneshot;
+use futures_util::future::join_all;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     AnswerBody, Gateway,
+    connection::Conversation,
     discover::keep_asking,
     failure::{Failure, plain},
     forward::forward,
-    meant::{climbs, is_meant_for_us},
-    port,
+    keyholder::{BeyondLoopback, is_key},
+    listener::{self, Listener, Places, StartError, needs_key},
+    meant::{climbs, is_crooked, is_meant_for_us},
     upstream::Upstreams,
 };
 use crate::tasks::Tasks;
@@ -40,55 +37,40 @@ pub type Door = Arc<
 /// A listening proxy. Dropped without [`Server::drain`], it stops at once.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    listeners: Vec<Listener>,
     tasks: Tasks,
     workers: Vec<oneshot::Receiver<()>>,
 }
 
-/// Why it does not listen.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Somebody else has the port.
-    #[error("port {port} is taken{}; choose another with --port or `port` in settings.toml", by_whom(.by.as_deref()))]
-    PortTaken { port: u16, by: Option<String> },
-    /// Anything else.
-    #[error("127.0.0.1:{port} can't be listened on: {source}")]
-    Io { port: u16, source: io::Error },
-}
-
-fn by_whom(name: Option<&str>) -> String {
-    name.map_or_else(String::new, |name| format!(" by {name}"))
-}
-
-/// A connection that has not sent a whole request head by then is closed.
-const HEAD_LIMIT: Duration = Duration::from_mins(1);
 const MAX_WORKERS: usize = 8;
 
 impl Server {
-    /// Listens on 127.0.0.1 and serves until drained. `tasks` belongs to this server alone.
+    /// Listens and serves until drained. `tasks` belongs to this server alone.
     ///
     /// # Errors
     /// [`StartError`], with the name of the program that has the port where it can be found.
-    pub fn start(gateway: Gateway, door: Door, port: u16, tasks: Tasks) -> Result<Self, StartError> {
-        let listener = bind(port).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortTaken { port, by: port::holder(port) },
-            _ => StartError::Io { port, source },
-        })?;
-        let failed = |source| StartError::Io { port, source };
-        let address = listener.local_addr().map_err(failed)?;
+    pub fn start(gateway: Gateway, door: Door, places: Places<'_>, tasks: Tasks) -> Result<Self, StartError> {
+        let bound = listener::bind(places, &gateway.clock)?;
+        let listeners: Vec<Listener> = bound.iter().map(|(listener, _)| listener.clone()).collect();
+        gateway.outward.avoid(listeners.iter().map(Listener::address).collect());
+        let failed = |source| StartError::Io { address: listeners[0].address(), source };
         let count = thread::available_parallelism().map_or(2, usize::from).min(MAX_WORKERS);
+        let room = Arc::new(Semaphore::new(gateway.limits.connections));
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
-            let listener = listener.try_clone().map_err(failed)?;
+            let copy =
+                |(listener, socket): &(Listener, TcpListener)| Ok((listener.clone(), socket.try_clone()?));
+            let sockets = bound.iter().map(copy).collect::<Result<Vec<_>, _>>().map_err(failed)?;
             let (ended, wait) = oneshot::channel();
             let worker = Worker {
                 upstreams: Upstreams::new(
-                    address,
-                    gateway.tls.clone(),
+                    gateway.outward.clone(),
                     &gateway.limits,
                     gateway.clock.clone(),
                     tasks.clone(),
                 ),
+                conversation: Conversation::new(&gateway.limits),
+                room: Arc::clone(&room),
                 gateway: gateway.clone(),
                 door: Arc::clone(&door),
                 tasks: tasks.clone(),
@@ -97,18 +79,23 @@ impl Server {
                 .name(format!("proxy-{index}"))
                 .spawn(move || {
                     // One worker is enough for what happens in the background.
-                    worker.run(listener, index == 0);
+                    worker.run(sockets, index == 0);
                     drop(ended);
                 })
                 .map_err(failed)?;
             workers.push(wait);
         }
-        Ok(Self { address, tasks, workers })
+        Ok(Self { listeners, tasks, workers })
     }
 
-    /// Where it listens; the real port where 0 was asked for.
+    /// Where it listens on the loopback; the real port where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listeners[0].address()
+    }
+
+    /// Every address that it listens on, the loopback first.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
     }
 
     /// Takes no new connections, lets running requests end, and cuts what is left after the limit.
@@ -127,35 +114,41 @@ impl Drop for Server {
     }
 }
 
-fn bind(port: u16) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
 #[derive(Clone)]
 struct Worker {
     gateway: Gateway,
     upstreams: Upstreams,
+    conversation: Conversation,
+    /// For connections of clients; all workers share it.
+    room: Arc<Semaphore>,
     door: Door,
     tasks: Tasks,
 }
 
+/// By which way a request came.
+#[derive(Clone)]
+struct Way {
+    listener: Listener,
+    /// Our own end of the connection.
+    local: IpAddr,
+}
+
 impl Worker {
-    fn run(self, listener: TcpListener, asks: bool) {
+    fn run(self, sockets: Vec<(Listener, TcpListener)>, asks: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let listener = |runtime: &tokio::runtime::Runtime| {
+        let on = |runtime: &tokio::runtime::Runtime| {
             let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)
+            let watched = |(listener, socket)| Ok((listener, tokio::net::TcpListener::from_std(socket)?));
+            sockets.into_iter().map(watched).collect::<std::io::Result<Vec<_>>>()
         };
-        match runtime.and_then(|runtime| listener(&runtime).map(|listener| (runtime, listener))) {
-            Ok((runtime, listener)) => {
+        match runtime.and_then(|runtime| on(&runtime).map(|sockets| (runtime, sockets))) {
+            Ok((runtime, sockets)) => {
                 if asks {
                     let _inside = runtime.enter();
                     let (gateway, upstreams) = (self.gateway.clone(), self.upstreams.clone());
                     self.tasks.spawn(keep_asking(gateway, upstreams, self.tasks.clone()));
                 }
-                runtime.block_on(self.accept(listener));
+                runtime.block_on(self.serve_all(sockets));
                 // A call of the API may wait for the keychain's owner, which is no reason to wait with it.
                 runtime.shutdown_background();
             }
@@ -163,14 +156,23 @@ impl Worker {
         }
     }
 
-    async fn accept(self, listener: tokio::net::TcpListener) {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
-        let graceful = GracefulShutdown::new();
+    async fn serve_all(self, sockets: Vec<(Listener, tokio::net::TcpListener)>) {
+        // Each connection holds a receiver: they are told of the drain by a change, and all of them have
+        // ended when none is left.
+        let (stop, _) = watch::channel(());
+        join_all(sockets.into_iter().map(|(listener, socket)| self.accept(listener, socket, &stop))).await;
+        stop.send_replace(());
+        let limit = self.gateway.limits.drain();
+        if tokio::time::timeout(limit, stop.closed()).await.is_err() {
+            tracing::warn!("running requests did not end within {limit:?}");
+            self.gateway.stopping.store(true, Ordering::Relaxed);
+        }
+    }
+
+    async fn accept(&self, listener: Listener, socket: tokio::net::TcpListener, stop: &watch::Sender<()>) {
         loop {
             let socket = tokio::select! {
-                accepted = listener.accept() => match accepted {
+                accepted = socket.accept() => match accepted {
                     Ok((socket, _)) => socket,
                     Err(error) => {
                         // Out of file descriptors, most likely: wait for some to come back.
@@ -179,44 +181,99 @@ impl Worker {
                         continue;
                     }
                 },
-                () = self.tasks.stopping() => break,
+                () = self.tasks.stopping() => return,
             };
+            // Whoever comes beyond the bound finds the connection closed.
+            let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { continue };
             let _ = socket.set_nodelay(true);
-            let worker = self.clone();
-            let service = service_fn(move |request| {
-                let worker = worker.clone();
-                async move { Ok::<_, Infallible>(worker.serve(request).await) }
-            });
-            let connection =
-                graceful.watch(builder.serve_connection(TokioIo::new(socket), service).into_owned());
+            let Ok(local) = socket.local_addr() else { continue };
+            let way = Way { listener: listener.clone(), local: local.ip() };
+            let (worker, stop) = (self.clone(), stop.subscribe());
             self.tasks.spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended early");
-                }
+                worker.hold(socket, way, stop).await;
+                drop(place);
             });
-        }
-        drop(listener);
-        let limit = self.gateway.limits.drain();
-        if tokio::time::timeout(limit, graceful.shutdown()).await.is_err() {
-            tracing::warn!("running requests did not end within {limit:?}");
-            self.gateway.stopping.store(true, Ordering::Relaxed);
         }
     }
 
-    async fn serve(&self, request: Request<Incoming>) -> Response<AnswerBody> {
-        if !is_meant_for_us(request.uri(), request.headers()) {
-            return Failure::Foreign.answer(None, self.gateway.clock.now());
+    /// Serves one connection, after the TLS handshake where there is one.
+    async fn hold(&self, socket: tokio::net::TcpStream, way: Way, mut stop: watch::Receiver<()>) {
+        let serve = |request| {
+            let (worker, way) = (self.clone(), way.clone());
+            async move { worker.serve(request, &way).await }
+        };
+        let Some((identity, acceptor)) = way.listener.tls() else {
+            return self.conversation.hold(socket, serve, stop).await;
+        };
+        if identity.is_due() {
+            let identity = identity.clone();
+            // What it does ends by itself; this connection still gets the old one.
+            drop(tokio::task::spawn_blocking(move || identity.look_again()));
+        }
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(self.conversation.limit(), acceptor.accept(socket)) => shaken,
+            _ = stop.changed() => return,
+        };
+        match shaken {
+            Ok(Ok(io)) => self.conversation.hold(io, serve, stop).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn serve(&self, mut request: Request<Incoming>, way: &Way) -> Response<AnswerBody> {
+        if let Err(failure) = check(&request, way) {
+            return failure.answer(None, self.gateway.clock.now());
+        }
+        if needs_key(&way.listener) {
+            request.extensions_mut().insert(BeyondLoopback);
         }
         let path = request.uri().path();
         if path == "/api/hello" && matches!(*request.method(), Method::HEAD | Method::GET) {
             return plain(StatusCode::OK, "text/plain", "");
         }
         if path.starts_with("/v1/") {
-            if climbs(path) {
-                return Failure::ClimbingPath.answer(None, self.gateway.clock.now());
-            }
             return forward(&self.gateway, &self.upstreams, request).await;
         }
         (self.door)(request).await
     }
+}
+
+/// What every request has to pass before anybody looks at what it wants.
+fn check(request: &Request<Incoming>, way: &Way) -> Result<(), Failure> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if request.method() == Method::CONNECT {
+        return Err(Failure::Tunnel);
+    }
+    let is_ours = |host: &str| way.listener.is_named(host, way.local);
+    if !is_meant_for_us(uri, headers, way.listener.tls().is_some(), is_ours) {
+        return Err(Failure::Foreign);
+    }
+    // The proxy's own paths have their key looked at where their requests are admitted, and the management
+    // API where its tokens are; nothing else is for other machines.
+    if needs_key(&way.listener) && !uri.path().starts_with("/v1/") && !shows_a_key(uri, headers) {
+        return Err(Failure::NeedsKey);
+    }
+    let upgrade = headers.get(header::UPGRADE);
+    // HTTP/2 in plain text may be offered and passed over, which its clients expect.
+    if upgrade.is_some_and(|protocol| !protocol.as_bytes().eq_ignore_ascii_case(b"h2c")) {
+        return Err(Failure::Upgrade);
+    }
+    if uri.path().starts_with("/v1/") {
+        if climbs(uri.path()) {
+            return Err(Failure::ClimbingPath);
+        }
+        if is_crooked(uri.path()) {
+            return Err(Failure::CrookedPath);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the management API is asked with a key of ours. Its session is opened with a ticket, which is for
+/// this machine alone.
+fn shows_a_key(uri: &Uri, headers: &HeaderMap) -> bool {
+    let path = uri.path();
+    let is_guarded = path.starts_with("/api/v1/") && path != "/api/v1/session";
+    is_guarded && headers.get(header::AUTHORIZATION).is_some_and(|value| is_key(value.as_bytes()))
 }

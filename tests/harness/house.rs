@@ -11,7 +11,7 @@ use headgate::{
     events::Event,
     sandbox::{Behaviour, Sandbox, Scenario, ScriptedAccount},
     secrets::{Memory, Sensitive},
-    settings::{Limits, Settings},
+    settings::{Limits, Network, Settings},
     tasks::Tasks,
 };
 use tempfile::TempDir;
@@ -55,9 +55,9 @@ impl House {
         let (clock, tasks) = (Clock::movable(), Tasks::default());
         let sandbox = Sandbox::start(&scenario, &clock, &tasks).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (data_dir, limits) =
-            (folder.path().to_owned(), Limits { models_hours: 0.0, ..Limits::default() });
-        let mut settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits };
+        let limits = Limits { models_hours: 0.0, ..Limits::default() };
+        let (data_dir, network) = (folder.path().to_owned(), Network::default());
+        let mut settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits, network };
         choose(&mut settings);
         let app = App::open(settings, clock.clone(), Some(Arc::new(Memory::default()))).unwrap();
         for (place, account) in scenario.accounts.iter().enumerate() {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Upstreams, gathered::Gathered, line::Line, origin::Origin};
+use super::{Upstreams, gathered::Gathered, line::Line, origin::Origin, trunk::Stream};
 
 /// Pieces that have already arrived are handed on together up to this size.
 const MERGE: usize = 32 * 1024;
@@ -18,6 +18,7 @@ const MERGE: usize = 32 * 1024;
 pub struct UpstreamBody {
     body: Incoming,
     line: Option<Line>,
+    stream: Option<Stream>,
     origin: Origin,
     pool: Upstreams,
     failed: Option<hyper::Error>,
@@ -27,7 +28,22 @@ pub struct UpstreamBody {
 impl UpstreamBody {
     /// A body that has just begun; an empty one is over at once.
     pub fn new(body: Incoming, line: Line, origin: Origin, pool: Upstreams) -> Self {
-        let mut body = Self { body, line: Some(line), origin, pool, failed: None, ended: false };
+        Self::begin(body, Some(line), None, origin, pool)
+    }
+
+    /// The same on a connection that others use too.
+    pub fn on(body: Incoming, stream: Stream, origin: Origin, pool: Upstreams) -> Self {
+        Self::begin(body, None, Some(stream), origin, pool)
+    }
+
+    fn begin(
+        body: Incoming,
+        line: Option<Line>,
+        stream: Option<Stream>,
+        origin: Origin,
+        pool: Upstreams,
+    ) -> Self {
+        let mut body = Self { body, line, stream, origin, pool, failed: None, ended: false };
         if body.body.is_end_stream() {
             body.end();
         }
@@ -46,6 +62,7 @@ impl UpstreamBody {
 
     fn end(&mut self) {
         self.ended = true;
+        self.stream = None;
         if let Some(mut line) = self.line.take()
             && line.is_ready()
         {

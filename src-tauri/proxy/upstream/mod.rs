@@ -3,31 +3,32 @@
 //! client slows its own upstream alone, and dropping the body closes the connection at once.
 
 mod body;
+mod connect;
 mod gathered;
 mod line;
 mod origin;
+mod trunk;
 mod unreached;
 
 use std::{
     collections::HashMap,
     fmt,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use http::{Response, Uri};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 pub use body::UpstreamBody;
+pub use connect::Outward;
 pub use line::Whole;
-use line::{Io, Line, Lost};
+use line::{Line, Lost};
 use origin::Origin;
+use trunk::{Stream, Trunks};
 pub use unreached::Unreached;
 
-use super::tls::TlsConnector;
 use crate::{clock::Clock, settings::Limits, tasks::Tasks};
 
 /// Idle connections kept for one origin; a further one is closed.
@@ -41,13 +42,12 @@ pub struct Upstreams(Arc<Pool>);
 
 struct Pool {
     idle: Mutex<Idle>,
-    tls: TlsConnector,
+    trunks: Trunks,
+    outward: Outward,
     connect_limit: Duration,
     head_limit: Duration,
     clock: Clock,
     tasks: Tasks,
-    /// Where we listen ourselves: a request that went there would come round and round.
-    own: SocketAddr,
 }
 
 #[derive(Default)]
@@ -56,17 +56,23 @@ struct Idle {
     has_sweeper: bool,
 }
 
+/// A way that is open for one request.
+enum Way {
+    Alone(Line),
+    Shared(Stream),
+}
+
 impl Upstreams {
     /// An empty pool.
-    pub fn new(own: SocketAddr, tls: TlsConnector, limits: &Limits, clock: Clock, tasks: Tasks) -> Self {
+    pub fn new(outward: Outward, limits: &Limits, clock: Clock, tasks: Tasks) -> Self {
         Self(Arc::new(Pool {
             idle: Mutex::default(),
-            tls,
+            trunks: Trunks::default(),
+            outward,
             connect_limit: limits.connect(),
             head_limit: limits.head(),
             clock,
             tasks,
-            own,
         }))
     }
 
@@ -81,15 +87,16 @@ impl Upstreams {
             host: uri.host().unwrap_or_default().to_owned(),
             seconds: limit.as_secs_f64(),
         };
-        tokio::time::timeout(limit, self.try_send(origin, request)).await.map_err(late)?
+        tokio::time::timeout(limit, self.try_send(origin, uri, request)).await.map_err(late)?
     }
 
     async fn try_send(
         &self,
         origin: Origin,
+        uri: &Uri,
         mut request: Whole,
     ) -> Result<Response<UpstreamBody>, Unreached> {
-        if origin.is_at(self.0.own) {
+        if self.0.outward.is_ourselves(&origin) {
             return Err(Unreached::Itself);
         }
         let host = || origin.host.to_string();
@@ -97,6 +104,16 @@ impl Upstreams {
             Lost::Garbled => Unreached::Garbled { host: host() },
             Lost::Sent | Lost::Unsent(_) => Unreached::Closed { host: host() },
         };
+        if origin.tls
+            && let Some(stream) = self.0.trunks.take(&origin)
+        {
+            match stream.exchange(uri, request).await {
+                Ok(head) => return Ok(self.answer_on(head, stream, origin)),
+                Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
+                // The upstream goes away, or said that it has not looked at it.
+                Err(Lost::Unsent(unsent)) => request = *unsent,
+            }
+        }
         if let Some(mut line) = self.take_idle(&origin) {
             match line.exchange(request).await {
                 Ok(head) => return Ok(self.answer(head, line, origin)),
@@ -106,10 +123,15 @@ impl Upstreams {
                 Err(Lost::Unsent(unsent)) => request = *unsent,
             }
         }
-        let mut line = self.open(&origin).await?;
-        match line.exchange(request).await {
-            Ok(head) => Ok(self.answer(head, line, origin)),
-            Err(why) => Err(lost(why)),
+        match self.open(&origin).await? {
+            Way::Alone(mut line) => match line.exchange(request).await {
+                Ok(head) => Ok(self.answer(head, line, origin)),
+                Err(why) => Err(lost(why)),
+            },
+            Way::Shared(stream) => match stream.exchange(uri, request).await {
+                Ok(head) => Ok(self.answer_on(head, stream, origin)),
+                Err(why) => Err(lost(why)),
+            },
         }
     }
 
@@ -118,34 +140,38 @@ impl Upstreams {
         Response::from_parts(parts, UpstreamBody::new(body, line, origin, self.clone()))
     }
 
-    async fn open(&self, origin: &Origin) -> Result<Line, Unreached> {
+    fn answer_on(&self, head: Response<Incoming>, stream: Stream, origin: Origin) -> Response<UpstreamBody> {
+        let (parts, body) = head.into_parts();
+        Response::from_parts(parts, UpstreamBody::on(body, stream, origin, self.clone()))
+    }
+
+    async fn open(&self, origin: &Origin) -> Result<Way, Unreached> {
         let limit = self.0.connect_limit;
-        let host = || origin.host.to_string();
-        match tokio::time::timeout(limit, self.connect(origin)).await {
-            Ok(line) => line.map_err(Unreached::Connect),
-            Err(_) => Err(Unreached::ConnectLate { host: host(), seconds: limit.as_secs_f64() }),
+        let late = || Unreached::ConnectLate { host: origin.host.to_string(), seconds: limit.as_secs_f64() };
+        tokio::time::timeout(limit, self.connect(origin)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn connect(&self, origin: &Origin) -> Result<Way, Unreached> {
+        let no_http = |error| Unreached::Connect(format!("{} does not speak HTTP: {error}", origin.host));
+        let may_share = origin.tls && self.0.outward.tls.offers_http2();
+        let _turn = if may_share { self.0.trunks.turn(origin).await } else { None };
+        if may_share && let Some(stream) = self.0.trunks.take(origin) {
+            return Ok(Way::Shared(stream));
         }
+        let open = self.0.outward.open(origin).await?;
+        if open.is_http2 {
+            let stream = self.0.trunks.begin(origin, open.io, &self.0.clock, &self.0.tasks).await;
+            self.sweep_from_now_on(self.idle());
+            return stream.map(Way::Shared).map_err(no_http);
+        }
+        if may_share {
+            self.0.trunks.is_single(origin);
+        }
+        let (sender, drive) = http1::handshake(TokioIo::new(open.io)).await.map_err(no_http)?;
+        Ok(Way::Alone(Line::new(sender, drive)))
     }
 
-    async fn connect(&self, origin: &Origin) -> Result<Line, String> {
-        let address = (origin.host.trim_matches(['[', ']']), origin.port);
-        let socket = TcpStream::connect(address)
-            .await
-            .map_err(|error| format!("{} can't be reached: {error}", origin.host))?;
-        // A refused option costs latency, not correctness.
-        let _ = socket.set_nodelay(true);
-        let io: Box<dyn Io> = if origin.tls {
-            Box::new(self.0.tls.connect(&origin.host, socket).await?)
-        } else {
-            Box::new(socket)
-        };
-        let (sender, drive) = http1::handshake(TokioIo::new(io))
-            .await
-            .map_err(|error| format!("{} does not speak HTTP/1.1: {error}", origin.host))?;
-        Ok(Line::new(sender, drive))
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Idle> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -166,6 +192,10 @@ impl Upstreams {
         if lines.len() < MAX_IDLE {
             lines.push((line, now));
         }
+        self.sweep_from_now_on(idle);
+    }
+
+    fn sweep_from_now_on(&self, mut idle: MutexGuard<'_, Idle>) {
         if !std::mem::replace(&mut idle.has_sweeper, true) {
             drop(idle);
             self.start_sweeper();
@@ -179,9 +209,13 @@ impl Upstreams {
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(MAX_IDLE_AGE) => {}
-                    () = pool.0.tasks.stopping() => return pool.idle().lines.clear(),
+                    () = pool.0.tasks.stopping() => {
+                        pool.0.trunks.clear();
+                        return pool.idle().lines.clear();
+                    }
                 }
                 let now = pool.0.clock.instant();
+                let has_trunks = pool.0.trunks.sweep(now, MAX_IDLE_AGE);
                 let mut idle = pool.idle();
                 for lines in idle.lines.values_mut() {
                     lines.retain_mut(|(line, since)| {
@@ -189,7 +223,7 @@ impl Upstreams {
                     });
                 }
                 idle.lines.retain(|_, lines| !lines.is_empty());
-                if idle.lines.is_empty() {
+                if idle.lines.is_empty() && !has_trunks {
                     idle.has_sweeper = false;
                     return;
                 }

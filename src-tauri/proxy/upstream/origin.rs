@@ -30,12 +30,16 @@ impl Origin {
         Some(Self { tls, host: uri.host()?.into(), port })
     }
 
-    /// Whether a connection to it would arrive at this address of the loopback.
+    /// Whether a connection to it would arrive at this address of the loopback, or of every network.
     pub fn is_at(&self, own: SocketAddr) -> bool {
-        let is_loopback = match self.host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        self.is_on_this_machine() && self.port == own.port()
+    }
+
+    /// Whether it is on the loopback by its name.
+    pub fn is_on_this_machine(&self) -> bool {
+        match self.host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(ip) => ip.is_loopback() || ip.is_unspecified(),
             Err(_) => *self.host == *"localhost" || self.host.ends_with(".localhost"),
-        };
-        is_loopback && self.port == own.port()
+        }
     }
 }

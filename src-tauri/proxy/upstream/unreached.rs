@@ -11,7 +11,7 @@ pub enum Unreached {
     HeadLate { host: String, seconds: f64 },
     #[error("{host} closed the connection before it answered")]
     Closed { host: String },
-    #[error("{host} answered in a way that is not HTTP/1.1, or with too many headers")]
+    #[error("{host} answered in a way that is not HTTP, or with too many headers")]
     Garbled { host: String },
     #[error("the address leads back to Headgate itself")]
     Itself,

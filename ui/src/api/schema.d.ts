@@ -477,6 +477,15 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             state: components["schemas"]["KeyState"];
         };
+        /** @description A further address that is listened on. */
+        ListenerView: {
+            /** @description `https://0.0.0.0:8443` */
+            address: string;
+            /** @description The SHA-256 of the certificate that is shown there; absent in plain text. */
+            fingerprint?: string | null;
+            /** @description Whether whoever comes by it needs a key. */
+            needs_key: boolean;
+        };
         /** @description A key with its secret, shown this once. */
         MintedKey: {
             key: components["schemas"]["KeyView"];
@@ -665,6 +674,8 @@ export interface components {
              * @description Of those that run: held until an account is back.
              */
             held: number;
+            /** @description Where it listens beside that. */
+            listeners: components["schemas"]["ListenerView"][];
             /** @description Why it does not listen, with a next step. */
             problem?: string | null;
             proxy: components["schemas"]["ProxyState"];

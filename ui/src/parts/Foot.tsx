@@ -19,6 +19,12 @@ export function Foot({ onHelp }: { onHelp: () => void }) {
         <>
           <span>{vaults[status.vault] ?? `Keys: ${status.vault}`}</span>
           <span>Data in <span className="mono select-text">{status.data_dir}</span></span>
+          {status.listeners.map((listener) => (
+            <span key={listener.address} title={listener.fingerprint ? `SHA-256 of its certificate: ${listener.fingerprint}` : "Anybody on the way can read along"}>
+              Also at <span className="mono select-text">{listener.address}</span>
+              {listener.fingerprint ? <>, certificate <span className="mono select-text">{listener.fingerprint}</span></> : ", unprotected"}
+            </span>
+          ))}
           <span>Headgate {status.version}</span>
         </>
       )}

@@ -1,0 +1,191 @@
+//! One client's connection: as many requests as it likes, but no place for those that send nothing. It is
+//! closed when no request has been open on it for a while: before the first, in the middle of a head or of
+//! an HTTP/2 preface, or idle; and at once when a drain finds none open.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::Instant,
+};
+
+use super::{AnswerBody, relay::Cut};
+use crate::settings::Limits;
+
+/// Headers of one request; one more is refused with 431.
+const MAX_HEADERS: usize = 100;
+/// Bytes of a head over HTTP/1.1; more is refused with 431. A piece of a body is as large at most.
+const MAX_HEAD: usize = 400 * 1024;
+/// Bytes of a head over HTTP/2, counted as RFC 9113 does; more is refused with 431.
+const MAX_HEAD_LIST: u32 = 64 * 1024;
+/// Requests at once on one connection over HTTP/2; a client that sends more has them refused unprocessed.
+const MAX_STREAMS: u32 = 256;
+/// Streams that a client may open and reset before we get to see them; beyond it the connection is ended.
+const MAX_RESETS: usize = 20;
+/// Streams that we reset for a client's faults; beyond it the connection is ended.
+const MAX_FAULTS: usize = 64;
+/// A peer that is silent for the first time is asked; if it does not answer within the second, it is dead.
+const PING_AFTER: Duration = Duration::from_secs(30);
+const PONG_WITHIN: Duration = Duration::from_secs(20);
+/// How long the last bytes of an answer may take once nothing else is to come.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
+/// How connections are held. Clones share it.
+#[derive(Clone)]
+pub struct Conversation {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    limit: Duration,
+}
+
+/// What is open on one connection.
+#[derive(Default)]
+struct Activity {
+    open: AtomicUsize,
+    begun: AtomicUsize,
+}
+
+/// One open request, until its answer's body is gone.
+struct Open(Arc<Activity>);
+
+/// An answer's body that keeps its request open.
+struct Counted {
+    body: AnswerBody,
+    _open: Open,
+}
+
+impl Conversation {
+    /// Under these bounds.
+    pub fn new(limits: &Limits) -> Self {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.client())
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD_LIST)
+            .max_pending_accept_reset_streams(MAX_RESETS)
+            .max_local_error_reset_streams(MAX_FAULTS)
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN);
+        Self { builder: Arc::new(builder), limit: limits.client() }
+    }
+
+    /// How long nothing may be open.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Serves a connection to its end. `stop` tells of a drain, by a change or by being gone.
+    pub async fn hold<T, F>(
+        &self,
+        io: T,
+        serve: impl Fn(Request<Incoming>) -> F,
+        mut stop: watch::Receiver<()>,
+    ) where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+        F: Future<Output = Response<AnswerBody>> + Send + 'static,
+    {
+        let activity = Arc::new(Activity::default());
+        let service = service_fn(|request| {
+            let open = Open::begin(&activity);
+            let answer = serve(request);
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, _open: open })) }
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(io), service);
+        let quiet = tokio::time::sleep(self.limit);
+        tokio::pin!(connection, quiet);
+        let mut known = 0;
+        let mut is_ending = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                    return;
+                }
+                () = &mut quiet => {
+                    let begun = activity.begun.load(Ordering::Relaxed);
+                    let was_used = begun != known || activity.open.load(Ordering::Relaxed) > 0;
+                    if !was_used && (is_ending || begun == 0) {
+                        return;
+                    }
+                    if !was_used {
+                        // An answer may still be on its way into the socket.
+                        is_ending = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    known = begun;
+                    quiet.as_mut().reset(after(if is_ending { LAST_BYTES } else { self.limit }));
+                }
+                _ = stop.changed(), if !is_ending => {
+                    is_ending = true;
+                    known = activity.begun.load(Ordering::Relaxed);
+                    connection.as_mut().graceful_shutdown();
+                    quiet.as_mut().reset(after(LAST_BYTES));
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
+fn after(pause: Duration) -> Instant {
+    Instant::now() + pause
+}
+
+impl Open {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        activity.begun.fetch_add(1, Ordering::Relaxed);
+        activity.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

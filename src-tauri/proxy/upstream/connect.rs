@@ -1,0 +1,194 @@
+//! The way to an upstream: a socket, a tunnel through the company's proxy where one is asked for, and TLS.
+//! Refuses to lead back to Headgate itself, whatever name was used.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper_util::{client::proxy::matcher::Intercept, rt::TokioIo};
+use tokio::net::TcpStream;
+
+use super::{line::Io, origin::Origin, unreached::Unreached};
+use crate::{
+    proxy::tls::TlsConnector,
+    settings::{Network, Proxies},
+};
+
+/// How upstreams are reached. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Outward {
+    pub(super) tls: TlsConnector,
+    proxies: Proxies,
+    /// Where we listen ourselves: a request that went there would come round and round.
+    own: Arc<OnceLock<Vec<SocketAddr>>>,
+}
+
+/// A way that is open, and what is spoken on it.
+pub struct Open {
+    /// The socket, or TLS on it.
+    pub io: Box<dyn Io>,
+    /// Whether the other side chose HTTP/2.
+    pub is_http2: bool,
+}
+
+impl Outward {
+    /// As the user chose.
+    pub fn new(network: &Network) -> Self {
+        Self {
+            tls: TlsConnector::new(network.extra_ca.clone(), network.upstream_http2),
+            proxies: network.proxies.clone(),
+            own: Arc::default(),
+        }
+    }
+
+    /// Says where we listen; only the first word counts.
+    pub fn avoid(&self, own: Vec<SocketAddr>) {
+        // A core listens once; a second start finds the addresses of the first.
+        let _ = self.own.set(own);
+    }
+
+    fn own(&self) -> &[SocketAddr] {
+        self.own.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an origin leads back to us by its name alone.
+    pub fn is_ourselves(&self, origin: &Origin) -> bool {
+        self.own().iter().any(|own| origin.is_at(*own))
+    }
+
+    /// Opens a way to an origin.
+    ///
+    /// # Errors
+    /// [`Unreached::Connect`] with a sentence, or [`Unreached::Itself`].
+    pub async fn open(&self, origin: &Origin) -> Result<Open, Unreached> {
+        let io = match self.proxy(origin).map_err(Unreached::Connect)? {
+            Some(proxy) => self.tunnel(&proxy, origin).await.map_err(Unreached::Connect)?,
+            None => Box::new(self.socket(origin).await?),
+        };
+        if !origin.tls {
+            return Ok(Open { io, is_http2: false });
+        }
+        let io = self.tls.connect(&origin.host, io).await.map_err(Unreached::Connect)?;
+        let is_http2 = io.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Open { io: Box::new(io), is_http2 })
+    }
+
+    /// The proxy that leads there. Nothing on this machine is asked of another one, and no plain text: only
+    /// the loopback is reached that way.
+    fn proxy(&self, origin: &Origin) -> Result<Option<Intercept>, String> {
+        if !origin.tls || origin.is_on_this_machine() {
+            return Ok(None);
+        }
+        let uri = format!("https://{}:{}", origin.host, origin.port);
+        let uri = uri.parse().map_err(|_| format!("{} is no host", origin.host))?;
+        self.proxies.towards(&uri)
+    }
+
+    async fn socket(&self, origin: &Origin) -> Result<TcpStream, Unreached> {
+        let socket = dial(&origin.host, origin.port).await.map_err(Unreached::Connect)?;
+        let ends = socket.peer_addr().and_then(|peer| Ok((peer, socket.local_addr()?)));
+        let leads_back =
+            ends.is_ok_and(|(peer, local)| self.own().iter().any(|own| is_same(peer, local, *own)));
+        if leads_back { Err(Unreached::Itself) } else { Ok(socket) }
+    }
+
+    /// Asks a proxy for a tunnel.
+    async fn tunnel(&self, proxy: &Intercept, origin: &Origin) -> Result<Box<dyn Io>, String> {
+        let uri = proxy.uri();
+        let host = uri.host().unwrap_or_default();
+        let is_tls = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let named = |why: String| format!("the proxy {host}:{port} gives no way: {why}");
+        let socket = dial(host, port).await.map_err(named)?;
+        let io: Box<dyn Io> = if is_tls {
+            Box::new(self.tls.connect_proxy(host, socket).await.map_err(named)?)
+        } else {
+            Box::new(socket)
+        };
+        connect(io, proxy.basic_auth(), origin).await.map_err(named)
+    }
+}
+
+async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
+    let socket = TcpStream::connect((host.trim_matches(['[', ']']), port))
+        .await
+        .map_err(|error| format!("{host} can't be reached: {error}"))?;
+    // A refused option costs latency, not correctness.
+    let _ = socket.set_nodelay(true);
+    Ok(socket)
+}
+
+/// Whether a connection with these ends has arrived at one of our own listeners. A listener on every
+/// address of the machine is met on the loopback, and wherever both ends are the same address.
+fn is_same(peer: SocketAddr, local: SocketAddr, own: SocketAddr) -> bool {
+    let (to, from, at) = (peer.ip().to_canonical(), local.ip().to_canonical(), own.ip().to_canonical());
+    let is_here = to == at || (own.ip().is_unspecified() && (to.is_loopback() || to == from));
+    peer.port() == own.port() && is_here
+}
+
+/// The CONNECT request and its answer. What the proxy says beside its status is not repeated: it may hold
+/// whatever it was asked with.
+async fn connect(
+    io: Box<dyn Io>,
+    credential: Option<&HeaderValue>,
+    origin: &Origin,
+) -> Result<Box<dyn Io>, String> {
+    let target = format!("{}:{}", origin.host, origin.port);
+    let mut request = Request::new(Empty::<bytes::Bytes>::new());
+    *request.method_mut() = Method::CONNECT;
+    *request.uri_mut() = target.parse().map_err(|_| format!("{target} is no place to ask for"))?;
+    let host = HeaderValue::from_str(&target).map_err(|_| format!("{target} is no place to ask for"))?;
+    request.headers_mut().insert(header::HOST, host);
+    if let Some(credential) = credential {
+        request.headers_mut().insert(header::PROXY_AUTHORIZATION, credential.clone());
+    }
+    let broken = |error: hyper::Error| format!("it does not answer as a proxy does: {error}");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(broken)?;
+    let driving = connection.with_upgrades();
+    let asking = async {
+        let answer = sender.send_request(request).await.map_err(broken)?;
+        match answer.status().as_u16() {
+            200..=299 => hyper::upgrade::on(answer).await.map_err(broken),
+            407 => Err("it wants another user name or password than the proxy's address has".to_owned()),
+            status => Err(format!("it refused the connection to {target} with status {status}")),
+        }
+    };
+    tokio::pin!(driving, asking);
+    let upgraded = tokio::select! {
+        upgraded = &mut asking => upgraded,
+        // The connection may end with the answer, whose other half is then waiting to be read.
+        _ = &mut driving => asking.await,
+    }?;
+    let parts = upgraded
+        .downcast::<TokioIo<Box<dyn Io>>>()
+        .map_err(|_| "it changed the protocol in an unknown way".to_owned())?;
+    if !parts.read_buf.is_empty() {
+        return Err("it sent bytes into the tunnel before they were asked for".into());
+    }
+    Ok(parts.io.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_to_our_own_listener_is_recognised_by_its_ends() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let same = |peer, local, own| is_same(at(peer), at(local), at(own));
+        assert!(same("127.0.0.1:8417", "127.0.0.1:5000", "127.0.0.1:8417"));
+        assert!(
+            same("192.0.2.7:8443", "192.0.2.7:5000", "0.0.0.0:8443"),
+            "through the machine's own address"
+        );
+        assert!(same("127.0.0.9:8443", "127.0.0.1:5000", "0.0.0.0:8443"));
+        assert!(same("[::ffff:192.0.2.7]:8443", "192.0.2.7:5000", "[::]:8443"));
+        assert!(!same("192.0.2.8:8443", "192.0.2.7:5000", "0.0.0.0:8443"), "another machine's same port");
+        assert!(!same("127.0.0.1:8418", "127.0.0.1:5000", "127.0.0.1:8417"));
+        assert!(!same("127.0.0.2:8417", "127.0.0.1:5000", "127.0.0.1:8417"));
+    }
+}
