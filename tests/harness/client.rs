@@ -62,6 +62,36 @@ impl Client {
     }
 }
 
+/// One connection for requests one after the other.
+pub struct Kept {
+    authority: String,
+    sender: http1::SendRequest<Full<Bytes>>,
+}
+
+impl Client {
+    /// A connection that is kept.
+    pub async fn keep(&self) -> Kept {
+        let socket = TcpStream::connect(&self.authority).await.unwrap();
+        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.unwrap();
+        self.tasks.spawn(async move { drop(connection.await) });
+        Kept { authority: self.authority.clone(), sender }
+    }
+}
+
+impl Kept {
+    /// Asks for a message and reads it.
+    pub async fn ask(&mut self) -> (StatusCode, Bytes) {
+        let request = Request::post("/v1/messages")
+            .header(header::HOST, &self.authority)
+            .body(Full::new(super::ask("claude-opus-5-5", false).into()))
+            .unwrap();
+        self.sender.ready().await.unwrap();
+        let answer = self.sender.send_request(request).await.unwrap();
+        let status = answer.status();
+        (status, answer.into_body().collect().await.unwrap().to_bytes())
+    }
+}
+
 impl Reply {
     /// The next piece of the body; `None` at its proper end, an error where it is cut.
     pub async fn piece(&mut self) -> Option<Result<Bytes, hyper::Error>> {

@@ -50,6 +50,15 @@ impl House {
         Self::furnished(scenario, |settings| settings.limits = limits).await
     }
 
+    /// In another network than the loopback alone.
+    pub async fn on(limits: Limits, network: Network, names: &[&str]) -> Self {
+        let scripted = names.iter().map(|name| ScriptedAccount::new(name, &format!("key-{name}")));
+        Self::furnished(Scenario::of(scripted), |settings| {
+            (settings.limits, settings.network) = (limits, network);
+        })
+        .await
+    }
+
     /// With settings of its own.
     pub async fn furnished(scenario: Scenario, choose: impl FnOnce(&mut Settings)) -> Self {
         let (clock, tasks) = (Clock::movable(), Tasks::default());
@@ -74,6 +83,21 @@ impl House {
         let client = Client::to(&address.to_string(), &tasks);
         let events = app.api().events.subscribe();
         Self { app, sandbox, clock, client, folder, events, tasks }
+    }
+
+    /// Has an account be served at another address.
+    pub fn lead(&self, name: &str, base_url: &str) {
+        let roster = &self.app.api().gateway.roster;
+        let account = roster
+            .snapshot()
+            .0
+            .iter()
+            .find(|known| known.account.name.to_string() == name)
+            .unwrap()
+            .account
+            .id;
+        let change = headgate::accounts::Change { base_url: Some(base_url.into()), ..Default::default() };
+        roster.change(account, change).unwrap();
     }
 
     /// Has an account do this next.

@@ -1,0 +1,276 @@
+//! The way in: listeners beyond the loopback, and connections that mean no good.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use headgate::{
+    clock::Clock,
+    settings::{Limits, Listen, ListenTls, Network},
+};
+use http::{Request, StatusCode, Version};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::harness::{House, aside, soon};
+
+fn quick() -> Limits {
+    Limits { client_seconds: 0.2, ..Limits::default() }
+}
+
+fn listening_on(address: &str) -> Network {
+    let listen = Listen { address: address.parse().unwrap(), tls: ListenTls::SelfSigned };
+    Network { listen: vec![listen], hosts: vec!["headgate.lan".into()], ..Network::default() }
+}
+
+fn port_of(house: &House) -> u16 {
+    let status = house.app.api().status();
+    status.listeners[0].address.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+fn certificate(house: &House) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(house.folder.path().join("certificate.pem")).unwrap()
+}
+
+/// A client that lives in the house's time.
+#[derive(Debug)]
+struct Time(Clock);
+
+impl rustls::time_provider::TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now().as_second()).unwrap();
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+/// Shakes hands as a client that trusts nothing but our certificate. Returns the one it was shown too.
+async fn shake(
+    house: &House,
+    name: &str,
+    alpn: &str,
+) -> std::io::Result<(tokio_rustls::client::TlsStream<TcpStream>, CertificateDer<'static>)> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate(house)).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config =
+        rustls::ClientConfig::builder_with_details(provider, Arc::new(Time(house.clock.clone())))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+    let socket = TcpStream::connect(("127.0.0.1", port_of(house))).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let io = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
+    let shown = io.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
+    Ok((io, shown))
+}
+
+/// Asks over TLS under this name. Returns version, status and body.
+async fn ask_as(house: &House, name: &str, path: &str, alpn: &str) -> (Version, StatusCode, String) {
+    let (io, _) = shake(house, name, alpn).await.unwrap();
+    let url = format!("https://{name}:{}{path}", port_of(house));
+    let request = Request::get(if alpn == "h2" { url.as_str() } else { path });
+    let request = if alpn == "h2" { request } else { request.header("host", name) };
+    let request = request.body(Full::new(Bytes::new())).unwrap();
+    let mut running = tokio::task::JoinSet::new();
+    let answer = if alpn == "h2" {
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(io)).await.unwrap();
+        running.spawn(async move { drop(connection.await) });
+        sender.send_request(request).await.unwrap()
+    } else {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(io)).await.unwrap();
+        running.spawn(async move { drop(connection.await) });
+        sender.send_request(request).await.unwrap()
+    };
+    let (version, status) = (answer.version(), answer.status());
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (version, status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn beyond_the_loopback_nobody_comes_in_without_a_key() {
+    let house = House::on(Limits::default(), listening_on("0.0.0.0:0"), &["work"]).await;
+    assert!(house.app.api().status().listeners[0].needs_key);
+    for path in ["/v1/models", "/api/v1/status", "/api/hello", "/"] {
+        for (alpn, expected) in [("h2", Version::HTTP_2), ("http/1.1", Version::HTTP_11)] {
+            let (version, status, body) = ask_as(&house, "localhost", path, alpn).await;
+            assert_eq!((version, status), (expected, StatusCode::UNAUTHORIZED), "{path}: {body}");
+            assert!(body.contains("authentication_error") && body.contains("key"), "{body}");
+        }
+    }
+    assert!(house.written().await.is_empty(), "nothing was passed on");
+}
+
+#[tokio::test]
+async fn tls_on_the_loopback_serves_under_the_names_that_were_given_and_no_others() {
+    let house = House::on(Limits::default(), listening_on("127.0.0.1:0"), &["work"]).await;
+    for name in ["localhost", "127.0.0.1", "headgate.lan"] {
+        for alpn in ["h2", "http/1.1"] {
+            assert_eq!(ask_as(&house, name, "/api/hello", alpn).await.1, StatusCode::OK, "{name}");
+        }
+    }
+    let (mut io, _) = shake(&house, "localhost", "http/1.1").await.unwrap();
+    io.write_all(b"GET /api/hello HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    let _ = io.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_fingerprint_that_is_told_is_that_of_the_certificate_that_is_shown() {
+    let house = House::on(Limits::default(), listening_on("127.0.0.1:0"), &[]).await;
+    let (_, shown) = shake(&house, "localhost", "h2").await.unwrap();
+    let pairs: Vec<String> = Sha256::digest(&shown).iter().map(|byte| format!("{byte:02X}")).collect();
+    let told = house.client.call(house.token(), http::Method::GET, "/api/v1/status", "").await.json().await;
+    assert_eq!(told["listeners"][0]["fingerprint"], pairs.join(":"));
+}
+
+#[tokio::test]
+async fn a_certificate_of_ours_is_renewed_while_we_run() {
+    let house = House::on(Limits::default(), listening_on("127.0.0.1:0"), &[]).await;
+    let first = certificate(&house);
+    house.clock.advance(Duration::from_hours(24 * 380));
+    soon("another certificate to be shown", async {
+        loop {
+            let (_, shown) = match shake(&house, "localhost", "h2").await {
+                Ok(shaken) => shaken,
+                // It was renewed between our look at the file and the handshake.
+                Err(_) => continue,
+            };
+            if shown != first {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+/// Sends this and waits until the other side closes. Returns what it said.
+async fn closed_after(house: &House, bytes: &[u8]) -> String {
+    let mut socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    socket.write_all(bytes).await.unwrap();
+    let mut said = Vec::new();
+    let _ = soon("the connection to be closed", socket.read_to_end(&mut said)).await;
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_nothing_or_stops_half_way_is_closed() {
+    let house = House::on(quick(), Network::default(), &["work"]).await;
+    for bytes in [
+        "",
+        "PRI * HTTP/2.0\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "POST /v1/messages HTTP/1.1\r\nhost: loc",
+        "GET /api/hello HTTP/1.1\r\nhost: localhost\r\n\r\nGET /api/he",
+        "GET /api/hello HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    ] {
+        closed_after(&house, bytes.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_stops_half_way_is_closed() {
+    let house = House::on(quick(), listening_on("127.0.0.1:0"), &[]).await;
+    for bytes in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let mut socket = TcpStream::connect(("127.0.0.1", port_of(&house))).await.unwrap();
+        socket.write_all(bytes).await.unwrap();
+        let _ = soon("it to be closed", socket.read_to_end(&mut Vec::new())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_longer_than_the_limit_is_not_idle() {
+    let mut house = House::on(quick(), Network::default(), &["work"]).await;
+    let answer = headgate::sandbox::Answer::default();
+    house.script("work", [headgate::sandbox::Behaviour::SlowHead { gate: "go".into(), answer }]);
+    let client = house.client.clone();
+    let mut asking = aside(async move {
+        client.post("/v1/messages", crate::harness::ask("claude-opus-5-5", false)).await.status
+    });
+    // Another connection idles through its limit meanwhile, twice.
+    closed_after(&house, b"").await;
+    closed_after(&house, b"").await;
+    closed_after(&house, b"").await;
+    house.sandbox.release("go");
+    assert_eq!(asking.join_next().await.unwrap().unwrap(), StatusCode::OK);
+    house.ended().await;
+}
+
+#[tokio::test]
+async fn a_half_sent_head_does_not_hold_a_drain() {
+    let house = House::on(Limits::default(), Network::default(), &[]).await;
+    let mut socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    socket.write_all(b"GET /api/hello HTTP/1.1\r\nhost: localhost\r\n\r\nPOST /v1/mess").await.unwrap();
+    let mut first = [0; 12];
+    socket.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    // The limits for a head and for a drain are a minute and half of one.
+    soon("the drain", house.app.drain()).await;
+}
+
+#[tokio::test]
+async fn heads_are_bounded_in_number_and_in_size() {
+    let house = House::with(&["work"]).await;
+    let head = |more: String| {
+        format!("GET /api/hello HTTP/1.1\r\nhost: localhost\r\n{more}connection: close\r\n\r\n")
+    };
+    let many = (0..98).map(|n| format!("x-{n}: 1\r\n")).collect::<String>();
+    assert!(closed_after(&house, head(many.clone()).as_bytes()).await.starts_with("HTTP/1.1 200"));
+    assert!(closed_after(&house, head(many + "x-98: 1\r\n").as_bytes()).await.starts_with("HTTP/1.1 431"));
+    let large = format!("x: {}\r\n", "a".repeat(500 * 1024));
+    let said = closed_after(&house, head(large).as_bytes()).await;
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+}
+
+#[tokio::test]
+async fn tunnels_and_other_protocols_are_refused_with_a_sentence() {
+    let house = House::with(&["work"]).await;
+    let tunnel = b"CONNECT api.anthropic.com:443 HTTP/1.1\r\nhost: api.anthropic.com:443\r\n\r\n";
+    let said = closed_after(&House::on(quick(), Network::default(), &[]).await, tunnel).await;
+    assert!(said.starts_with("HTTP/1.1 405") && said.contains("no proxy for CONNECT"), "{said}");
+    let upgrade = |to: &str| {
+        format!(
+            "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: {to}\r\n\r\n"
+        )
+    };
+    let said = closed_after(&house, upgrade("websocket").as_bytes()).await;
+    assert!(said.starts_with("HTTP/1.1 400") && said.contains("changes to no other protocol"), "{said}");
+    assert!(closed_after(&house, upgrade("h2c").as_bytes()).await.starts_with("HTTP/1.1 200"));
+    let crooked = b"GET /v1//models%00 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert!(closed_after(&house, crooked).await.contains("an empty segment"));
+    assert_eq!(house.sandbox.seen("key-work").len(), 1, "nothing of it went upstream but what may");
+}
+
+#[tokio::test]
+async fn beyond_the_bound_a_connection_is_closed_at_once_and_a_place_comes_back() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let house = House::on(limits, Network::default(), &[]).await;
+    let hello = b"GET /api/hello HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let mut first = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    first.write_all(b"GET /api/hello HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    first.read_exact(&mut [0; 12]).await.unwrap();
+    assert_eq!(closed_after_or_reset(&house, hello).await, "", "there is no place");
+    drop(first);
+    soon("a place to come back", async { while closed_after_or_reset(&house, hello).await.is_empty() {} })
+        .await;
+}
+
+/// As `closed_after`, for a connection that may be gone before anything was written.
+async fn closed_after_or_reset(house: &House, bytes: &[u8]) -> String {
+    let mut socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    let mut said = Vec::new();
+    if socket.write_all(bytes).await.is_ok() {
+        let _ = soon("the connection to be closed", socket.read_to_end(&mut said)).await;
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}
