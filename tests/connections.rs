@@ -109,6 +109,31 @@ async fn beyond_the_loopback_nobody_comes_in_without_a_key() {
 }
 
 #[tokio::test]
+async fn beyond_the_loopback_a_key_opens_what_its_scopes_say_and_a_token_opens_nothing() {
+    let house = House::on(Limits::default(), listening_on("0.0.0.0:0"), &["work"]).await;
+    let terms = r#"{"name":"laptop","scopes":["proxy"]}"#;
+    let made = house.client.call(house.token(), http::Method::POST, "/api/v1/keys", terms).await.json().await;
+    let secret = made["secret"].as_str().unwrap();
+    for (path, bearer, expected) in [
+        ("/v1/models", secret, "200"),
+        ("/api/v1/status", secret, "403"),
+        ("/", secret, "401"),
+        ("/api/v1/session", secret, "401"),
+        ("/api/v1/status", house.token(), "401"),
+        ("/v1/models", "hg_wrong", "401"),
+    ] {
+        let (mut io, _) = shake(&house, "localhost", "http/1.1").await.unwrap();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {bearer}\r\nconnection: close\r\n\r\n"
+        );
+        io.write_all(head.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        let _ = soon("an answer", io.read_to_string(&mut said)).await;
+        assert_eq!(said.get(9..12), Some(expected), "{path}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn tls_on_the_loopback_serves_under_the_names_that_were_given_and_no_others() {
     let house = House::on(Limits::default(), listening_on("127.0.0.1:0"), &["work"]).await;
     for name in ["localhost", "127.0.0.1", "headgate.lan"] {

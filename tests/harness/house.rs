@@ -54,7 +54,8 @@ impl House {
     pub async fn on(limits: Limits, network: Network, names: &[&str]) -> Self {
         let scripted = names.iter().map(|name| ScriptedAccount::new(name, &format!("key-{name}")));
         Self::furnished(Scenario::of(scripted), |settings| {
-            (settings.limits, settings.network) = (limits, network);
+            settings.limits = Limits { models_hours: 0.0, ..limits };
+            settings.network = network;
         })
         .await
     }

@@ -33,9 +33,9 @@ use crate::{clock::Clock, tasks::Tasks};
 
 /// Streams on one trunk, if the upstream does not allow fewer; for a further one another trunk is opened.
 const MAX_STREAMS: usize = 100;
-/// What a stream may hold unread, and what all of them together may: a slow client must not stop others.
+/// What a stream may hold unread, and what `MAX_STREAMS` of them together may: a slow client must not stop others.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const TRUNK_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS as u32;
+const TRUNK_WINDOW: u32 = STREAM_WINDOW * 100;
 /// A head larger than this is refused.
 const MAX_HEAD: u32 = 64 * 1024;
 /// An upstream that is silent for the first time, with streams open, is asked; if it does not answer within
