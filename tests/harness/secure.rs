@@ -249,11 +249,13 @@ async fn play(io: tokio_rustls::server::TlsStream<TcpStream>, turn: Turn, heard:
     }
 }
 
+/// The first line of a request and its credential.
+type Asked = (String, Option<String>);
+
 /// A proxy that leads every tunnel to one port of the loopback, whatever name was asked for.
 pub struct Proxy {
     pub port: u16,
-    /// The first lines and credentials that it was asked with.
-    pub asked: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -295,7 +297,8 @@ impl Proxy {
         Self { port: own, asked, _tasks: tasks }
     }
 
-    pub fn asked(&self) -> Vec<(String, Option<String>)> {
+    /// What it was asked with, in this order.
+    pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
