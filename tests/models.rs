@@ -99,9 +99,11 @@ async fn the_list_is_read_page_by_page_in_both_directions() {
     }
     let one = house.client.get("/v1/models/claude-opus%2D5").await.json().await;
     assert_eq!(one["id"], "claude-opus-5");
-    let none = house.client.get("/v1/models/gpt-9%0A").await;
+    let none = house.client.get("/v1/models/gpt-9").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert_eq!(none.json().await["error"]["type"], "not_found_error");
+    let crooked = house.client.get("/v1/models/gpt-9%0A").await;
+    assert_eq!(crooked.status, StatusCode::BAD_REQUEST, "a control character is refused before it is read");
 }
 
 #[tokio::test]
