@@ -1,8 +1,6 @@
 //! Reads the usage windows that a reply states in its headers. Names that we don't know are kept; values
 //! that make no sense are unknown. Source: Anthropic's API reference, "Rate limits", response headers.
 
-use std::collections::BTreeMap;
-
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,7 +16,7 @@ const MAX_NAME: usize = 64;
 
 /// Every window that the headers name, in the order of their names.
 pub fn read_windows(headers: &HeaderMap, now: Timestamp) -> Vec<Window> {
-    let mut drafts: BTreeMap<&str, Draft> = BTreeMap::new();
+    let mut drafts = Drafts::default();
     for (name, value) in headers {
         let Ok(value) = value.to_str() else { continue };
         if let Some(rest) = name.as_str().strip_prefix(UNIFIED) {
@@ -27,7 +25,22 @@ pub fn read_windows(headers: &HeaderMap, now: Timestamp) -> Vec<Window> {
             read_bucket(&mut drafts, rest, value);
         }
     }
-    drafts.into_iter().filter_map(|(name, draft)| draft.window(name, now)).take(MAX_WINDOWS).collect()
+    drafts.0.sort_unstable_by_key(|(name, _)| *name);
+    drafts.0.into_iter().filter_map(|(name, draft)| draft.window(name, now)).take(MAX_WINDOWS).collect()
+}
+
+/// A handful, which a list finds sooner than a tree does.
+#[derive(Default)]
+struct Drafts<'a>(Vec<(&'a str, Draft)>);
+
+impl<'a> Drafts<'a> {
+    fn of(&mut self, name: &'a str) -> &mut Draft {
+        let at = self.0.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            self.0.push((name, Draft::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
 }
 
 #[derive(Default)]
@@ -40,13 +53,13 @@ struct Draft {
     known: bool,
 }
 
-fn read_unified<'a>(drafts: &mut BTreeMap<&'a str, Draft>, rest: &'a str, value: &str) {
+fn read_unified<'a>(drafts: &mut Drafts<'a>, rest: &'a str, value: &str) {
     let Some((name, what)) = rest.rsplit_once('-') else { return };
     // What is not included in a plan, or serves in place of something, is no limit of the account.
     if !matches!(what, "utilization" | "reset" | "status") || matches!(name, "overage" | "fallback") {
         return;
     }
-    let draft = drafts.entry(name).or_default();
+    let draft = drafts.of(name);
     match what {
         "utilization" => draft.utilization = number(value),
         "reset" => {
@@ -57,12 +70,12 @@ fn read_unified<'a>(drafts: &mut BTreeMap<&'a str, Draft>, rest: &'a str, value:
     draft.known = true;
 }
 
-fn read_bucket<'a>(drafts: &mut BTreeMap<&'a str, Draft>, rest: &'a str, value: &str) {
+fn read_bucket<'a>(drafts: &mut Drafts<'a>, rest: &'a str, value: &str) {
     let Some((name, what)) = rest.rsplit_once('-') else { return };
     if !matches!(name, "requests" | "tokens" | "input-tokens" | "output-tokens") {
         return;
     }
-    let draft = drafts.entry(name).or_default();
+    let draft = drafts.of(name);
     match what {
         "limit" => draft.limit = number(value),
         "remaining" => draft.remaining = number(value),

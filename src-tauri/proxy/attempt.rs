@@ -67,7 +67,7 @@ fn write(arrival: &Arrival, uri: &Uri, mut headers: http::HeaderMap) -> Option<W
     headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
     let mut request = Request::new(Full::new(arrival.body.clone()));
     *request.method_mut() = arrival.method.clone();
-    *request.uri_mut() = uri.path_and_query()?.as_str().parse().ok()?;
+    *request.uri_mut() = uri.path_and_query()?.clone().into();
     *request.headers_mut() = headers;
     Some(request)
 }

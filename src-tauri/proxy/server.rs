@@ -198,9 +198,11 @@ impl Worker {
 
     /// Serves one connection, after the TLS handshake where there is one.
     async fn hold(&self, socket: tokio::net::TcpStream, way: Way, mut stop: watch::Receiver<()>) {
+        // One count for each request instead of one for each part of a worker.
+        let seat = Arc::new((self.clone(), way.clone()));
         let serve = |request| {
-            let (worker, way) = (self.clone(), way.clone());
-            async move { worker.serve(request, &way).await }
+            let seat = Arc::clone(&seat);
+            async move { seat.0.serve(request, &seat.1).await }
         };
         let Some((identity, acceptor)) = way.listener.tls() else {
             return self.conversation.hold(socket, serve, stop).await;
