@@ -87,6 +87,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         pause: None,
         bench: None,
         refused: None,
+        models: headgate::domain::ModelMap::default(),
         created_at: now,
     };
     let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];

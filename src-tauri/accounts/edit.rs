@@ -1,11 +1,14 @@
 //! What a person may do with accounts. Each act blocks on disk and keychain, is kept before it takes
 //! effect, and leaves nothing half done.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 
 use super::{Roster, roster::lock};
 use crate::{
-    domain::{Account, AccountId, AccountName, BadName, Pause, PausedBy, Provider},
+    domain::{Account, AccountId, AccountName, BadModelMap, BadName, ModelMap, Pause, PausedBy, Provider},
     events::Event,
     providers::{BadAddress, base_url},
     routing::{Contender, Load},
@@ -31,6 +34,8 @@ pub struct Change {
     /// An empty text goes back to the provider's own address.
     pub base_url: Option<String>,
     pub key: Option<Sensitive<String>>,
+    /// The whole map, asked to sent, in place of the one there is.
+    pub models: Option<BTreeMap<String, String>>,
 }
 
 /// Why an act was not done; each is a sentence with a next step.
@@ -50,6 +55,8 @@ pub enum EditError {
     BadAddress(#[from] BadAddress),
     #[error("a priority is a whole number from -1000 to 1000")]
     BadPriority,
+    #[error(transparent)]
+    BadModelMap(#[from] BadModelMap),
     #[error("that is no key: it is empty, or holds blanks or control characters")]
     BadKey,
     #[error(transparent)]
@@ -117,7 +124,7 @@ impl Roster {
         Ok(contender)
     }
 
-    /// Changes name, priority, address or key.
+    /// Changes name, priority, address, key or model names.
     ///
     /// # Errors
     /// As [`Roster::add`].
@@ -129,12 +136,14 @@ impl Roster {
             .base_url
             .map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
         let address = address.transpose()?;
+        let models = change.models.map(ModelMap::new).transpose()?;
         let has_new_key = key.is_some();
         let has_new_upstream = has_new_key || address.is_some();
         let changed = self.act(id, key, |account, provider| {
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
             account.priority = change.priority.unwrap_or(account.priority);
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
+            account.models = models.clone().unwrap_or_else(|| account.models.clone());
             if has_new_key {
                 account.refused = None;
             }

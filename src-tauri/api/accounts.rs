@@ -68,7 +68,7 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
     Ok(Json(api.view(found)))
 }
 
-/// Changes name, priority, address or key; whatever is absent stays.
+/// Changes name, priority, address, key or model names; whatever is absent stays.
 #[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = UNPROCESSABLE_ENTITY, body = Problem),
@@ -79,8 +79,13 @@ pub async fn change(
     Body(change): Body<AccountChange>,
 ) -> Result<Json<AccountView>, Refused> {
     let roster = api.gateway.roster.clone();
-    let change =
-        Change { name: change.name, priority: change.priority, base_url: change.base_url, key: change.key };
+    let change = Change {
+        name: change.name,
+        priority: change.priority,
+        base_url: change.base_url,
+        key: change.key,
+        models: change.models,
+    };
     let changed = blocking(move || roster.change(AccountId(id), change)).await?;
     Ok(Json(api.view(&changed)))
 }

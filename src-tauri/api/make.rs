@@ -24,6 +24,7 @@ pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
         provider: account.provider.to_string(),
         base_url: account.base_url.as_ref().map(ToString::to_string),
         priority: account.priority,
+        models: account.models.iter().map(|(asked, sent)| (asked.to_string(), sent.to_string())).collect(),
         standing: StandingView {
             state: standing.state,
             reason: standing.reason.map(|reason| reason.to_string()),
@@ -83,6 +84,7 @@ pub fn request(exchange: &Exchange, gateway: &Gateway) -> RequestView {
         account_id: exchange.account.map(|id| id.0),
         key: start.key.map(|id| key_name(gateway, id)),
         key_id: start.key.map(|id| id.0),
+        changes: exchange.changes.iter().map(text).collect(),
         attempts: exchange.attempts.iter().map(|tried| attempt(tried, roster)).collect(),
         usage: usage(exchange.usage),
         cost_usd: exchange.cost.map(Micros::dollars),

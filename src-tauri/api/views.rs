@@ -1,6 +1,8 @@
 //! The shapes that leave and enter by the API: what the page, the CLI and scripts see. They are made
 //! from the domain's nouns here and nowhere else; TypeScript's types are generated from them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
@@ -22,6 +24,8 @@ pub struct AccountView {
     pub base_url: Option<String>,
     /// Lower goes first. -1000 to 1000.
     pub priority: i32,
+    /// Models that its upstream knows under another name: asked for to sent.
+    pub models: BTreeMap<String, String>,
     pub standing: StandingView,
     /// Every usage window that is known, the most used first.
     pub windows: Vec<WindowView>,
@@ -89,6 +93,10 @@ pub struct AccountChange {
     /// An empty text removes the custom address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// All model names that its upstream knows under another name, asked for to sent; replaces those there
+    /// are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<BTreeMap<String, String>>,
     /// A new key for the same account; lifts "needs sign-in".
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
@@ -166,6 +174,9 @@ pub struct RequestView {
     /// Name of the client's key that it came with.
     pub key: Option<String>,
     pub key_id: Option<i64>,
+    /// What Headgate changed in the request or its answer: `model: a → b`, `message_stop supplied`. Empty
+    /// where every byte passed as it came.
+    pub changes: Vec<String>,
     pub attempts: Vec<AttemptView>,
     pub usage: UsageView,
     /// What that costs by the public price list, in US dollars; absent where no price is known.

@@ -48,6 +48,17 @@ enum Act {
         /// Like `https://gateway.example.com`
         url: String,
     },
+    /// Change under which names its upstream knows models.
+    Set {
+        /// Name or id.
+        account: String,
+        /// What clients ask for and what is sent instead, like claude-opus-5-5=glm-5.2; may be repeated.
+        #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair, required_unless_present = "unmap")]
+        map: Vec<(String, String)>,
+        /// Send this model under its own name again; may be repeated.
+        #[arg(long, value_name = "ASKED")]
+        unmap: Vec<String>,
+    },
     /// Give it a new key, read from standard input.
     SetKey {
         /// Name or id.
@@ -151,6 +162,15 @@ async fn perform(
             change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
                 .await
         }
+        Act::Set { account, map, unmap } => {
+            let path = path_of(core, &account).await?;
+            let now: AccountView = core.get(&path).await?;
+            let mut models = now.models;
+            models.retain(|asked, _| !unmap.contains(asked));
+            models.extend(map);
+            change(core, global, &account, AccountChange { models: Some(models), ..AccountChange::default() })
+                .await
+        }
         Act::SetKey { account } => {
             change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await
         }
@@ -189,6 +209,12 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
         say!("Removed {account} and its key. Its history stays.");
     }
     Ok(())
+}
+
+/// `ASKED=SENT`; a name of a model may hold a colon or a slash, but no equals sign.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (asked, sent) = text.split_once('=').ok_or("write it as ASKED=SENT, like claude-opus-5-5=glm-5.2")?;
+    Ok((asked.trim().to_owned(), sent.trim().to_owned()))
 }
 
 /// Whether the person at the terminal says yes.

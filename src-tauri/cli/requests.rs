@@ -109,6 +109,12 @@ fn show_one(request: &RequestView) {
     if let Some(error) = &request.error {
         say!("\n{}", table::printable(error));
     }
+    for change in &request.changes {
+        say!("\nChanged: {}", table::printable(change));
+    }
+    if request.changes.is_empty() && request.ending == Some(crate::domain::Ending::Complete) {
+        say!("\nIdentical: request and answer passed byte for byte.");
+    }
     say!("");
     let rows: Vec<[String; 5]> = request
         .attempts

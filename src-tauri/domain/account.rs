@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Model, Pause, WireFormat};
+use super::{AccountId, Bench, Model, ModelMap, Pause, WireFormat};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Account {
     pub base_url: Option<Url>,
     /// Lower goes first, as in a queue. 0 is the default; -1,000 to 1,000.
     pub priority: i32,
+    /// Models that its upstream knows under another name.
+    pub models: ModelMap,
     /// Set by a person or a rule; only a person lifts a person's pause.
     pub pause: Option<Pause>,
     /// Set by a verdict; ends by itself.

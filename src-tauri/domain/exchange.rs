@@ -49,6 +49,9 @@ pub struct Exchange {
     pub first_byte: Option<Duration>,
     /// From arrival to the end; `None` while it runs, or if we died before its end.
     pub duration: Option<Duration>,
+    /// What we changed in the request or in its answer, each in a few words: `model: a → b`. Empty where every
+    /// byte passed as it came.
+    pub changes: Vec<Arc<str>>,
     /// Every try, in order. At least one unless we refused.
     pub attempts: Vec<Attempt>,
 }
@@ -67,6 +70,7 @@ impl Exchange {
             cost: None,
             first_byte: None,
             duration: None,
+            changes: Vec::new(),
             attempts: Vec::new(),
         }
     }

@@ -150,6 +150,7 @@ pub(super) mod tests {
             pause: None,
             bench: None,
             refused: None,
+            models: crate::domain::ModelMap::default(),
             created_at: now(),
         };
         Contender {

@@ -12,7 +12,7 @@ use super::{
     Store, StoreError,
     columns::{Ms, unknown_word},
 };
-use crate::domain::{Account, AccountId, AccountName, Bench, Pause, PausedBy, ProviderId};
+use crate::domain::{Account, AccountId, AccountName, Bench, ModelMap, Pause, PausedBy, ProviderId};
 
 /// An account before it has an id.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
-        bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13
+        bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14
     WHERE id = ?1 AND removed_at IS NULL";
 
 const TEACH: &str = "UPDATE accounts SET bench_until = ?2, bench_reason = ?3, bench_streak = ?4, refused = ?5
@@ -118,6 +118,7 @@ impl Store {
                     bench.map(|bench| &bench.reason),
                     bench.map(|bench| bench.streak),
                     account.refused,
+                    models_text(&account.models),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -170,6 +171,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         provider: ProviderId(row.get("provider")?),
         base_url: base_url(row)?,
         priority: row.get("priority")?,
+        models: models(row)?,
         pause: pause(row)?,
         bench: bench(row)?,
         refused: row.get("refused")?,
@@ -184,6 +186,17 @@ fn name(row: &Row<'_>) -> rusqlite::Result<AccountName> {
 fn base_url(row: &Row<'_>) -> rusqlite::Result<Option<Url>> {
     let text: Option<String> = row.get("base_url")?;
     text.map(|text| Url::parse(&text).map_err(|err| FromSqlError::other(err).into())).transpose()
+}
+
+fn models(row: &Row<'_>) -> rusqlite::Result<ModelMap> {
+    let text = row.get_ref("models")?.as_str()?;
+    let pairs: HashMap<String, String> = serde_json::from_str(text).map_err(FromSqlError::other)?;
+    ModelMap::new(pairs).map_err(|err| FromSqlError::other(err).into())
+}
+
+fn models_text(models: &ModelMap) -> String {
+    let pairs: HashMap<&str, &str> = models.iter().map(|(asked, sent)| (&**asked, &**sent)).collect();
+    serde_json::to_string(&pairs).expect("texts are JSON")
 }
 
 fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {

@@ -49,15 +49,15 @@ pub(super) const BEGIN: &str = "INSERT INTO exchanges
 pub(super) const FINISH: &str = "INSERT INTO exchanges
     (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id, ending, status,
      error, account_id, served_model, input, output, cache_read, cache_write, cache_write_1h, cost_micros,
-     first_byte_us, duration_us, attempts, began_us, took_us)
+     first_byte_us, duration_us, attempts, began_us, took_us, changes)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-        ?23, ?24, ?25, ?26, ?27)
+        ?23, ?24, ?25, ?26, ?27, ?28)
     ON CONFLICT (id) DO UPDATE SET ending = excluded.ending, status = excluded.status, error = excluded.error,
         account_id = excluded.account_id, served_model = excluded.served_model, input = excluded.input,
         output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write,
         cache_write_1h = excluded.cache_write_1h, cost_micros = excluded.cost_micros,
         first_byte_us = excluded.first_byte_us, duration_us = excluded.duration_us, attempts = excluded.attempts,
-        began_us = excluded.began_us, took_us = excluded.took_us";
+        began_us = excluded.began_us, took_us = excluded.took_us, changes = excluded.changes";
 
 pub(super) const INTERRUPT: &str = "UPDATE exchanges INDEXED BY exchanges_running
     SET ending = 'interrupted', error = 'Headgate stopped before this request had ended' WHERE ending IS NULL";
@@ -203,6 +203,7 @@ pub(super) fn write_finished<'a>(
             Count(exchange.attempts.len() as u64),
             sole.map(|attempt| Us(attempt.began)),
             sole.map(|attempt| Us(attempt.took)),
+            changes_text(&exchange.changes),
         ])?;
         attempts::write(&mut add_attempt, exchange)?;
     }
@@ -256,8 +257,18 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         cost: row.get::<_, Option<Count>>("cost_micros")?.map(|count| Micros(count.0)),
         first_byte: row.get::<_, Option<Us>>("first_byte_us")?.map(|us| us.0),
         duration: row.get::<_, Option<Us>>("duration_us")?.map(|us| us.0),
+        changes: changes(row)?,
         attempts: attempts::sole_of(row)?.into_iter().collect(),
     })
+}
+
+fn changes(row: &Row<'_>) -> rusqlite::Result<Vec<Arc<str>>> {
+    let Some(text) = row.get_ref("changes")?.as_str_or_null()? else { return Ok(Vec::new()) };
+    serde_json::from_str(text).map_err(|err| FromSqlError::other(err).into())
+}
+
+fn changes_text(changes: &[Arc<str>]) -> Option<String> {
+    (!changes.is_empty()).then(|| serde_json::to_string(changes).expect("texts are JSON"))
 }
 
 fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {

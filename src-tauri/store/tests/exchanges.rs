@@ -100,9 +100,12 @@ prop_compose! {
         cost in option::of((0..=u64::MAX / 2).prop_map(Micros)),
         first_byte in option::of(span()),
         duration in option::of(span()),
+        changes in vec(word(), 0..3),
         attempts in vec(attempt(), 0..5),
     ) -> Exchange {
-        Exchange { start, ending, error, status, account, served_model, usage, cost, first_byte, duration, attempts }
+        Exchange {
+            start, ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, attempts,
+        }
     }
 }
 

@@ -1,0 +1,92 @@
+//! Under which name an account's upstream knows a model that clients ask for by another.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Model names, asked and sent. Mostly empty; clones share it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelMap(Arc<BTreeMap<Arc<str>, Arc<str>>>);
+
+/// As many names as one account may translate.
+const MOST: usize = 64;
+/// The longest name of a model, in bytes.
+const LONGEST: usize = 256;
+
+/// Why a map was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadModelMap {
+    #[error("a model's name has 1 to {LONGEST} printable characters and no blanks; \"{0}\" has not")]
+    Name(String),
+    #[error("an account translates at most {MOST} model names")]
+    TooMany,
+}
+
+impl ModelMap {
+    /// Takes a map as typed. A name that is mapped to itself is left out.
+    ///
+    /// # Errors
+    /// [`BadModelMap`], which says what to change.
+    pub fn new(typed: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
+        let mut map = BTreeMap::new();
+        for (asked, sent) in typed {
+            let (asked, sent) = (name(&asked)?, name(&sent)?);
+            if asked != sent {
+                map.insert(asked, sent);
+            }
+            if map.len() > MOST {
+                return Err(BadModelMap::TooMany);
+            }
+        }
+        Ok(Self(Arc::new(map)))
+    }
+
+    /// What is sent in place of the model that was asked for; `None` where it goes up as it is.
+    pub fn sent(&self, asked: &str) -> Option<&Arc<str>> {
+        self.0.get(asked)
+    }
+
+    /// Every pair, by the name that is asked for.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.0.iter()
+    }
+
+    /// Whether nothing is translated.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn name(typed: &str) -> Result<Arc<str>, BadModelMap> {
+    let name = typed.trim();
+    let fits = !name.is_empty() && name.len() <= LONGEST;
+    if !fits || name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let shown = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        return Err(BadModelMap::Name(shown));
+    }
+    Ok(name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> Result<ModelMap, BadModelMap> {
+        ModelMap::new(pairs.iter().map(|(asked, sent)| ((*asked).to_owned(), (*sent).to_owned())))
+    }
+
+    #[test]
+    fn a_model_is_translated_by_its_whole_name_alone() {
+        let map = map(&[(" claude-opus-5-5 ", "glm-5.2"), ("same", "same")]).unwrap();
+        assert_eq!(map.sent("claude-opus-5-5").map(AsRef::as_ref), Some("glm-5.2"));
+        assert_eq!(map.sent("claude-opus-5-5-20260901"), None);
+        assert_eq!(map.sent("same"), None, "a change that changes nothing is none");
+    }
+
+    #[test]
+    fn a_name_that_no_model_has_is_refused() {
+        for bad in ["", "  ", "a b", "a\u{1b}[0m", &"x".repeat(257)] {
+            assert!(map(&[(bad, "b")]).is_err() && map(&[("a", bad)]).is_err(), "{bad:?}");
+        }
+        let many: Vec<_> = (0..=MOST).map(|n| (format!("m{n}"), "x".to_owned())).collect();
+        assert_eq!(ModelMap::new(many), Err(BadModelMap::TooMany));
+    }
+}
