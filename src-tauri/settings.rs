@@ -80,6 +80,12 @@ pub struct Limits {
     pub client_seconds: f64,
     /// Connections of clients held open at once; the next one is closed at once.
     pub connections: usize,
+    /// Whether a stream whose answer is all there, but for its `message_stop`, gets one from us. Otherwise it
+    /// ends as the upstream ended it, and counts as cut.
+    pub supply_message_stop: bool,
+    /// Whether a stream that fails before its first word may move to another account. Its first events are
+    /// then held back until the answer begins, for a second at most; never where there is no other account.
+    pub early_failover: bool,
 }
 
 impl Default for Limits {
@@ -99,6 +105,8 @@ impl Default for Limits {
             models_hours: 6.0,
             client_seconds: 60.0,
             connections: 8192,
+            supply_message_stop: true,
+            early_failover: true,
         }
     }
 }

@@ -17,5 +17,6 @@ mod models;
 mod passthrough;
 mod refusals;
 mod shutdown;
+mod streams;
 mod tidy;
 mod tls;

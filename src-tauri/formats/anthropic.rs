@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Fields, Malformed};
+use super::{EventData, Fields, Malformed};
 use crate::domain::Usage;
 
 /// The longest model name or metadata that is read; longer ones are passed on unread.
@@ -54,17 +54,30 @@ fn session_in(metadata: &[u8]) -> Option<Arc<str>> {
     text(session.value(0)?).filter(|id| !id.is_empty()).map(|id| id.as_ref().into())
 }
 
-/// The events of a stream that say something about its usage or its end; all others are content.
+/// The events of a stream, with what of them is read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamEvent {
     /// `message_start`: the input side of the usage, and the model that serves.
     Start { usage: Usage, model: Option<Arc<str>> },
-    /// `message_delta`: the cumulative output side; may correct the rest.
-    Delta { usage: Usage },
+    /// `content_block_start`.
+    BlockStart,
+    /// `content_block_delta`, of which nothing is read.
+    BlockDelta,
+    /// `content_block_stop`.
+    BlockStop,
+    /// `message_delta`: the cumulative output side; may correct the rest. `stops` where it says why the model
+    /// stopped.
+    Delta { usage: Usage, stops: bool },
     /// `message_stop`: the one proper end.
     Stop,
+    /// `ping`.
+    Ping,
     /// `error`: the upstream gave up inside a stream that began well.
     Error { kind: Arc<str>, message: Arc<str> },
+    /// One that we do not know.
+    Other,
+    /// One whose data is no JSON, or too large to be read.
+    Unreadable,
 }
 
 impl StreamEvent {
@@ -73,26 +86,59 @@ impl StreamEvent {
         matches!(name, b"message_start" | b"message_delta" | b"message_stop" | b"error")
     }
 
+    /// Makes an event out of its name and what was kept of its data.
+    pub fn of(name: &[u8], data: EventData<'_>) -> Self {
+        match data {
+            EventData::Unwanted => Self::named(name),
+            EventData::Whole(data) => Self::read(name, data),
+            EventData::Oversized => Self::Unreadable,
+        }
+    }
+
+    fn named(name: &[u8]) -> Self {
+        match name {
+            b"content_block_start" => Self::BlockStart,
+            b"content_block_delta" => Self::BlockDelta,
+            b"content_block_stop" => Self::BlockStop,
+            b"ping" => Self::Ping,
+            _ => Self::Other,
+        }
+    }
+
     /// Reads one event. The type may stand on the event line, in the data, or in both.
-    pub fn read(name: &[u8], data: &[u8]) -> Option<Self> {
-        let wire: WireEvent = serde_json::from_slice(data).unwrap_or_default();
+    fn read(name: &[u8], data: &[u8]) -> Self {
+        let wire = serde_json::from_slice::<WireEvent>(data);
+        let is_readable = wire.is_ok() || is_json(data);
+        let wire = wire.unwrap_or_default();
         let kind = wire.kind.as_deref().map_or(name, str::as_bytes);
         if name == b"error" || kind == b"error" {
             let (kind, message) = error_in(data).unwrap_or_else(|| ("api_error".into(), "".into()));
-            return Some(Self::Error { kind, message });
+            return Self::Error { kind, message };
         }
         match kind {
+            b"message_stop" => Self::Stop,
+            _ if !is_readable => Self::Unreadable,
             b"message_start" => {
                 let message = wire.message.unwrap_or_default();
                 let usage = message.usage.map(Usage::from).unwrap_or_default();
-                Some(Self::Start { usage, model: message.model.and_then(in_bounds) })
+                Self::Start { usage, model: message.model.and_then(in_bounds) }
             }
-            b"message_delta" => Some(Self::Delta { usage: wire.usage.map(Usage::from).unwrap_or_default() }),
-            b"message_stop" => Some(Self::Stop),
-            _ => None,
+            b"message_delta" => Self::Delta {
+                usage: wire.usage.map(Usage::from).unwrap_or_default(),
+                stops: wire.delta.is_some_and(|delta| delta.stop_reason.is_some()),
+            },
+            other => Self::named(other),
         }
     }
 }
+
+/// Whether these bytes are one JSON value.
+pub fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
+/// The end of a stream, as the upstream would have written it.
+pub const MESSAGE_STOP: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
 #[derive(Default, Deserialize)]
 struct WireEvent<'a> {
@@ -100,8 +146,16 @@ struct WireEvent<'a> {
     kind: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     message: Option<WireMessage<'a>>,
+    #[serde(borrow, default)]
+    delta: Option<WireDelta<'a>>,
     #[serde(default)]
     usage: Option<WireUsage>,
+}
+
+#[derive(Default, Deserialize)]
+struct WireDelta<'a> {
+    #[serde(borrow, default)]
+    stop_reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -252,11 +306,36 @@ mod tests {
 
     #[test]
     fn an_event_is_known_by_its_line_or_by_its_data() {
-        let stop = Some(StreamEvent::Stop);
-        assert_eq!(StreamEvent::read(b"message_stop", b""), stop);
-        assert_eq!(StreamEvent::read(b"", br#"{"type":"message_stop"}"#), stop);
-        assert_eq!(StreamEvent::read(b"", b"null"), None, "scalar data is no event of ours");
-        assert!(matches!(StreamEvent::read(b"error", b"not json"), Some(StreamEvent::Error { .. })));
+        assert_eq!(StreamEvent::read(b"message_stop", b""), StreamEvent::Stop);
+        assert_eq!(StreamEvent::read(b"", br#"{"type":"message_stop"}"#), StreamEvent::Stop);
+        assert_eq!(
+            StreamEvent::read(b"", br#"{"type":"content_block_stop","index":0}"#),
+            StreamEvent::BlockStop
+        );
+        assert!(matches!(StreamEvent::read(b"error", b"not json"), StreamEvent::Error { .. }), "e07");
+        assert!(matches!(StreamEvent::read(b"", br#"{"type":"error"}"#), StreamEvent::Error { .. }), "e07");
+    }
+
+    #[test]
+    fn e08_scalar_data_is_an_event_and_no_json_is_unreadable() {
+        for scalar in ["null", "7", "\"message_stop\"", "[]", r#"{"type":7}"#, r#"{"delta":[]}"#] {
+            assert_eq!(StreamEvent::read(b"", scalar.as_bytes()), StreamEvent::Other, "{scalar}");
+        }
+        assert_eq!(StreamEvent::read(b"", b"{\"type\":\"pi"), StreamEvent::Unreadable);
+        assert_eq!(StreamEvent::read(b"message_delta", b"{"), StreamEvent::Unreadable);
+    }
+
+    #[test]
+    fn only_a_stop_reason_says_that_the_model_stopped() {
+        let stops = |data: &str| match StreamEvent::read(b"message_delta", data.as_bytes()) {
+            StreamEvent::Delta { stops, .. } => stops,
+            other => panic!("{other:?}"),
+        };
+        assert!(stops(r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null}}"#));
+        assert!(!stops(
+            r#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{"output_tokens":1}}"#
+        ));
+        assert!(!stops(r#"{"type":"message_delta","usage":{"output_tokens":1}}"#));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub struct Fields<const N: usize> {
     wanted: [&'static str; N],
     values: [Vec<u8>; N],
     spans: [Option<Range<u64>>; N],
+    /// Where values stand that a later field of the same name has replaced.
+    replaced: Vec<(usize, Range<u64>)>,
+    is_crowded: bool,
     keep: usize,
     state: State,
     key: Vec<u8>,
@@ -47,6 +50,8 @@ enum State {
 
 /// The longest key that can be one of ours, quotes aside; a longer one is somebody else's.
 const MAX_KEY: usize = 64;
+/// Replaced values whose place is known; where there are more, that is all that is said.
+const MAX_REPLACED: usize = 16;
 
 impl<const N: usize> Fields<N> {
     /// Listens for these fields and keeps at most `keep` bytes of each one's value.
@@ -55,6 +60,8 @@ impl<const N: usize> Fields<N> {
             wanted,
             values: std::array::from_fn(|_| Vec::new()),
             spans: std::array::from_fn(|_| None),
+            replaced: Vec::new(),
+            is_crowded: false,
             keep,
             state: State::Start,
             key: Vec::new(),
@@ -85,6 +92,13 @@ impl<const N: usize> Fields<N> {
     /// Where the value stands, counted from the first byte fed.
     pub fn span(&self, index: usize) -> Option<Range<u64>> {
         self.spans[index].clone()
+    }
+
+    /// Every place where a value of this field stands, in no order, for a field can stand twice. `None` if
+    /// there are more of them than anybody would write by mistake.
+    pub fn every_span(&self, index: usize) -> Option<Vec<Range<u64>>> {
+        let earlier = self.replaced.iter().filter(|(field, _)| *field == index).map(|(_, span)| span.clone());
+        (!self.is_crowded).then(|| earlier.chain(self.span(index)).collect())
     }
 
     /// Whether the object has ended.
@@ -170,7 +184,11 @@ impl<const N: usize> Fields<N> {
             self.field = self.wanted.iter().position(|name| is_named(&self.key, name));
             if let Some(field) = self.field {
                 self.values[field].clear();
-                self.spans[field] = None;
+                if let Some(span) = self.spans[field].take() {
+                    self.is_crowded |= self.replaced.len() == MAX_REPLACED;
+                    self.replaced.truncate(MAX_REPLACED - 1);
+                    self.replaced.push((field, span));
+                }
             }
             self.state = State::Colon;
         } else {
@@ -273,6 +291,21 @@ mod tests {
     fn the_last_of_two_equal_keys_counts() {
         let fields = read(r#"{"model":"first","model":"second"}"#).unwrap();
         assert_eq!(fields.value(0), Some(br#""second""#.as_slice()));
+    }
+
+    #[test]
+    fn a_key_in_another_spelling_is_the_same_key() {
+        let fields = read(r#"{"model":"first","\u006dodel":"second","st\/ream":1}"#).unwrap();
+        assert_eq!(fields.value(0), Some(br#""second""#.as_slice()));
+        assert_eq!(fields.every_span(0).unwrap().len(), 2);
+        assert_eq!(fields.every_span(1), Some(vec![]));
+    }
+
+    #[test]
+    fn where_a_field_stands_more_often_than_by_mistake_no_place_is_told() {
+        let often = |times: usize| format!("{{{}}}", vec![r#""model":1"#; times].join(","));
+        assert_eq!(read(&often(17)).unwrap().every_span(0).unwrap().len(), 17);
+        assert_eq!(read(&often(18)).unwrap().every_span(0), None);
     }
 
     #[test]

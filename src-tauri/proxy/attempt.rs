@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::Verdict,
-    providers,
+    formats, providers,
     routing::{Contender, Lease},
     secrets::Sensitive,
 };
@@ -42,15 +42,19 @@ pub async fn attempt(
         gateway.roster.learn(id, &verdict, &[]);
         return Err(("its key is not in the vault".into(), verdict));
     };
+    let (body, change) = body_for(arrival, account).map_err(|why| (why, Verdict::RequestFault))?;
     let written = address(arrival, account).and_then(|uri| {
         let headers = headers::upstream(&arrival.headers, &account.provider, &key)?;
-        Some((write(arrival, &uri, headers)?, uri))
+        Some((write(arrival, body, &uri, headers)?, uri))
     });
     let Some((request, uri)) = written else {
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
     };
     match upstreams.send(&uri, request).await {
-        Ok(response) => Ok(judge(gateway, arrival, account, response, lease, key).await),
+        Ok(response) => {
+            let (answer, verdict) = judge(gateway, arrival, account, response, lease, key).await;
+            Ok((Answer { change, ..answer }, verdict))
+        }
         Err(unreached) => {
             gateway.roster.learn(id, &Verdict::Weather, &[]);
             Err((unreached.to_string().into(), Verdict::Weather))
@@ -63,9 +67,21 @@ fn address(arrival: &Arrival, account: &Contender) -> Option<Uri> {
     providers::upstream_uri(base, &arrival.target)
 }
 
-fn write(arrival: &Arrival, uri: &Uri, mut headers: http::HeaderMap) -> Option<Whole> {
+/// The body as this account's upstream wants it, and in a few words what was changed in it.
+fn body_for(arrival: &Arrival, account: &Contender) -> Result<(Bytes, Option<Arc<str>>), Arc<str>> {
+    let asked = arrival.ask.model.as_deref();
+    let Some((asked, sent)) = asked.and_then(|asked| Some((asked, account.account.models.sent(asked)?)))
+    else {
+        return Ok((arrival.body.clone(), None));
+    };
+    let body = formats::splice_model(&arrival.body, sent)
+        .map_err(|why| format!("the request can't be given the model {sent}: {why}"))?;
+    Ok((body, Some(format!("model: {asked} → {sent}").into())))
+}
+
+fn write(arrival: &Arrival, body: Bytes, uri: &Uri, mut headers: http::HeaderMap) -> Option<Whole> {
     headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
-    let mut request = Request::new(Full::new(arrival.body.clone()));
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = arrival.method.clone();
     *request.uri_mut() = uri.path_and_query()?.clone().into();
     *request.headers_mut() = headers;
@@ -106,7 +122,9 @@ async fn judge(
         _ => &Verdict::Forbidden,
     };
     gateway.roster.learn(id, lesson, &windows);
-    (Answer { head, begun, body, account: id, lease, key }, verdict)
+    let answer =
+        Answer { head, begun, body, account: id, lease, key, tally: None, change: None, early_error: None };
+    (answer, verdict)
 }
 
 /// As much of an error's body as a verdict needs; whatever is left stays in the body.

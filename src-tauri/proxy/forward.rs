@@ -12,6 +12,7 @@ use super::{
     attempt::attempt,
     counting::estimate,
     failure::Failure,
+    gate,
     hold::Hold,
     keyholder::{holder, limit, turn_away},
     models,
@@ -98,8 +99,10 @@ pub async fn forward(
         let Some(lease) = account.load.lease() else { continue };
         record.try_account(account.account.id);
         match attempt(gateway, upstreams, &arrival, &account, lease).await {
-            Ok((answer, verdict)) => {
-                record.learn(Some(answer.head.status.as_u16()), &verdict, None);
+            Ok((mut answer, verdict)) => {
+                let early = gate::early_verdict(gateway, &arrival, &set_aside, &mut answer).await;
+                let verdict = early.unwrap_or(verdict);
+                record.learn(Some(answer.head.status.as_u16()), &verdict, answer.early_error.clone());
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
                 if !is_missing && (!verdict.is_worth_another_account() || hops.is_enough(&verdict)) {
                     return answer.relay(record, &arrival.method, gateway.limits.idle());

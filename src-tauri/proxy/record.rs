@@ -14,6 +14,7 @@ use crate::{
     keys::Holder,
     ledger::{Entry, Slot},
     metering::Heard,
+    settings::Limits,
 };
 
 /// As much of a path is written down; what is longer names nothing that a person would read.
@@ -80,6 +81,11 @@ impl Record {
         self.exchange.start.ask.model.is_some()
     }
 
+    /// The bounds that it is served within.
+    pub fn limits(&self) -> &Limits {
+        &self.gateway.limits
+    }
+
     /// An account is being tried.
     pub fn try_account(&mut self, account: AccountId) {
         self.attempt = Some((account, self.gateway.clock.instant()));
@@ -107,6 +113,11 @@ impl Record {
     pub fn answers(&mut self, account: AccountId, status: u16) {
         self.exchange.account = Some(account);
         self.exchange.status = Some(status);
+    }
+
+    /// Something that we changed in the request that was answered, or in its answer.
+    pub fn changed(&mut self, what: impl Into<Arc<str>>) {
+        self.exchange.changes.push(what.into());
     }
 
     /// The first byte of the answer's body leaves for the client.

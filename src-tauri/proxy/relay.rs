@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header, response};
+use http::{HeaderMap, Method, Response, StatusCode, Version, header, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep};
@@ -42,6 +42,12 @@ pub struct Answer {
     pub lease: Lease,
     /// What it was asked with, so that it is not written down if the upstream repeats it.
     pub key: Arc<Sensitive<String>>,
+    /// Who has heard what has begun, if somebody has.
+    pub tally: Option<Tally>,
+    /// What was changed in the request that it answers.
+    pub change: Option<Arc<str>>,
+    /// Why it failed before its first word.
+    pub early_error: Option<Arc<str>>,
 }
 
 impl Answer {
@@ -50,17 +56,29 @@ impl Answer {
         matches!(self.head.status.as_u16(), 401..=403)
     }
 
+    /// An error of its stream in the few words that are kept.
+    pub fn in_short(&self, kind: &str, message: &str) -> Arc<str> {
+        in_short(&self.key, kind, message)
+    }
+
     /// Passes it on. From here on no other account can take over.
     pub fn relay(self, mut record: Record, method: &Method, idle_limit: Duration) -> Response<AnswerBody> {
         let status = self.head.status;
         record.answers(self.account, status.as_u16());
-        let tally = listener(method, status, &self.head.headers);
+        if let Some(change) = self.change {
+            record.changed(change);
+        }
+        let is_heard = self.tally.is_some();
+        let tally = self.tally.unwrap_or_else(|| listener(method, status, &self.head.headers));
+        let may_supply = record.limits().supply_message_stop && ends_by_itself(&self.head);
         let is_page = record.asks_a_model() && headers::is_page(&self.head.headers);
         let is_delimited = self.head.version == http::Version::HTTP_2
             || self.head.headers.contains_key(header::CONTENT_LENGTH)
             || self.head.headers.contains_key(header::TRANSFER_ENCODING);
         let relay = Relay {
             begun: self.begun,
+            is_heard,
+            may_supply,
             body: self.body,
             tally,
             record,
@@ -82,12 +100,18 @@ impl Answer {
     }
 }
 
-fn listener(method: &Method, status: StatusCode, headers: &HeaderMap) -> Tally {
+/// Whether a body of no stated length tells by itself where it ends, so that an end is not a cut.
+fn ends_by_itself(head: &response::Parts) -> bool {
+    !head.headers.contains_key(header::CONTENT_LENGTH)
+        && (head.version == Version::HTTP_2 || head.headers.contains_key(header::TRANSFER_ENCODING))
+}
+
+/// Whoever understands an answer with this head.
+pub(super) fn listener(method: &Method, status: StatusCode, headers: &HeaderMap) -> Tally {
     let has_body =
         method != Method::HEAD && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
-    let is_encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
-    let kind = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
-    Tally::new(kind.filter(|_| has_body), is_encoded)
+    let bytes = |name| headers.get(name).map(header::HeaderValue::as_bytes);
+    Tally::new(bytes(header::CONTENT_TYPE).filter(|_| has_body), bytes(header::CONTENT_ENCODING))
 }
 
 struct Relay {
@@ -95,6 +119,10 @@ struct Relay {
     body: UpstreamBody,
     _lease: Lease,
     begun: Bytes,
+    /// The tally has heard what has begun.
+    is_heard: bool,
+    /// A `message_stop` that is missing at the proper end of the body may be added.
+    may_supply: bool,
     tally: Tally,
     record: Record,
     status: StatusCode,
@@ -120,7 +148,9 @@ const MAX_ERROR_TEXT: usize = 16 * 1024;
 impl Relay {
     fn pass(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.record.first_byte();
-        self.tally.hear(&data);
+        if !std::mem::take(&mut self.is_heard) {
+            self.tally.hear(&data);
+        }
         if self.status.as_u16() >= 400 {
             let room = MAX_ERROR_TEXT.saturating_sub(self.error_text.len());
             self.error_text.extend_from_slice(&data[..data.len().min(room)]);
@@ -131,15 +161,15 @@ impl Relay {
     /// The ending of a body that the upstream has finished.
     fn ending(&self) -> (Ending, Option<Arc<str>>) {
         if self.status.as_u16() >= 400 {
-            let said =
-                formats::error_in(&self.error_text).map(|(kind, message)| self.in_short(&kind, &message));
+            let said = formats::error_in(&self.error_text)
+                .map(|(kind, message)| in_short(&self.key, &kind, &message));
             return (
                 Ending::UpstreamError,
                 said.or_else(|| Some(format!("status {}", self.status.as_u16()).into())),
             );
         }
         if let Some((kind, message)) = self.tally.error() {
-            return (Ending::UpstreamError, Some(self.in_short(kind, message)));
+            return (Ending::UpstreamError, Some(in_short(&self.key, kind, message)));
         }
         if self.is_page {
             return (Ending::UpstreamError, Some("it answered with a web page".into()));
@@ -155,6 +185,21 @@ impl Relay {
         (Ending::UpstreamCut, Some("the answer stopped before its end".into()))
     }
 
+    /// The upstream has finished. Of a stream that lacks nothing but its `message_stop`, which clients would
+    /// take for a cut, the end is supplied.
+    fn finish(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let missing = if self.may_supply { self.tally.lacks_only_its_stop() } else { Vec::new() };
+        if missing.is_empty() {
+            self.end();
+            return Poll::Ready(None);
+        }
+        self.tally.hear(&missing);
+        self.record.changed("message_stop supplied");
+        self.end();
+        self.has_had_last_word = true;
+        Poll::Ready(Some(Ok(Frame::data(missing.into()))))
+    }
+
     fn end(&mut self) {
         let (ending, error) = self.ending();
         self.record.end(ending, error);
@@ -165,25 +210,26 @@ impl Relay {
     fn stall(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let why = format!("The upstream sent nothing for {:.0} s.", self.idle_limit.as_secs_f64());
         self.record.end(Ending::UpstreamStalled, Some(why.as_str().into()));
-        if !self.tally.is_stream() {
+        if !self.tally.is_plain_stream() {
             return Poll::Ready(Some(Err(Cut(why.into()))));
         }
+        self.record.changed("error event supplied");
         self.has_had_last_word = true;
         let body = formats::error_body(ErrorKind::TimeoutError, &why, None);
         // The blank line ends an event that may be standing half written.
         Poll::Ready(Some(Ok(Frame::data(format!("\n\nevent: error\ndata: {body}\n\n").into()))))
     }
 
-    /// An upstream's error in the few words that are kept: without the key, should it be repeated there, and
-    /// without anything that could steer a terminal.
-    fn in_short(&self, kind: &str, message: &str) -> Arc<str> {
-        let text = format!("{kind}: {message}").replace(self.key.expose().as_str(), "…");
-        text.chars().filter(|c| !c.is_control()).take(MAX_ERROR).collect::<String>().into()
-    }
-
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
         self.idle.as_mut().poll(cx).is_ready()
     }
+}
+
+/// An upstream's error in the few words that are kept: without the key, should it be repeated there, and
+/// without anything that could steer a terminal.
+fn in_short(key: &Sensitive<String>, kind: &str, message: &str) -> Arc<str> {
+    let text = format!("{kind}: {message}").replace(key.expose().as_str(), "…");
+    text.chars().filter(|c| !c.is_control()).take(MAX_ERROR).collect::<String>().into()
 }
 
 impl Body for Relay {
@@ -216,17 +262,15 @@ impl Body for Relay {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Poll::Ready(None) => {
-                self.end();
-                Poll::Ready(None)
-            }
+            Poll::Ready(None) => self.finish(),
             Poll::Pending if self.poll_idle(cx) => self.stall(),
             Poll::Pending => Poll::Pending,
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.begun.is_empty() && (self.body.is_end_stream() || self.has_had_last_word)
+        let may_go_on = self.may_supply && self.tally.is_plain_stream() && !self.tally.is_whole();
+        self.begun.is_empty() && (self.has_had_last_word || (self.body.is_end_stream() && !may_go_on))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,0 +1,103 @@
+//! Puts another model's name into a request, and leaves every other byte where it stands: re-serialising
+//! would change the prefix that the upstream has in its cache.
+
+use bytes::{Bytes, BytesMut};
+
+use super::Fields;
+
+/// Why a body can't get another model's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unspliceable {
+    /// There is no such field, or the body is no JSON object.
+    #[error("it names no model")]
+    NoModel,
+    /// A field that stands so often is no mistake; parsers differ in which one counts.
+    #[error("it names its model too often")]
+    TooOften,
+}
+
+/// The body with `model` as the value of every top-level `model` field. One that stands twice is replaced
+/// twice, so that it does not matter which one the upstream goes by.
+///
+/// # Errors
+/// [`Unspliceable`], for a body without a model or with too many.
+pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
+    let fields = Fields::read(["model"], 0, body).map_err(|_| Unspliceable::NoModel)?;
+    let mut spans = fields.every_span(0).ok_or(Unspliceable::TooOften)?;
+    if spans.is_empty() {
+        return Err(Unspliceable::NoModel);
+    }
+    spans.sort_unstable_by_key(|span| span.start);
+    let value = serde_json::to_vec(model).expect("a text is JSON");
+    let mut spliced = BytesMut::with_capacity(body.len() + spans.len() * value.len());
+    let mut kept = 0;
+    let at = |place: u64| usize::try_from(place).expect("the body is in memory");
+    for span in spans {
+        spliced.extend_from_slice(&body[kept..at(span.start)]);
+        spliced.extend_from_slice(&value);
+        kept = at(span.end);
+    }
+    spliced.extend_from_slice(&body[kept..]);
+    Ok(spliced.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn spliced(body: &str, model: &str) -> Result<String, Unspliceable> {
+        let body = splice_model(&Bytes::from(body.to_owned()), model)?;
+        Ok(String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn only_the_models_own_bytes_change() {
+        let body = " {\"x\" : 1e400,\t\"model\" :\r\n \"claude-opus-5-5\" , \"s\":\"\\ud83d\",\"m\":{\"model\":\"in\"}}\n";
+        assert_eq!(spliced(body, "glm-5.2").unwrap(), body.replace("claude-opus-5-5", "glm-5.2"));
+    }
+
+    #[test]
+    fn a_model_that_stands_twice_is_replaced_twice() {
+        let body = r#"{"model":"a","\u006dodel":"b","model":["c"]}"#;
+        assert_eq!(spliced(body, "z").unwrap(), r#"{"model":"z","\u006dodel":"z","model":"z"}"#);
+        let often = format!("{{{}}}", vec![r#""model":"a""#; 40].join(","));
+        assert_eq!(spliced(&often, "z"), Err(Unspliceable::TooOften));
+    }
+
+    #[test]
+    fn where_there_is_no_model_nothing_is_put() {
+        for body in ["", "[]", "{}", r#"{"messages":[{"model":"inner"}]}"#, r#"{"model":"cut"#] {
+            assert_eq!(spliced(body, "z"), Err(Unspliceable::NoModel), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_quotes_is_written_as_json() {
+        let body = spliced(r#"{"model":"a"}"#, "we\"ird\\").unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap()["model"], "we\"ird\\");
+    }
+
+    proptest! {
+        #[test]
+        fn a_spliced_body_is_the_body_with_another_model(
+            before in ".{0,20}", after in proptest::collection::vec(any::<i64>(), 0..6), asked in ".{0,12}",
+            sent in ".{0,12}", blanks in "[ \t\r\n]{0,3}",
+        ) {
+            let text = |text: &str| serde_json::to_string(text).unwrap();
+            let head = format!("{{{blanks}\"before\":{}{blanks},\"model\"{blanks}:{blanks}", text(&before));
+            let tail = format!("{blanks},\"after\":{after:?}{blanks}}}{blanks}");
+            let body = format!("{head}{}{tail}", text(&asked));
+            let done = spliced(&body, &sent).unwrap();
+            prop_assert!(done.starts_with(&head) && done.ends_with(&tail), "all other bytes stay");
+            let mut wanted: serde_json::Value = serde_json::from_str(&body).unwrap();
+            wanted["model"] = sent.into();
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&done).unwrap(), wanted);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = splice_model(&bytes.into(), "z");
+        }
+    }
+}
