@@ -311,3 +311,31 @@ async fn nothing_an_upstream_says_steers_the_terminal() {
     let shown = program.run(&["requests", &id]).stdout;
     assert!(!shown.contains(&0x1b), "{}", String::from_utf8_lossy(&shown).escape_debug());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_get_another_name_and_lose_it_again() {
+    let (sandbox, tasks) = upstream().await;
+    let program = Program::new();
+    assert!(program.add("work", sandbox.base_url(), "sk-canary-work", &[]).status.success());
+    let served = program.serve();
+    let set = ["accounts", "set", "work", "--map", "claude-opus-5-5=glm-5.2", "--map", "b=c"];
+    assert_eq!(program.json(&set)["models"], serde_json::json!({"claude-opus-5-5": "glm-5.2", "b": "c"}));
+    Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
+    assert!(String::from_utf8_lossy(&sandbox.seen("sk-canary-work")[0].body).contains("glm-5.2"));
+    let id = program.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = String::from_utf8(program.run(&["requests", &id]).stdout).unwrap();
+    assert!(shown.contains("Changed: model: claude-opus-5-5 → glm-5.2"), "{shown}");
+
+    let unset = program.json(&["accounts", "set", "work", "--unmap", "claude-opus-5-5"]);
+    assert_eq!(unset["models"], serde_json::json!({"b": "c"}), "the other one stays");
+    Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
+    let id = program.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
+    let shown = String::from_utf8(program.run(&["requests", &id]).stdout).unwrap();
+    assert!(shown.contains("Identical"), "{shown}");
+    assert!(served.stop().success());
+    for bad in [&["--map", "no-equals-sign"][..], &["--map", "=b"], &[]] {
+        let refused = program.run(&[&["accounts", "set", "work"], bad].concat());
+        assert!(!refused.status.success() && !refused.stderr.is_empty(), "{bad:?}");
+    }
+    tasks.stop();
+}

@@ -9,6 +9,7 @@ mod api;
 mod cli;
 mod connections;
 mod endings;
+mod exactness;
 mod failover;
 mod faults;
 mod holding;

@@ -7,9 +7,10 @@ use super::keyholder::is_key;
 use crate::{domain::Provider, secrets::Sensitive};
 
 /// Never forwarded, in either direction: they speak of one connection.
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     header::TE,
@@ -31,7 +32,6 @@ fn is_ours(name: &str) -> bool {
             | "content-length"
             | "expect"
             | "accept-encoding"
-            | "proxy-connection"
             | "x-claude-code-request-class"
             | "x-claude-code-agent-type"
             | "x-claude-code-compaction"
@@ -86,8 +86,11 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        // A client may not talk us out of the headers that make the request what it is.
-        .filter(|name: &HeaderName| name != header::CONTENT_TYPE && !name.as_str().starts_with("anthropic-"))
+        // Nobody may talk us out of the headers that make a request or an answer what it is.
+        .filter(|name: &HeaderName| {
+            !matches!(*name, header::CONTENT_TYPE | header::CONTENT_ENCODING)
+                && !name.as_str().starts_with("anthropic-")
+        })
         .collect()
 }
 

@@ -2,12 +2,14 @@
 //! that speaks plain HTTP, and the program as a process of its own.
 
 mod client;
+pub mod echo;
 mod house;
 mod program;
 pub mod secure;
 pub mod wire;
 
 pub use client::{Client, Reply};
+pub use echo::Echo;
 pub use house::House;
 pub use program::{Program, holds};
 pub use wire::Wire;
