@@ -27,7 +27,7 @@ function windowOf(name: string, utilization: number | null, resetsIn: number | n
 
 function account(id: number, name: string, priority: number, rest: Partial<Account> = {}): Account {
   return {
-    id, name, priority, provider: "anthropic", base_url: null, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
+    id, name, priority, provider: "anthropic", base_url: null, models: {}, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
     standing: { state: "ready", reason: null, until: null, paused_by: null }, ...rest,
   };
 }
@@ -74,7 +74,7 @@ function request(n: number, age: number): Request {
     started_at: at(-age), method: "POST", path: "/v1/messages", model: models[n % 5 === 0 ? 0 : n % 3] ?? null,
     served_model: models[n % 5 === 0 ? 0 : n % 3] ?? null, session: `5f0c1e${(n % 4).toString(16)}a-9b1d-4a7e-8f21-0c6d5b3a91e${n % 4}`,
     agent: agents[n % 4] ?? null, client: "claude-cli/2.4.11 (external, cli)", stream: true, request_bytes: 48_000 + seed * 90,
-    ending: "complete", status: 200, error: null, account: n % 3 ? "Spare" : "Work",
+    ending: "complete", status: 200, error: null, changes: [], account: n % 3 ? "Spare" : "Work",
     attempts: [attempt(n % 3 ? "Spare" : "Work")],
     usage: { input: 12 + seed, output: 90 + seed * 2, cache_read: 18_000 + seed * 61, cache_write: seed * 4 },
     cost_usd: n % 7 ? 0.004 + seed * 0.0007 : null, key: n % 3 ? "Laptop" : null,
@@ -93,7 +93,7 @@ const oddities: Partial<Request>[] = [
       attempt("Spare", "fine", 200, 184, 512),
     ],
   },
-  {}, {}, { served_model: "claude-sonnet-5", model: "claude-opus-4-8" }, {},
+  {}, {}, { served_model: "claude-sonnet-5", model: "claude-opus-4-8", changes: ["model: claude-opus-4-8 → claude-sonnet-5"] }, {},
   { ending: "client_left", duration_ms: 3120, usage: { input: 310, output: 45, cache_read: 22_000, cache_write: null } },
   {}, {},
   {

@@ -37,7 +37,7 @@ export interface paths {
         delete: operations["remove_account"];
         options?: never;
         head?: never;
-        /** Changes name, priority, address or key; whatever is absent stays. */
+        /** Changes name, priority, address, key or model names; whatever is absent stays. */
         patch: operations["change_account"];
         trace?: never;
     };
@@ -309,6 +309,13 @@ export interface components {
             base_url?: string | null;
             /** @description A new key for the same account; lifts "needs sign-in". */
             key?: string | null;
+            /**
+             * @description All model names that its upstream knows under another name, asked for to sent; replaces those there
+             *     are.
+             */
+            models?: {
+                [key: string]: string;
+            } | null;
             name?: string | null;
             /** Format: int32 */
             priority?: number | null;
@@ -326,6 +333,10 @@ export interface components {
              * @description Requests that it is serving at this moment.
              */
             in_flight: number;
+            /** @description Models that its upstream knows under another name: asked for to sent. */
+            models: {
+                [key: string]: string;
+            };
             name: string;
             /**
              * Format: int32
@@ -593,6 +604,11 @@ export interface components {
             account_id?: number | null;
             agent?: string | null;
             attempts: components["schemas"]["AttemptView"][];
+            /**
+             * @description What Headgate changed in the request or its answer: `model: a → b`, `message_stop supplied`. Empty
+             *     where every byte passed as it came.
+             */
+            changes: string[];
             /** @description The client's user-agent. */
             client?: string | null;
             /**

@@ -9,7 +9,8 @@ import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
 import { Choice, Field } from "../../parts/Field.tsx";
 import { vaultWord } from "../../parts/Foot.tsx";
 import { FormProblem } from "../../parts/Notice.tsx";
-import { changesIn, newAccountIn, type Filled } from "./filled.ts";
+import { changesIn, modelsIn, newAccountIn, type Filled } from "./filled.ts";
+import { ModelNames } from "./ModelNames.tsx";
 
 type Props = { account?: Account; onClose: () => void };
 
@@ -24,8 +25,9 @@ export function AccountForm({ account, onClose }: Props) {
   async function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
-    const filled = Object.fromEntries(new FormData(form)) as Filled;
-    const done = account ? await change.run(changesIn(filled, account)) : await add.run(newAccountIn(filled));
+    const typed = new FormData(form);
+    const filled = Object.fromEntries(typed) as Filled;
+    const done = account ? await change.run(changesIn(filled, account, modelsIn(typed))) : await add.run(newAccountIn(filled));
     if (!done) return;
     form.reset();
     onClose();
@@ -45,6 +47,7 @@ export function AccountForm({ account, onClose }: Props) {
           />
           <Field label="Priority" name="priority" defaultValue={account?.priority ?? 0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
         </div>
+        {account && <ModelNames models={account.models} />}
         <FormProblem message={problem} />
         <DialogEnd>
           <Button onClick={onClose}>Cancel</Button>

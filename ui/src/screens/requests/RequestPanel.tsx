@@ -9,7 +9,7 @@ import { bytes, dollars, exact } from "../../words/numbers.ts";
 import { duration, exactTime } from "../../words/times.ts";
 import { Attempts } from "./Attempts.tsx";
 import { Facts } from "./Facts.tsx";
-import { story } from "./story.ts";
+import { changed, story } from "./story.ts";
 
 export function RequestPanel({ id, close }: { id: string; close: string }) {
   const { data, error, refetch } = useRequest(id);
@@ -49,6 +49,7 @@ function Opened({ request }: { request: Request }) {
       <Facts title="Request" of={[
         ["Model", request.model],
         moved ? ["Served model", request.served_model] : null,
+        request.attempts.length ? ["Changed", changed(request)] : null,
         ["Call", `${request.method} ${request.path}${request.stream ? ", streaming" : ""}`],
         ["Body", bytes(request.request_bytes)],
         request.key ? ["Key", request.key] : null,

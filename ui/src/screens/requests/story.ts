@@ -8,6 +8,12 @@ export function story(request: Request): string {
   return [...before, finish(request, failed.length > 0)].join(" ");
 }
 
+/** What Headgate changed on the way; `null` while more may come. */
+export function changed(request: Request): string | null {
+  if (request.changes.length) return request.changes.join(", ");
+  return request.ending ? "Nothing: identical to the byte" : null;
+}
+
 function finish(request: Request, afterFailures: boolean): string {
   const { account, ending, error } = request;
   if (!ending) return request.first_byte_ms == null ? "Waiting for an answer." : `${account ?? "An account"} is answering.`;
