@@ -12,6 +12,7 @@ mod endings;
 mod exactness;
 mod failover;
 mod faults;
+mod fuzzed;
 mod holding;
 mod keys;
 mod models;
