@@ -13,7 +13,7 @@ use headgate::{
         Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Provider,
         ProviderId, Usage, VerdictKind, Window, WindowName, WindowSource, WireFormat,
     },
-    formats::{EventLines, RequestHead},
+    formats::{EventData, EventLines, RequestHead},
     metering::Tally,
     routing::{self, Contender, Load, Snapshot},
     store::{Options, Store},
@@ -41,7 +41,13 @@ static STREAM: LazyLock<Bytes> = LazyLock::new(|| {
 fn event_lines_of_50_events(bencher: Bencher) {
     bencher.counter(BytesCount::new(STREAM.len())).bench(|| {
         let mut heard = 0_usize;
-        EventLines::default().feed(black_box(&STREAM), |_| true, |_, data| heard += data.len());
+        EventLines::default().feed(
+            black_box(&STREAM),
+            |_| true,
+            |name, data| {
+                heard += name.len() + usize::from(data == EventData::Unwanted);
+            },
+        );
         heard
     });
 }
@@ -50,7 +56,7 @@ fn event_lines_of_50_events(bencher: Bencher) {
 #[divan::bench(args = [128, 1_500, 32_768])]
 fn tally_of_50_events(bencher: Bencher, piece: usize) {
     bencher.counter(BytesCount::new(STREAM.len())).bench(|| {
-        let mut tally = Tally::new(Some(b"text/event-stream"), false);
+        let mut tally = Tally::new(Some(b"text/event-stream"), None);
         for piece in STREAM.chunks(piece) {
             tally.hear(black_box(piece));
         }

@@ -19,7 +19,9 @@ pub fn sse(bytes: &[u8]) {
     assert_eq!(events(&[stream]), events(&torn), "torn into pieces of {size}");
     let tally = |pieces: &[&[u8]]| {
         let mut tally = Tally::new(Some(b"text/event-stream"), None);
-        pieces.iter().for_each(|piece| tally.hear(piece));
+        for piece in pieces {
+            tally.hear(piece);
+        }
         (tally.heard(), tally.lacks_only_its_stop())
     };
     assert_eq!(tally(&[stream]), tally(&torn), "torn into pieces of {size}");

@@ -32,7 +32,8 @@ fn error(kind: &str) -> String {
 
 /// A chunked stream in these pieces, ended in order or left without its last chunk.
 fn stream(pieces: &[&str], is_whole: bool) -> String {
-    let chunks: String = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+    let chunks: Vec<_> = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+    let chunks = chunks.concat();
     let end = if is_whole { "0\r\n\r\n" } else { "" };
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{chunks}{end}"

@@ -29,6 +29,7 @@ pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
     }
     spans.sort_unstable_by_key(|span| span.start);
     let value = serde_json::to_vec(model).expect("a text is JSON");
+    // One copy, about a microsecond for 50 KB: less than the frames of a body in parts would cost.
     let mut spliced = BytesMut::with_capacity(body.len() + spans.len() * value.len());
     let mut kept = 0;
     let at = |place: u64| usize::try_from(place).expect("the body is in memory");

@@ -284,7 +284,9 @@ mod tests {
     }
 
     fn pieces_of(bytes: &[u8], mut cuts: Vec<usize>) -> Vec<&[u8]> {
-        cuts.iter_mut().for_each(|cut| *cut = (*cut).min(bytes.len()));
+        for cut in &mut cuts {
+            *cut = (*cut).min(bytes.len());
+        }
         cuts.sort_unstable();
         let mut pieces = Vec::new();
         let mut from = 0;

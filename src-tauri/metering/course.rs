@@ -27,6 +27,7 @@ pub enum Course {
 
 impl Course {
     /// Where it stands after this event.
+    #[expect(clippy::match_same_arms, reason = "each line is a step of the order")]
     pub fn after(self, event: &StreamEvent) -> Self {
         match (self, event) {
             (_, StreamEvent::Stop) => Self::Over,
