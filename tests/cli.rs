@@ -322,17 +322,20 @@ async fn models_get_another_name_and_lose_it_again() {
     assert_eq!(program.json(&set)["models"], serde_json::json!({"claude-opus-5-5": "glm-5.2", "b": "c"}));
     Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
     assert!(String::from_utf8_lossy(&sandbox.seen("sk-canary-work")[0].body).contains("glm-5.2"));
-    let id = program.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
-    let shown = String::from_utf8(program.run(&["requests", &id]).stdout).unwrap();
-    assert!(shown.contains("Changed: model: claude-opus-5-5 → glm-5.2"), "{shown}");
 
     let unset = program.json(&["accounts", "set", "work", "--unmap", "claude-opus-5-5"]);
     assert_eq!(unset["models"], serde_json::json!({"b": "c"}), "the other one stays");
     Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
-    let id = program.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
-    let shown = String::from_utf8(program.run(&["requests", &id]).stdout).unwrap();
-    assert!(shown.contains("Identical"), "{shown}");
+    // A drain waits until both are on disk.
     assert!(served.stop().success());
+    let requests = program.json(&["requests"]);
+    for (request, words) in
+        [(&requests[1], "Changed: model: claude-opus-5-5 → glm-5.2"), (&requests[0], "Identical")]
+    {
+        let shown = program.run(&["requests", request["id"].as_str().unwrap()]).stdout;
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.contains(words), "{shown}");
+    }
     for bad in [&["--map", "no-equals-sign"][..], &["--map", "=b"], &[]] {
         let refused = program.run(&[&["accounts", "set", "work"], bad].concat());
         assert!(!refused.status.success() && !refused.stderr.is_empty(), "{bad:?}");
