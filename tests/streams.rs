@@ -144,7 +144,7 @@ async fn a_stream_that_fails_before_its_first_word_moves_to_another_account() {
             assert_eq!(exchange.ending, Some(Ending::Complete));
             assert_eq!(house.tried(&exchange), ["work", "spare"]);
             let first = &exchange.attempts[0];
-            assert_eq!((first.status, first.verdict.as_ref()), (Some(200), verdict));
+            assert_eq!((first.status, first.verdict.word()), (Some(200), verdict));
             assert!(first.error.as_deref().unwrap().contains(kind), "{first:?}");
             assert!(exchange.changes.is_empty(), "nothing was changed: {:?}", exchange.changes);
             assert_eq!(house.written().await.len(), 1, "one request is one record");
