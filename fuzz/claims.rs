@@ -1,12 +1,15 @@
 //! What holds for any bytes at all. The fuzz targets look for bytes that break a claim; the main package's
 //! tests make the same claims for every seed and every find that is kept.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use headgate::{
+    domain::{Family, Verdict},
     formats::{EventData, EventLines, Fields, RequestHead, StreamEvent, splice_model},
     metering::Tally,
-    providers::{read_windows, retry_after, verdict},
-    proxy::{climbs, is_meant_for_us},
+    providers::{Catalog, Reply, read_windows, retry_after},
+    proxy::{climbs, is_crooked, is_meant_for_us},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
@@ -92,16 +95,29 @@ pub fn head(bytes: &[u8]) {
     if !climbs(uri.path()) {
         assert!(!uri.path().split('/').any(|part| part == ".." || part == "."), "{path:?} climbs");
     }
+    if !is_crooked(uri.path()) {
+        assert!(!uri.path().contains("//") && !uri.path().contains('\\'), "{path:?} is crooked");
+    }
     let mut headers = HeaderMap::new();
     for (name, value) in [http::header::HOST, http::header::ORIGIN].into_iter().zip(lines) {
         let Ok(value) = HeaderValue::from_bytes(value) else { continue };
         headers.insert(name, value);
     }
-    if is_meant_for_us(&uri, &headers) {
-        let origin = headers.get(http::header::ORIGIN).map(HeaderValue::as_bytes);
-        assert!(origin.is_none_or(|origin| origin.starts_with(b"http://")), "{origin:?}");
+    for (is_tls, scheme) in [(false, "http://"), (true, "https://")] {
+        if is_meant_for_us(&uri, &headers, is_tls, |host| host == "localhost") {
+            let origin = headers.get(http::header::ORIGIN).map(HeaderValue::as_bytes);
+            let ours = format!("{scheme}localhost");
+            assert!(origin.is_none_or(|origin| is_below(origin, ours.as_bytes())), "{origin:?}");
+        }
     }
 }
+
+fn is_below(origin: &[u8], ours: &[u8]) -> bool {
+    let (start, rest) = origin.split_at(origin.len().min(ours.len()));
+    start.eq_ignore_ascii_case(ours) && (rest.is_empty() || rest[0] == b':')
+}
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
 
 /// Any head and any body have a verdict, and nothing in it lies further ahead than we believe.
 pub fn verdicts(bytes: &[u8]) {
@@ -127,6 +143,25 @@ pub fn verdicts(bytes: &[u8]) {
         assert!(window.resets_at.is_none_or(|reset| reset.duration_since(now) <= MONTHS), "{window:?}");
     }
     assert!(retry_after(&headers, now).is_none_or(|pause| pause.as_secs() <= 24 * 3600 * 31));
-    let verdict = verdict(status, &headers, body, &windows, now);
-    assert!(!verdict.word().is_empty());
+    for provider in CATALOG.iter() {
+        for family in [None, Some(Family::Opus)] {
+            let reply = Reply { status, headers: &headers, body, windows: &windows, family };
+            let until = match CATALOG.verdict(provider, &reply, now) {
+                Verdict::Throttled { retry_after } => {
+                    assert!(retry_after.is_none_or(|pause| pause.as_secs() <= 24 * 3600 * 31));
+                    None
+                }
+                Verdict::QuotaSpent { until, .. } => until,
+                Verdict::ExtraUsageSpent { until, .. } | Verdict::OrganisationDisabled { until } => {
+                    Some(until)
+                }
+                Verdict::Fine => {
+                    assert!(status.as_u16() < 400, "{status} is fine");
+                    None
+                }
+                _ => None,
+            };
+            assert!(until.is_none_or(|until| until.duration_since(now) <= MONTHS), "{until:?}");
+        }
+    }
 }

@@ -321,7 +321,10 @@ async fn models_get_another_name_and_lose_it_again() {
     let set = ["accounts", "set", "work", "--map", "claude-opus-5-5=glm-5.2", "--map", "b=c"];
     assert_eq!(program.json(&set)["models"], serde_json::json!({"claude-opus-5-5": "glm-5.2", "b": "c"}));
     Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await;
-    assert!(String::from_utf8_lossy(&sandbox.seen("sk-canary-work")[0].body).contains("glm-5.2"));
+    // Besides, the account's upstream is asked what models it has.
+    let asked = sandbox.seen("sk-canary-work");
+    let asked = asked.iter().find(|arrival| arrival.method == http::Method::POST).unwrap();
+    assert!(String::from_utf8_lossy(&asked.body).contains("glm-5.2"));
 
     let unset = program.json(&["accounts", "set", "work", "--unmap", "claude-opus-5-5"]);
     assert_eq!(unset["models"], serde_json::json!({"b": "c"}), "the other one stays");

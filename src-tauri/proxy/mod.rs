@@ -36,7 +36,7 @@ pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
 pub use keyholder::BeyondLoopback;
 pub use listener::{Listener, Places, StartError, needs_key};
-pub use meant::{climbs, is_meant_for_us};
+pub use meant::{climbs, is_crooked, is_meant_for_us};
 pub use relay::Cut;
 pub use server::{Door, Server};
 pub use upstream::Outward;
