@@ -172,6 +172,7 @@ impl Desk {
             started_at: self.0.clock.now(),
             running: 0,
             waiting: 0,
+            held: 0,
         }
     }
 
