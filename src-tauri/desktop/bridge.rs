@@ -13,7 +13,11 @@ use super::{
     core::{Core, Desk, problem, request},
     tray,
 };
-use crate::{api::views::EventView, app::CoreFile, formats::EventLines};
+use crate::{
+    api::views::EventView,
+    app::CoreFile,
+    formats::{EventData, EventLines},
+};
 
 /// The name of the Tauri event that carries the API's events.
 const EVENT: &str = "headgate";
@@ -114,7 +118,9 @@ async fn listen(app: &AppHandle, core: &CoreFile) -> Result<(), String> {
             |_| true,
             |_, data| {
                 // What a newer core tells beyond our words is not for us.
-                if let Ok(event) = serde_json::from_slice::<EventView>(data) {
+                if let EventData::Whole(data) = data
+                    && let Ok(event) = serde_json::from_slice::<EventView>(data)
+                {
                     tell(app, &event);
                 }
             },

@@ -166,6 +166,7 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION").into(),
             proxy: ProxyState::NotListening,
             address: None,
+            listeners: Vec::new(),
             problem: Some(why.message),
             vault: String::new(),
             data_dir: self.folder().unwrap_or_default().display().to_string(),
