@@ -1,28 +1,20 @@
-//! The client of the load bench: one connection, driven by whoever asks, so that the load itself costs as
-//! little of the two cores as it can. Every answer is checked for its status and its length.
+//! What the load bench asks. Every answer is checked for its status and its length.
 
 use std::{
-    future::{Future, poll_fn},
     io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    task::{Context, Poll},
+    ops::ControlFlow,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use headgate::clock::Clock;
 use http::{Method, Request, StatusCode};
-use http_body::{Body, Frame};
 use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, Connection, SendRequest},
-};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use crate::upstream::{STAMP, WISH, Wish};
+use crate::{
+    line::Line,
+    upstream::{STAMP, WISH, Wish},
+};
 
 /// What is asked, again and again.
 #[derive(Debug, Clone)]
@@ -39,6 +31,26 @@ impl Ask {
     /// With this body, wanting this.
     pub fn new(body: Bytes, wish: Wish) -> Self {
         Self { body, wish, answer_bytes: wish.answer_bytes() }
+    }
+
+    /// Asks once and reads the answer to its end.
+    pub async fn ask(&self, line: &mut Line, clock: &Clock) -> io::Result<Answer> {
+        line.ready().await?;
+        let began = clock.instant();
+        let mut bytes = 0;
+        let mut answer = Answer::default();
+        let heard = line.exchange(self.request(), |data| {
+            if bytes == 0 {
+                answer.first_byte = since(began, clock);
+            }
+            bytes += data.len();
+            answer.hear(data, self, clock);
+            ControlFlow::Continue(())
+        });
+        let heard = heard.await?;
+        heard.end?;
+        answer.took = since(began, clock);
+        check(heard.status, bytes, self).map(|()| answer)
     }
 
     fn request(&self) -> Request<Full<Bytes>> {
@@ -69,88 +81,6 @@ pub struct Answer {
     pub delays: Vec<f64>,
     /// The body, where it is asked for.
     pub text: Vec<u8>,
-}
-
-/// A connection with both its ends.
-pub struct Line {
-    sender: SendRequest<Full<Bytes>>,
-    driven: Driven,
-}
-
-struct Driven {
-    connection: Pin<Box<Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
-    is_over: bool,
-}
-
-impl Driven {
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.is_over && self.connection.as_mut().poll(cx).is_ready() {
-            self.is_over = true;
-        }
-    }
-
-    fn frame(
-        &mut self,
-        body: &mut Incoming,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match Pin::new(&mut *body).poll_frame(cx) {
-            Poll::Pending => {
-                self.drive(cx);
-                Pin::new(body).poll_frame(cx)
-            }
-            ready @ Poll::Ready(_) => ready,
-        }
-    }
-}
-
-impl Line {
-    /// Connects.
-    pub async fn open(to: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect(to).await?;
-        socket.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, driven: Driven { connection: Box::pin(connection), is_over: false } })
-    }
-
-    /// Asks once and reads the answer to its end.
-    pub async fn ask(&mut self, ask: &Ask, clock: &Clock) -> io::Result<Answer> {
-        self.exchange(ask, clock).await.map_err(io::Error::other)?
-    }
-
-    async fn exchange(&mut self, ask: &Ask, clock: &Clock) -> Result<io::Result<Answer>, hyper::Error> {
-        let Self { sender, driven } = self;
-        poll_fn(|cx| {
-            driven.drive(cx);
-            sender.poll_ready(cx)
-        })
-        .await?;
-        let request = ask.request();
-        let began = clock.instant();
-        let mut head = pin!(sender.send_request(request));
-        let head = poll_fn(|cx| match head.as_mut().poll(cx) {
-            Poll::Pending => {
-                driven.drive(cx);
-                head.as_mut().poll(cx)
-            }
-            ready @ Poll::Ready(_) => ready,
-        })
-        .await?;
-        let status = head.status();
-        let mut body = head.into_body();
-        let mut bytes = 0;
-        let mut answer = Answer::default();
-        while let Some(frame) = poll_fn(|cx| driven.frame(&mut body, cx)).await {
-            let Ok(data) = frame?.into_data() else { continue };
-            if bytes == 0 {
-                answer.first_byte = clock.instant().duration_since(began);
-            }
-            bytes += data.len();
-            answer.hear(&data, ask, clock);
-        }
-        answer.took = clock.instant().duration_since(began);
-        Ok(check(status, bytes, ask).map(|()| answer))
-    }
 }
 
 impl Answer {

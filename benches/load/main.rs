@@ -6,22 +6,29 @@
 
 mod children;
 mod client;
+#[path = "../common/headgate.rs"]
+mod headgates;
+#[path = "../common/line.rs"]
+mod line;
 #[path = "../prompts.rs"]
 mod prompts;
 mod report;
+#[path = "../common/running.rs"]
+mod running;
 mod scenarios;
 mod upstream;
 
 use std::{fs, io, path::PathBuf, process::ExitCode, time::Duration};
 
-use children::{Headgate, Running};
 use clap::Parser;
 use headgate::{
     clock::Clock,
     domain::ExchangeId,
     store::{self, Store},
 };
+use headgates::Headgate;
 use report::{IDLE_RSS, Report, START, Via};
+use running::Running;
 use scenarios::{Scenario, Way};
 
 /// Load on direct, nginx and Headgate in turns.
@@ -78,7 +85,8 @@ fn run(options: &Options) -> io::Result<()> {
     if nginx.is_none() {
         println!("{} is not there, so its column stays empty.", options.nginx.display());
     }
-    let headgate = Headgate::prepare(&options.headgate, &folder.path().join("data"), upstream.address)?;
+    let headgate = Headgate::new(&options.headgate, &folder.path().join("data"));
+    headgate.add("bench", "sk-bench", 0, upstream.address)?;
     println!("{cores} cores, shared by upstream, load and proxy; nginx with {workers} workers.");
 
     let mut report = Report::default();

@@ -7,9 +7,10 @@ use headgate::clock::Clock;
 use tokio::task::JoinSet;
 
 use crate::{
-    children::Running,
-    client::{Answer, Ask, Line, since},
+    client::{Answer, Ask, since},
+    line::Line,
     prompts,
+    running::Running,
     upstream::Wish,
 };
 
@@ -118,7 +119,7 @@ impl Scenario {
                 let mut line = Line::open(address).await?;
                 let mut asked = 0_u32;
                 while since(began, &clock) < time {
-                    line.ask(&ask, &clock).await?;
+                    ask.ask(&mut line, &clock).await?;
                     asked += 1;
                 }
                 io::Result::Ok(asked)
@@ -140,7 +141,7 @@ impl Scenario {
         let mut took = Vec::with_capacity(requests);
         let mut first = Vec::with_capacity(requests);
         for _ in 0..requests {
-            let answer = line.ask(&self.ask, way.clock).await?;
+            let answer = self.ask.ask(&mut line, way.clock).await?;
             took.push(micros(answer.took));
             first.push(micros(answer.first_byte));
         }
@@ -157,7 +158,7 @@ impl Scenario {
         for _ in 0..streams {
             turns.tick().await;
             let (ask, clock, address) = (Arc::clone(&ask), way.clock.clone(), way.address);
-            running.spawn(async move { Line::open(address).await?.ask(&ask, &clock).await });
+            running.spawn(async move { ask.ask(&mut Line::open(address).await?, &clock).await });
         }
         if let Some(proxy) = way.proxy {
             rss = proxy.rss_mib();
@@ -199,7 +200,7 @@ impl Way<'_> {
 /// How many connections the upstream has seen so far, this question's own included.
 async fn connections(way: &Way<'_>) -> io::Result<f64> {
     let ask = Ask::new(bytes::Bytes::new(), Wish::Connections);
-    let answer = Line::open(way.upstream).await?.ask(&ask, way.clock).await?;
+    let answer = ask.ask(&mut Line::open(way.upstream).await?, way.clock).await?;
     let count: f64 = String::from_utf8_lossy(&answer.text).parse().map_err(io::Error::other)?;
     Ok(count)
 }
