@@ -79,7 +79,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         about: String::new(),
         base_url: None,
         format: WireFormat::Anthropic,
-        credential: Vec::new(),
+        credential: headgate::domain::Credential::Key(Vec::new()),
         counts_tokens: true,
         models: [].into(),
         verdicts: "anthropic".into(),
@@ -94,6 +94,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         bench: None,
         refused: None,
         models: headgate::domain::ModelMap::default(),
+        spill: None,
         created_at: now,
     };
     let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];
@@ -142,6 +143,7 @@ fn exchange(id: ExchangeId, now: Timestamp) -> Exchange {
         stream: true,
         bytes: 50_000,
         only: None,
+        login: false,
     };
     let (method, path) = ("POST".into(), "/v1/messages".into());
     let start = ExchangeStart { id, started_at: now, method, path, ask, key: None };

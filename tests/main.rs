@@ -15,6 +15,7 @@ mod faults;
 mod fuzzed;
 mod holding;
 mod keys;
+mod login;
 mod models;
 mod passthrough;
 mod refusals;

@@ -167,7 +167,7 @@ async fn an_account_that_leads_back_to_headgate_does_not_multiply_a_request() {
         provider: "anthropic".into(),
         base_url: house.app.api().status().address,
         priority: 0,
-        key: headgate::secrets::Sensitive::new("key".into()),
+        key: Some(headgate::secrets::Sensitive::new("key".into())),
     };
     // Refusing the address is as good as seeing the loop.
     if house.app.api().gateway.roster.add(own).is_ok() {

@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &str)] = &[
         "app",
         "clock events tasks settings secrets store metering providers routing accounts keys ledger proxy api",
     ),
-    ("cli", "clock domain tasks settings secrets store accounts sandbox proxy api app"),
+    ("cli", "clock domain tasks settings secrets store providers accounts sandbox proxy api app"),
     ("desktop", "clock settings formats api app"),
 ];
 

@@ -6,11 +6,17 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
+use jiff::Timestamp;
+use url::Url;
+
 use super::{Roster, roster::lock};
 use crate::{
-    domain::{Account, AccountId, AccountName, BadModelMap, BadName, ModelMap, Pause, PausedBy, Provider},
+    domain::{
+        Account, AccountId, AccountName, BadModelMap, BadName, ModelMap, Pause, PausedBy, Provider, Spill,
+        SpillTo,
+    },
     events::Event,
-    providers::{BadAddress, base_url},
+    providers::{BadAddress, base_url, is_this_machine},
     routing::{Contender, Load},
     secrets::{SecretName, Sensitive, VaultError},
     store::{NewAccountRow, StoreError},
@@ -23,7 +29,8 @@ pub struct NewAccount {
     pub provider: String,
     pub base_url: Option<String>,
     pub priority: i32,
-    pub key: Sensitive<String>,
+    /// Left out where the provider's accounts pass on the client's sign-in.
+    pub key: Option<Sensitive<String>>,
 }
 
 /// What to change; `None` stays as it is.
@@ -36,6 +43,17 @@ pub struct Change {
     pub key: Option<Sensitive<String>>,
     /// The whole map, asked to sent, in place of the one there is.
     pub models: Option<BTreeMap<String, String>>,
+    /// Where requests that came with a sign-in may move on to.
+    pub spill: Option<SpillOrder>,
+}
+
+/// What a person says of the paths out of an account that passes sign-ins on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpillOrder {
+    /// There is none.
+    None,
+    /// To these.
+    To(SpillTo),
 }
 
 /// Why an act was not done; each is a sentence with a next step.
@@ -59,6 +77,20 @@ pub enum EditError {
     BadModelMap(#[from] BadModelMap),
     #[error("that is no key: it is empty, or holds blanks or control characters")]
     BadKey,
+    #[error("{0} needs a key; give it one through standard input with --key-stdin")]
+    NeedsKey(String),
+    #[error("{0} has no key of its own: it passes on what the client brings. Leave the key out")]
+    NoKeyWanted(String),
+    #[error("a sign-in goes to {0} and nowhere else; leave the address out")]
+    ForeignAddress(String),
+    #[error("only an account that passes on Claude Code's own sign-in can let requests spill over")]
+    NoSpill,
+    #[error(
+        "requests spill over to other accounts that have a key of their own; there is none with the id {0}"
+    )]
+    BadSpill(AccountId),
+    #[error("this system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error(transparent)]
@@ -96,8 +128,9 @@ impl Roster {
         if address.is_none() && provider.base_url.is_none() {
             return Err(EditError::NeedsAddress(provider.title.clone()));
         }
+        check_login_address(address.as_ref(), &provider)?;
         check_priority(new.priority)?;
-        let key = check_key(new.key)?;
+        let key = wanted_key(new.key, &provider)?;
 
         let _acting = lock(&inner.acting);
         let row = NewAccountRow {
@@ -109,12 +142,14 @@ impl Roster {
         };
         let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
         let id = account.id;
-        if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
-            // An account without its key is of no use: take it back.
-            inner.store.remove_account(id, inner.clock.now())?;
-            return Err(error.into());
+        if let Some(key) = key {
+            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
+                // An account without its key is of no use: take it back.
+                inner.store.remove_account(id, inner.clock.now())?;
+                return Err(error.into());
+            }
+            self.keep_key(id, key);
         }
-        self.keep_key(id, key);
         self.keep_name(id, account.name.clone());
         let load = Load::within(self.inner().ration.clone());
         let contender = Arc::new(Contender { account, provider, windows: Vec::new(), load });
@@ -138,6 +173,10 @@ impl Roster {
         let address = address.transpose()?;
         let models = change.models.map(ModelMap::new).transpose()?;
         let has_new_key = key.is_some();
+        let now = self.inner().clock.now();
+        if let Some(SpillOrder::To(SpillTo::Only(ids))) = &change.spill {
+            self.check_spill(ids)?;
+        }
         let has_new_upstream = has_new_key || address.is_some();
         let changed = self.act(id, key, |account, provider| {
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
@@ -150,7 +189,11 @@ impl Roster {
             if account.base_url.is_none() && provider.base_url.is_none() {
                 return Err(EditError::NeedsAddress(provider.title.clone()));
             }
-            Ok(())
+            if has_new_key && provider.passes_logins() {
+                return Err(EditError::NoKeyWanted(provider.title.clone()));
+            }
+            check_login_address(account.base_url.as_ref(), provider)?;
+            allow(account, provider, change.spill.as_ref(), now)
         })?;
         if has_new_upstream {
             self.inner().models.forget(id);
@@ -177,6 +220,7 @@ impl Roster {
     /// As [`Roster::pause`].
     pub fn resume(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
         let has_key = self.bearer(id).is_some();
+        self.inner().logins.forget(id);
         self.act(id, None, |account, _| {
             account.pause = None;
             account.bench = None;
@@ -201,6 +245,7 @@ impl Roster {
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         inner.forget(id);
         inner.models.remove(id);
+        inner.logins.forget(id);
         inner.events.tell(|| Event::Accounts);
         Ok(())
     }
@@ -242,6 +287,13 @@ impl Roster {
         Ok(updated)
     }
 
+    /// A path leads to live accounts that have a key of their own.
+    fn check_spill(&self, ids: &[AccountId]) -> Result<(), EditError> {
+        let snapshot = self.snapshot();
+        let is_good = |id| snapshot.get(id).is_some_and(|known| !known.provider.passes_logins());
+        ids.iter().copied().find(|id| !is_good(*id)).map_or(Ok(()), |id| Err(EditError::BadSpill(id)))
+    }
+
     fn find(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
         self.snapshot().get(id).cloned().ok_or(EditError::NotFound)
     }
@@ -264,6 +316,49 @@ fn named(error: StoreError, name: &str) -> EditError {
 
 fn check_priority(priority: i32) -> Result<(), EditError> {
     if PRIORITIES.contains(&priority) { Ok(()) } else { Err(EditError::BadPriority) }
+}
+
+/// Whether requests to this address may carry a sign-in: the provider's own, or a stand-in on this machine.
+pub(super) fn goes_where_a_login_may(address: Option<&Url>, provider: &Provider) -> bool {
+    address.is_none_or(|url| Some(url) == provider.base_url.as_ref() || is_this_machine(url))
+}
+
+fn check_login_address(address: Option<&Url>, provider: &Provider) -> Result<(), EditError> {
+    if !provider.passes_logins() || goes_where_a_login_may(address, provider) {
+        return Ok(());
+    }
+    let own = provider.base_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    Err(EditError::ForeignAddress(own.unwrap_or_default()))
+}
+
+/// The key of a new account, if its provider wants one.
+fn wanted_key(
+    key: Option<Sensitive<String>>,
+    provider: &Provider,
+) -> Result<Option<Sensitive<String>>, EditError> {
+    match (key, provider.passes_logins()) {
+        (None, true) => Ok(None),
+        (Some(_), true) => Err(EditError::NoKeyWanted(provider.title.clone())),
+        (None, false) => Err(EditError::NeedsKey(provider.title.clone())),
+        (Some(key), false) => check_key(key).map(Some),
+    }
+}
+
+/// A path that stays as it is keeps the date on which it was allowed.
+fn allow(
+    account: &mut Account,
+    provider: &Provider,
+    order: Option<&SpillOrder>,
+    now: Timestamp,
+) -> Result<(), EditError> {
+    let Some(order) = order else { return Ok(()) };
+    match order {
+        _ if !provider.passes_logins() => return Err(EditError::NoSpill),
+        SpillOrder::None => account.spill = None,
+        SpillOrder::To(to) if account.spill.as_ref().is_some_and(|spill| spill.to == *to) => {}
+        SpillOrder::To(to) => account.spill = Some(Spill { to: to.clone(), allowed_at: now }),
+    }
+    Ok(())
 }
 
 /// A key as typed or piped, without the line break that pipes add.
@@ -298,7 +393,7 @@ mod tests {
         let roster = load();
         let key = Sensitive::new("key".to_owned());
         let provider = "anthropic".to_owned();
-        let new = NewAccount { name: "work".into(), provider, base_url: None, priority: 0, key };
+        let new = NewAccount { name: "work".into(), provider, base_url: None, priority: 0, key: Some(key) };
         let id = roster.add(new).unwrap().account.id;
         let is_first = std::cell::Cell::new(true);
         let edit = |account: &mut Account, _: &Provider| {

@@ -2,9 +2,11 @@
 //! `store` and `secrets`. Decides nothing: that is routing's.
 
 mod edit;
+mod logins;
 mod models;
 mod roster;
 
-pub use edit::{Change, EditError, NewAccount};
+pub use edit::{Change, EditError, NewAccount, SpillOrder};
+pub use logins::LoginId;
 pub use models::Offer;
 pub use roster::Roster;

@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 
 use super::Roster;
 use crate::{
-    domain::{AccountId, AccountName, Model, StandingState},
-    routing::{Contender, standing},
+    domain::{AccountId, AccountName, Ask, Model, StandingState},
+    routing::{Allowed, Contender, standing},
     store::{MOST_MODELS, Store, StoreError},
 };
 
@@ -77,13 +77,14 @@ impl ModelBook {
 impl Roster {
     /// Every model that an enabled account can serve, the known ones first, in the order of `models.toml`.
     /// Paused accounts and those that need a sign-in serve nothing; one that only rests does.
-    /// `only` leaves out all other accounts.
-    pub fn offers(&self, only: Option<&[AccountId]>) -> Vec<Offer> {
+    /// Accounts that may not serve this ask are left out.
+    pub fn offers(&self, ask: &Ask) -> Vec<Offer> {
         let (snapshot, now) = (self.snapshot(), self.inner().clock.now());
+        let allowed = Allowed::to(ask, &snapshot);
         let mut enabled: Vec<&Arc<Contender>> = snapshot
             .0
             .iter()
-            .filter(|one| only.is_none_or(|only| only.contains(&one.account.id)))
+            .filter(|one| allowed.lets(one))
             .filter(|one| matches!(standing(one, now).state, StandingState::Ready | StandingState::Cooling))
             .collect();
         enabled.sort_by_key(|one| (one.account.priority, one.account.id));
@@ -120,13 +121,15 @@ impl Roster {
     /// The accounts whose upstream has not been asked for so long, the paused and the refused ones aside.
     pub fn unasked_for(&self, every: Duration) -> Vec<Arc<Contender>> {
         let (snapshot, now) = (self.snapshot(), self.inner().clock.now());
+        // Nobody's sign-in is used for a question that nobody asked.
+        let has_key = |contender: &&Arc<Contender>| !contender.provider.passes_logins();
         let is_due = |contender: &&Arc<Contender>| {
             let asked = self.inner().models.of(contender.account.id).map(|told| told.asked_at);
             asked.is_none_or(|asked| {
                 Duration::try_from(now.duration_since(asked)).is_ok_and(|age| age >= every)
             }) && matches!(standing(contender, now).state, StandingState::Ready | StandingState::Cooling)
         };
-        snapshot.0.iter().filter(is_due).cloned().collect()
+        snapshot.0.iter().filter(has_key).filter(is_due).cloned().collect()
     }
 
     /// Takes in what an account's upstream said; `None` if it said nothing that could be read, which leaves

@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
 
-use super::{EditError, models::ModelBook};
+use super::{EditError, edit::goes_where_a_login_may, logins::Logins, models::ModelBook};
 use crate::{
     clock::Clock,
     domain::{AccountId, AccountName, Verdict, Window},
@@ -34,6 +34,7 @@ pub(super) struct Inner {
     /// Of removed accounts too: history keeps their names.
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
+    pub logins: Logins,
     pub store: Store,
     pub vault: Arc<dyn Vault>,
     pub catalog: Catalog,
@@ -67,9 +68,16 @@ impl Roster {
                 tracing::warn!(account = %account.name, provider = %account.provider, "left out: this version knows no such provider");
                 continue;
             };
-            match vault.get(&SecretName::of_account(account.id))? {
-                Some(key) => drop(keys.insert(account.id, Arc::new(key))),
-                None => account.refused = Some("its key is not in the vault".into()),
+            if provider.passes_logins() {
+                if !goes_where_a_login_may(account.base_url.as_ref(), &provider) {
+                    tracing::warn!(account = %account.name, "left out: a sign-in is not sent to the address that it has");
+                    continue;
+                }
+            } else {
+                match vault.get(&SecretName::of_account(account.id))? {
+                    Some(key) => drop(keys.insert(account.id, Arc::new(key))),
+                    None => account.refused = Some("its key is not in the vault".into()),
+                }
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
             let load = Load::within(ration.clone());
@@ -83,6 +91,7 @@ impl Roster {
             keys: RwLock::new(keys),
             names: RwLock::new(names),
             models: ModelBook::load(&store)?,
+            logins: Logins::new()?,
             store,
             vault,
             catalog,
@@ -129,6 +138,10 @@ impl Roster {
         let _next = lock(&self.0.next);
         let snapshot = self.0.snapshot.load();
         let Some(known) = snapshot.get(id) else { return };
+        // What is learned with a client's sign-in is that sign-in's own: see `learn_of_login`.
+        if known.provider.passes_logins() {
+            return;
+        }
         if *verdict == Verdict::Fine && windows.is_empty() && known.account.bench.is_none() {
             return;
         }
@@ -184,6 +197,11 @@ impl Inner {
             None => next.0.push(contender),
         }
         self.snapshot.store(Arc::new(next));
+        self.tell_waiting();
+    }
+
+    /// Whoever waits for an account looks again.
+    pub fn tell_waiting(&self) {
         self.ration.freed.notify_waiters();
     }
 }

@@ -18,11 +18,14 @@ impl Api {
     /// Every account as it stands.
     pub fn accounts(&self) -> Vec<AccountView> {
         let now = self.clock.now();
-        self.gateway.roster.snapshot().0.iter().map(|contender| make::account(contender, now)).collect()
+        self.gateway.roster.shown().0.iter().map(|contender| make::account(contender, now)).collect()
     }
 
-    fn view(&self, contender: &Contender) -> AccountView {
-        make::account(contender, self.clock.now())
+    fn view(&self, changed: &Contender) -> AccountView {
+        let snapshot = self.gateway.roster.shown();
+        // Somebody may have removed it since.
+        let shown = snapshot.get(changed.account.id).map_or(changed, |shown| shown);
+        make::account(shown, self.clock.now())
     }
 }
 
@@ -63,12 +66,13 @@ pub async fn add(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
-    let snapshot = api.gateway.roster.snapshot();
+    let snapshot = api.gateway.roster.shown();
     let found = snapshot.get(AccountId(id)).ok_or(EditError::NotFound)?;
     Ok(Json(api.view(found)))
 }
 
-/// Changes name, priority, address, key or model names; whatever is absent stays.
+/// Changes name, priority, address, key, model names or where requests may spill over to; whatever is absent
+/// stays.
 #[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = UNPROCESSABLE_ENTITY, body = Problem),
@@ -85,6 +89,7 @@ pub async fn change(
         base_url: change.base_url,
         key: change.key,
         models: change.models,
+        spill: change.spill_to.map(Into::into),
     };
     let changed = blocking(move || roster.change(AccountId(id), change)).await?;
     Ok(Json(api.view(&changed)))

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::views::{
-    AccountView, AttemptView, ProviderView, RequestView, StandingView, UsageView, WindowView,
+    AccountView, AttemptView, CredentialKind, ProviderView, RequestView, SpillTo, SpillView, SpillWord,
+    StandingView, UsageView, WindowView,
 };
 use crate::{
-    accounts::Roster,
-    domain::{AccountId, Attempt, Exchange, KeyId, Micros, Provider, Usage, Window},
+    accounts::{Roster, SpillOrder},
+    domain::{self, AccountId, Attempt, Exchange, KeyId, Micros, Provider, Spill, Usage, Window},
     proxy::Gateway,
     routing::{Contender, standing},
 };
@@ -31,9 +32,32 @@ pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
             until: standing.until,
             paused_by: account.pause.as_ref().map(|pause| pause.by),
         },
+        spill: account.spill.as_ref().map(spill),
         windows,
         in_flight: contender.load.count(),
         created_at: account.created_at,
+    }
+}
+
+fn spill(spill: &Spill) -> SpillView {
+    let (all, accounts) = match &spill.to {
+        domain::SpillTo::All => (true, Vec::new()),
+        domain::SpillTo::Only(ids) => (false, ids.iter().map(|id| id.0).collect()),
+    };
+    SpillView { all, accounts, allowed_at: spill.allowed_at }
+}
+
+impl From<SpillTo> for SpillOrder {
+    fn from(to: SpillTo) -> Self {
+        match to {
+            SpillTo::Word(SpillWord::None) => Self::None,
+            SpillTo::Word(SpillWord::All) => Self::To(domain::SpillTo::All),
+            // A path to nobody is none.
+            SpillTo::Accounts(ids) if ids.is_empty() => Self::None,
+            SpillTo::Accounts(ids) => {
+                Self::To(domain::SpillTo::Only(ids.into_iter().map(AccountId).collect()))
+            }
+        }
     }
 }
 
@@ -56,6 +80,7 @@ pub fn provider(provider: &Provider) -> ProviderView {
         title: provider.title.clone(),
         about: provider.about.clone(),
         base_url: provider.base_url.as_ref().map(ToString::to_string),
+        credential: if provider.passes_logins() { CredentialKind::Client } else { CredentialKind::Key },
     }
 }
 

@@ -37,6 +37,7 @@ impl Api {
             running: count(occupancy.running),
             waiting: count(occupancy.waiting),
             held: count(occupancy.held),
+            unused_login: self.gateway.roster.has_ignored_a_login(),
         }
     }
 

@@ -27,12 +27,53 @@ pub struct AccountView {
     /// Models that its upstream knows under another name: asked for to sent.
     pub models: BTreeMap<String, String>,
     pub standing: StandingView,
-    /// Every usage window that is known, the most used first.
+    /// Where requests that came with a sign-in may move on to. Absent: nowhere.
+    pub spill: Option<SpillView>,
+    /// Every usage window that is known, the most used first. Of an account that passes sign-ins on: those of
+    /// the sign-in that was used last.
     pub windows: Vec<WindowView>,
     /// Requests that it is serving at this moment.
     pub in_flight: u32,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// A person's leave for requests that came with a sign-in to move on to accounts with a key, which may cost
+/// money.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SpillView {
+    /// To every account, those that are added later too.
+    pub all: bool,
+    /// Ids of the accounts, if not to all.
+    pub accounts: Vec<i64>,
+    #[schema(value_type = String, format = DateTime)]
+    pub allowed_at: Timestamp,
+}
+
+/// Where requests that came with a sign-in may move on to: `"all"`, `"none"`, or a list of account ids.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum SpillTo {
+    Word(SpillWord),
+    Accounts(Vec<i64>),
+}
+
+/// See `SpillTo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpillWord {
+    All,
+    None,
+}
+
+/// What the accounts of a provider pay with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// Each has a key of its own.
+    Key,
+    /// They pass on the sign-in that the client brings.
+    Client,
 }
 
 /// Ready, cooling, paused or in need of a sign-in, and why.
@@ -76,10 +117,11 @@ pub struct NewAccount {
     pub base_url: Option<String>,
     #[serde(default)]
     pub priority: i32,
-    /// The API key. It goes to the keychain and is never sent back.
-    #[schema(value_type = String)]
-    #[serde(serialize_with = "sent_by_its_owner")]
-    pub key: Sensitive<String>,
+    /// The API key. It goes to the keychain and is never sent back. Left out where the provider's accounts pass
+    /// on the client's sign-in.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
+    pub key: Option<Sensitive<String>>,
 }
 
 /// What to change; absent fields stay as they are.
@@ -101,6 +143,8 @@ pub struct AccountChange {
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
     pub key: Option<Sensitive<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spill_to: Option<SpillTo>,
 }
 
 /// The command line sends the key that its user piped in, and a client's key is shown to whoever makes it;
@@ -139,6 +183,7 @@ pub struct ProviderView {
     pub about: String,
     /// Absent where each account has to name its own address.
     pub base_url: Option<String>,
+    pub credential: CredentialKind,
 }
 
 /// One client request with its attempts.
@@ -244,6 +289,9 @@ pub struct Status {
     pub waiting: u32,
     /// Of those that run: held until an account is back.
     pub held: u32,
+    /// A request came with Claude Code's own sign-in, and there is no account that passes it on: the accounts
+    /// that there are pay for it.
+    pub unused_login: bool,
 }
 
 /// A further address that is listened on.

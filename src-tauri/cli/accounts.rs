@@ -1,15 +1,19 @@
 //! `headgate accounts …`
 
-use std::io::{IsTerminal, Read};
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Read},
+};
 
 use clap::{Args, Subcommand};
 use http::Method;
 
 use super::{Code, Core, Global, Trouble, out::say, table};
 use crate::{
-    api::views::{AccountChange, AccountView, NewAccount, PauseOrder},
+    api::views::{AccountChange, AccountView, NewAccount, PauseOrder, SpillTo, SpillView, SpillWord},
     clock::Clock,
     domain::StandingState,
+    providers::Catalog,
     secrets::Sensitive,
 };
 
@@ -24,7 +28,7 @@ pub struct Accounts {
 enum Act {
     /// List them; the same as `headgate accounts`.
     List,
-    /// Add one. Its key is read from standard input, never from an argument.
+    /// Add one. Its key is read from standard input, never from an argument; claude-login has none.
     Add(Add),
     /// Change its name.
     Rename {
@@ -48,16 +52,20 @@ enum Act {
         /// Like `https://gateway.example.com`
         url: String,
     },
-    /// Change under which names its upstream knows models.
+    /// Change under which names its upstream knows models, or where requests that came with a sign-in may go.
     Set {
         /// Name or id.
         account: String,
         /// What clients ask for and what is sent instead, like claude-opus-5-5=glm-5.2; may be repeated.
-        #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair, required_unless_present = "unmap")]
+        #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair, required_unless_present_any = ["unmap", "spill_to"])]
         map: Vec<(String, String)>,
         /// Send this model under its own name again; may be repeated.
         #[arg(long, value_name = "ASKED")]
         unmap: Vec<String>,
+        /// Where requests that came with Claude Code's own sign-in may move on to when it is spent, which may cost
+        /// money: an account by name or id, all, or none. Repeat it for more.
+        #[arg(long, value_name = "ACCOUNT")]
+        spill_to: Vec<String>,
     },
     /// Give it a new key, read from standard input.
     SetKey {
@@ -91,7 +99,8 @@ enum Act {
 struct Add {
     /// What to call it.
     name: String,
-    /// Which upstream it is at: anthropic, or anthropic-compatible with --base-url.
+    /// Which upstream it is at: anthropic, anthropic-compatible with --base-url, or claude-login, which passes on
+    /// Claude Code's own sign-in.
     #[arg(long)]
     provider: String,
     /// Where its requests go instead of the provider's own address.
@@ -100,7 +109,7 @@ struct Add {
     /// Lower goes first; -1000 to 1000.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
-    /// Says what happens in any case: the key is read from standard input.
+    /// Says what happens in any case where the provider wants a key: it is read from standard input.
     #[arg(long)]
     key_stdin: bool,
 }
@@ -111,7 +120,8 @@ impl Accounts {
         let act = self.act.unwrap_or(Act::List);
         // The key is asked for before anything is opened, so that a person is not kept from other doors.
         let key = match &act {
-            Act::Add(_) | Act::SetKey { .. } => Some(read_key()?),
+            Act::Add(add) if add.key_stdin || add.wants_key() => Some(read_key()?),
+            Act::SetKey { .. } => Some(read_key()?),
             _ => None,
         };
         let core = global.core().await?;
@@ -139,7 +149,7 @@ async fn perform(
                 provider: add.provider,
                 base_url: add.base_url,
                 priority: add.priority,
-                key: key.unwrap_or_else(|| Sensitive::new(String::new())),
+                key,
             };
             let added = core.call(Method::POST, "/api/v1/accounts", Some(&new)).await?;
             tell("Added", &added, global);
@@ -162,13 +172,11 @@ async fn perform(
             change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
                 .await
         }
-        Act::Set { account, map, unmap } => {
-            let path = path_of(core, &account).await?;
-            let now: AccountView = core.get(&path).await?;
-            let mut models = now.models;
-            models.retain(|asked, _| !unmap.contains(asked));
-            models.extend(map);
-            change(core, global, &account, AccountChange { models: Some(models), ..AccountChange::default() })
+        Act::Set { account, map, unmap, spill_to } => {
+            let names_models = !map.is_empty() || !unmap.is_empty();
+            let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
+            let spill_to = if spill_to.is_empty() { None } else { Some(spill(core, &spill_to).await?) };
+            change(core, global, &account, AccountChange { models, spill_to, ..AccountChange::default() })
                 .await
         }
         Act::SetKey { account } => {
@@ -188,6 +196,39 @@ async fn perform(
         }
         Act::Remove { account, yes } => remove(core, global, &account, yes).await,
     }
+}
+
+impl Add {
+    /// What this program knows of the provider decides whether a key is asked for; the core judges it.
+    fn wants_key(&self) -> bool {
+        Catalog::built_in().get(&self.provider).is_none_or(|provider| !provider.passes_logins())
+    }
+}
+
+/// The account's model names with these changes.
+async fn renamed(
+    core: &Core,
+    account: &str,
+    map: Vec<(String, String)>,
+    unmap: &[String],
+) -> Result<BTreeMap<String, String>, Trouble> {
+    let now: AccountView = core.get(&path_of(core, account).await?).await?;
+    let mut models = now.models;
+    models.retain(|asked, _| !unmap.contains(asked));
+    models.extend(map);
+    Ok(models)
+}
+
+/// `all`, `none`, or the ids of the accounts that were named.
+async fn spill(core: &Core, given: &[String]) -> Result<SpillTo, Trouble> {
+    match given {
+        [word] if word == "all" => return Ok(SpillTo::Word(SpillWord::All)),
+        [word] if word == "none" => return Ok(SpillTo::Word(SpillWord::None)),
+        _ => {}
+    }
+    let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+    let ids = given.iter().map(|name| found(&accounts, name).map(|account| account.id));
+    ids.collect::<Result<_, _>>().map(SpillTo::Accounts)
 }
 
 async fn change(core: &Core, global: &Global, account: &str, change: AccountChange) -> Result<(), Trouble> {
@@ -231,15 +272,15 @@ pub(super) fn confirmed(question: &str) -> Result<bool, Trouble> {
 /// The path of an account given by name, without regard to case, or by id.
 async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
     let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+    Ok(format!("/api/v1/accounts/{}", found(&accounts, given)?.id))
+}
+
+fn found<'a>(accounts: &'a [AccountView], given: &str) -> Result<&'a AccountView, Trouble> {
     let by_name = accounts.iter().find(|account| account.name.eq_ignore_ascii_case(given.trim()));
-    let found = by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == given));
-    match found {
-        Some(account) => Ok(format!("/api/v1/accounts/{}", account.id)),
-        None => Err(Trouble::new(
-            Code::NotFound,
-            format!("there is no account \"{given}\"; `headgate accounts` lists them"),
-        )),
-    }
+    by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == given)).ok_or_else(|| {
+        let why = format!("there is no account \"{given}\"; `headgate accounts` lists them");
+        Trouble::new(Code::NotFound, why)
+    })
 }
 
 fn tell(done: &str, account: &AccountView, global: &Global) {
@@ -267,11 +308,16 @@ fn show(accounts: &[AccountView], json: bool) {
                 Some(used) => format!("{} {:.0} %", window.name, used * 100.0),
                 None => format!("{} –", window.name),
             });
-            let why = match (&standing.reason, standing.until) {
+            let mut why = match (&standing.reason, standing.until) {
                 (Some(reason), Some(until)) => format!("{reason}, back {}", table::time(until, now, &zone)),
                 (Some(reason), None) => reason.clone(),
                 (None, _) => String::new(),
             };
+            if let Some(spill) = &account.spill {
+                let gap = if why.is_empty() { "" } else { "; " };
+                let since = table::time(spill.allowed_at, now, &zone);
+                why += &format!("{gap}may spill over to {}, allowed {since}", reached(spill, accounts));
+            }
             [
                 account.name.clone(),
                 account.provider.clone(),
@@ -283,6 +329,20 @@ fn show(accounts: &[AccountView], json: bool) {
         })
         .collect();
     table::print(["NAME", "PROVIDER", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+}
+
+/// The names of those that a path leads to.
+fn reached(spill: &SpillView, accounts: &[AccountView]) -> String {
+    let names: Vec<&str> = accounts
+        .iter()
+        .filter(|account| spill.accounts.contains(&account.id))
+        .map(|account| account.name.as_str())
+        .collect();
+    match (spill.all, names.is_empty()) {
+        (true, _) => "all".into(),
+        (false, true) => "nobody any more".into(),
+        (false, false) => names.join(", "),
+    }
 }
 
 fn state(state: StandingState) -> &'static str {

@@ -83,7 +83,7 @@ async fn open(
                 provider: "anthropic".into(),
                 base_url: Some(base_url.clone()),
                 priority: account.priority,
-                key: Sensitive::new(account.key),
+                key: Some(Sensitive::new(account.key)),
             };
             app.api()
                 .gateway

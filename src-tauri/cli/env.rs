@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Global, Trouble, out::say, table};
-use crate::app::CoreFile;
+use crate::{app::CoreFile, proxy::PLACEHOLDER};
 
 /// Print the lines that a shell needs: eval "$(headgate env)"
 #[derive(Debug, Args)]
@@ -25,8 +25,8 @@ enum Shell {
 }
 
 /// Claude Code asks for a sign-in unless it has a token. On the loopback Headgate needs none, so any text
-/// will do; it is replaced by the account's own and never leaves this machine.
-const TOKEN: &str = "headgate";
+/// will do; it is replaced by the account's own and never leaves this machine. This one is passed on nowhere.
+const TOKEN: &str = PLACEHOLDER;
 
 impl Env {
     /// Does it.

@@ -37,6 +37,11 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
     if let Some(problem) = &status.problem {
         say!("{problem}");
     }
+    if status.unused_login {
+        say!(
+            "A request came with Claude Code's own sign-in, which is not used. Add an account with `headgate accounts add NAME --provider claude-login`."
+        );
+    }
     let today = &overview.today;
     say!("Today: {} requests, {} complete, {} rescued.", today.requests, today.complete, today.rescued);
     say!("Keys in: {}. Data in: {}.", status.vault, status.data_dir);

@@ -29,8 +29,39 @@ pub struct Account {
     pub bench: Option<Bench>,
     /// Why the credential no longer works, once an upstream said so.
     pub refused: Option<Arc<str>>,
+    /// Where requests that came with a sign-in may go besides; `None` is nowhere.
+    pub spill: Option<Spill>,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+/// A person's leave for requests that came with a sign-in to move on to accounts of another kind, which may
+/// cost money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spill {
+    /// Where to.
+    pub to: SpillTo,
+    /// Since when.
+    pub allowed_at: Timestamp,
+}
+
+/// The accounts that a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpillTo {
+    /// Every other one, those that are added later too.
+    All,
+    /// These.
+    Only(Arc<[AccountId]>),
+}
+
+impl SpillTo {
+    /// Whether it leads to this account.
+    pub fn reaches(&self, id: AccountId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.contains(&id),
+        }
+    }
 }
 
 /// The upstream described in `providers/catalog.toml` under this key.
@@ -57,14 +88,30 @@ pub struct Provider {
     pub base_url: Option<Url>,
     /// How requests and replies are written.
     pub format: WireFormat,
-    /// The headers that carry the credential, each with what stands before the key in it.
-    pub credential: Vec<(http::HeaderName, String)>,
+    /// What its accounts pay with.
+    pub credential: Credential,
     /// Whether its upstream counts tokens (`/v1/messages/count_tokens`); otherwise they are estimated here.
     pub counts_tokens: bool,
     /// The models that accounts of it are known to serve, before anybody has asked.
     pub models: Arc<[Model]>,
     /// Whose words its refusals are written in: a table of `providers/verdicts.toml`.
     pub verdicts: String,
+}
+
+/// What the accounts of a provider pay with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// Each has a key of its own. These headers carry it, each with what stands before the key in it.
+    Key(Vec<(http::HeaderName, String)>),
+    /// The sign-in that the client brings, passed through for the one request that it came with.
+    Client,
+}
+
+impl Provider {
+    /// Whether its accounts have no key of their own and pass on the client's sign-in.
+    pub fn passes_logins(&self) -> bool {
+        self.credential == Credential::Client
+    }
 }
 
 /// A name a person gave: 1 to 64 characters, no control characters, not blank at either end.

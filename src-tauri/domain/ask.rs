@@ -23,6 +23,8 @@ pub struct Ask {
     pub bytes: u64,
     /// The only accounts that may serve it, where the client's key says so. Not written down.
     pub only: Option<Arc<[AccountId]>>,
+    /// It came with a sign-in that an account may pass through. Not written down.
+    pub login: bool,
 }
 
 impl Ask {

@@ -14,7 +14,7 @@ mod usage;
 mod verdict;
 mod window;
 
-pub use account::{Account, AccountName, BadName, Provider, ProviderId};
+pub use account::{Account, AccountName, BadName, Credential, Provider, ProviderId, Spill, SpillTo};
 pub use ask::{Ask, Family, WireFormat};
 pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
 pub use id::{AccountId, BadId, ExchangeId};

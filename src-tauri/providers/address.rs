@@ -47,7 +47,8 @@ fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
-fn is_this_machine(url: &Url) -> bool {
+/// Whether an address is on the loopback.
+pub fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),

@@ -9,7 +9,7 @@ use url::Url;
 use jiff::Timestamp;
 
 use super::verdict::{Dialects, Reply};
-use crate::domain::{Model, Provider, ProviderId, Verdict, WireFormat};
+use crate::domain::{Credential, Model, Provider, ProviderId, Verdict, WireFormat};
 
 const TEXT: &str = include_str!("catalog.toml");
 const MODELS: &str = include_str!("models.toml");
@@ -32,10 +32,40 @@ struct Entry {
     base_url: Option<Url>,
     format: WireFormat,
     verdicts: String,
-    credential: BTreeMap<String, String>,
+    credential: PaysWith,
     models: Option<String>,
     #[serde(default)]
     count_tokens: Counts,
+}
+
+/// `"client"`, or the headers that carry the account's key.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PaysWith {
+    Login(Login),
+    Key(BTreeMap<String, String>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Login {
+    Client,
+}
+
+impl PaysWith {
+    fn read(self, id: &ProviderId) -> Result<Credential, String> {
+        let headers = match self {
+            Self::Login(Login::Client) => return Ok(Credential::Client),
+            Self::Key(headers) => headers,
+        };
+        let read = |(header, template): (String, String)| {
+            let prefix =
+                template.strip_suffix("{key}").ok_or(format!("{id}: {header} has no {{key}} at its end"))?;
+            let name = header.parse().map_err(|_| format!("{id}: {header} is no header name"))?;
+            Ok((name, prefix.to_owned()))
+        };
+        headers.into_iter().map(read).collect::<Result<_, String>>().map(Credential::Key)
+    }
 }
 
 /// Who counts tokens.
@@ -81,14 +111,6 @@ impl Catalog {
         let mut providers = BTreeMap::new();
         for (key, entry) in entries {
             let id = ProviderId(key.into());
-            let mut credential = Vec::new();
-            for (header, template) in entry.credential {
-                let prefix = template
-                    .strip_suffix("{key}")
-                    .ok_or(format!("{id}: {header} has no {{key}} at its end"))?;
-                let header = header.parse().map_err(|_| format!("{id}: {header} is no header name"))?;
-                credential.push((header, prefix.to_owned()));
-            }
             let models = match &entry.models {
                 Some(name) => {
                     lists.get(name).ok_or(format!("{id}: there is no list of models {name}"))?.clone()
@@ -101,7 +123,7 @@ impl Catalog {
                 about: entry.about,
                 base_url: entry.base_url,
                 format: entry.format,
-                credential,
+                credential: entry.credential.read(&id)?,
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,
                 verdicts: entry.verdicts,
@@ -143,7 +165,14 @@ mod tests {
     fn the_built_in_catalog_is_sound() {
         let catalog = Catalog::parse(TEXT).unwrap();
         for provider in catalog.iter() {
-            assert!(!provider.credential.is_empty(), "{} says where its key goes", provider.id);
+            match &provider.credential {
+                Credential::Key(headers) => {
+                    assert!(!headers.is_empty(), "{} says where its key goes", provider.id);
+                }
+                Credential::Client => {
+                    assert!(provider.base_url.is_some(), "{} says who gets a sign-in", provider.id);
+                }
+            }
             assert!(provider.base_url.as_ref().is_none_or(|url| url.scheme() == "https"), "{}", provider.id);
         }
         assert!(!catalog.get("anthropic").unwrap().models.is_empty());

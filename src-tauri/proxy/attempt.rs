@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 
 use super::{
     Gateway, headers,
+    login::{Bearer, is_the_clients_to_mend, learn},
     relay::Answer,
     request::Arrival,
     upstream::{UpstreamBody, Upstreams, Whole},
@@ -36,15 +37,14 @@ pub async fn attempt(
     account: &Contender,
     lease: Lease,
 ) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
-    let id = account.account.id;
-    let Some(key) = gateway.roster.bearer(id) else {
+    let Some(Bearer { credential: key, places }) = Bearer::of(gateway, arrival, account) else {
         let verdict = Verdict::CredentialRefused;
-        gateway.roster.learn(id, &verdict, &[]);
+        learn(gateway, arrival, account, &verdict, &[]);
         return Err(("its key is not in the vault".into(), verdict));
     };
     let (body, change) = body_for(arrival, account).map_err(|why| (why, Verdict::RequestFault))?;
     let written = address(arrival, account).and_then(|uri| {
-        let headers = headers::upstream(&arrival.headers, &account.provider, &key)?;
+        let headers = headers::upstream(&arrival.headers, places, &key)?;
         Some((write(arrival, body, &uri, headers)?, uri))
     });
     let Some((request, uri)) = written else {
@@ -56,7 +56,7 @@ pub async fn attempt(
             Ok((Answer { change, ..answer }, verdict))
         }
         Err(unreached) => {
-            gateway.roster.learn(id, &Verdict::Weather, &[]);
+            learn(gateway, arrival, account, &Verdict::Weather, &[]);
             Err((unreached.to_string().into(), Verdict::Weather))
         }
     }
@@ -114,14 +114,16 @@ async fn judge(
     let verdict = if is_page && read == Verdict::Fine { Verdict::Weather } else { read };
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
-    let is_news = verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key);
+    // Nor does one of the sign-in that a client brought: it renews that itself.
+    let is_news = !is_the_clients_to_mend(account, &verdict)
+        && (verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key));
     let lesson = match &verdict {
         // Counts have a limit of their own (Anthropic's page on token counting): it says nothing of messages.
         Verdict::Throttled { .. } if arrival.counts_tokens() => &Verdict::Throttled { retry_after: None },
         verdict if is_news => verdict,
         _ => &Verdict::Forbidden,
     };
-    gateway.roster.learn(id, lesson, &windows);
+    learn(gateway, arrival, account, lesson, &windows);
     let answer =
         Answer { head, begun, body, account: id, lease, key, tally: None, change: None, early_error: None };
     (answer, verdict)

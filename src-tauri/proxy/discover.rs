@@ -9,7 +9,12 @@ use http_body_util::{BodyExt, Full, Limited};
 use serde::Deserialize;
 
 use super::{Gateway, headers, upstream::Upstreams};
-use crate::{domain::Model, providers, routing::Contender, tasks::Tasks};
+use crate::{
+    domain::{Credential, Model},
+    providers,
+    routing::Contender,
+    tasks::Tasks,
+};
 
 /// All pages of one upstream have to be here by then.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -70,10 +75,11 @@ async fn page(
     contender: &Contender,
     target: &str,
 ) -> Option<Bytes> {
+    let Credential::Key(places) = &contender.provider.credential else { return None };
     let key = gateway.roster.bearer(contender.account.id)?;
     let base = contender.account.base_url.as_ref().or(contender.provider.base_url.as_ref())?;
     let uri = providers::upstream_uri(base, target)?;
-    let mut headers = headers::upstream(&HeaderMap::new(), &contender.provider, &key)?;
+    let mut headers = headers::upstream(&HeaderMap::new(), places, &key)?;
     headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -15,6 +15,7 @@ use super::{
     gate,
     hold::Hold,
     keyholder::{holder, limit, turn_away},
+    login::{bring, is_the_clients_to_mend},
     models,
     record::Record,
     relay::Answer,
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     domain::Verdict,
     keys::Holder,
-    routing::{Decision, pick},
+    routing::{Decision, last_resort, pick},
 };
 
 /// Serves one request of the proxy's own paths.
@@ -37,7 +38,7 @@ pub async fn forward(
         Ok(holder) => holder,
         Err(failure) => return turn_away(gateway, request, &failure).await,
     };
-    if let Some(answer) = models::answer(gateway, request.method(), request.uri(), holder.as_deref()) {
+    if let Some(answer) = models::answer(gateway, &request, holder.as_deref()) {
         return answer;
     }
     let mut record = match admit(gateway, holder.clone(), &request).await {
@@ -48,6 +49,7 @@ pub async fn forward(
         Ok(arrival) => arrival,
         Err(failure) => return record.refuse(&failure),
     };
+    bring(gateway, &mut arrival);
     record.begin(&arrival.ask);
     if let Some(every) = gateway.limits.models() {
         gateway.roster.models_may_be_old(gateway.clock.now(), every);
@@ -66,11 +68,11 @@ pub async fn forward(
     let mut hops = Hops::default();
     let mut held = Hold::default();
     loop {
-        let snapshot = gateway.roster.snapshot();
+        let snapshot = arrival.accounts(gateway);
         let account = match pick(&arrival.ask, &snapshot, &set_aside, gateway.clock.now()) {
             Decision::Take(account) => account,
             Decision::Wait(wait) if wait.is_busy => {
-                if held.until_somebody_has_room(gateway, &arrival.ask, &set_aside).await {
+                if held.until_somebody_has_room(gateway, &arrival, &set_aside).await {
                     continue;
                 }
                 if counts {
@@ -80,7 +82,7 @@ pub async fn forward(
             }
             // A count costs nothing: an estimate is better than an error, or than to be held for a window.
             Decision::Wait(_) if counts => return estimate(gateway, &arrival, record).await,
-            Decision::Wait(_) if held.until_somebody_is_ready(gateway, &arrival.ask).await => {
+            Decision::Wait(_) if held.until_somebody_is_ready(gateway, &arrival).await => {
                 set_aside.clear();
                 last_answer = None;
                 last_trouble = None;
@@ -88,12 +90,17 @@ pub async fn forward(
                 continue;
             }
             Decision::Wait(wait) => {
-                // Somebody comes back by himself: the client should wait for that, not sign in anew.
-                let worth_showing = |answer: &Answer| wait.until.is_none() || !answer.blames_the_credential();
-                let Some(answer) = last_answer.filter(worth_showing) else {
-                    return record.refuse(&Failure::of_wait(wait, last_trouble));
+                let now = gateway.clock.now();
+                let Some(account) = last_resort(&arrival.ask, &snapshot, &set_aside, now) else {
+                    // Somebody comes back by himself: the client should wait for that, not sign in anew.
+                    let worth_showing =
+                        |answer: &Answer| wait.until.is_none() || !answer.blames_the_credential();
+                    let Some(answer) = last_answer.filter(worth_showing) else {
+                        return record.refuse(&Failure::of_wait(wait, last_trouble));
+                    };
+                    return Answer::relay(answer, record, &arrival.method, gateway.limits.idle());
                 };
-                return Answer::relay(answer, record, &arrival.method, gateway.limits.idle());
+                account
             }
         };
         let Some(lease) = account.load.lease() else { continue };
@@ -104,7 +111,10 @@ pub async fn forward(
                 let verdict = early.unwrap_or(verdict);
                 record.learn(Some(answer.head.status.as_u16()), &verdict, answer.early_error.clone());
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
-                if !is_missing && (!verdict.is_worth_another_account() || hops.is_enough(&verdict)) {
+                let is_for_another = verdict.is_worth_another_account()
+                    && !is_the_clients_to_mend(&account, &verdict)
+                    && !hops.is_enough(&verdict);
+                if !is_missing && !is_for_another {
                     return answer.relay(record, &arrival.method, gateway.limits.idle());
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.

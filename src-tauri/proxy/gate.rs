@@ -51,7 +51,7 @@ pub async fn early_verdict(
 
 /// Whether the request could still move on from this account.
 fn has_another(gateway: &Gateway, arrival: &Arrival, set_aside: &[AccountId], from: AccountId) -> bool {
-    let snapshot = gateway.roster.snapshot();
+    let snapshot = arrival.accounts(gateway);
     if snapshot.0.len() <= set_aside.len() + 1 {
         return false;
     }

@@ -4,7 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::keyholder::is_key;
-use crate::{domain::Provider, secrets::Sensitive};
+use crate::secrets::Sensitive;
 
 /// Never forwarded, in either direction: they speak of one connection.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -41,8 +41,13 @@ fn is_ours(name: &str) -> bool {
     ) || name.starts_with("x-headgate-")
 }
 
-/// The headers of an upstream request, credential included. `None` if the key can't stand in a header.
-pub fn upstream(client: &HeaderMap, provider: &Provider, key: &Sensitive<String>) -> Option<HeaderMap> {
+/// The headers of an upstream request, credential included: `places` are the headers that carry it, each with
+/// what stands before it. `None` if the key can't stand in a header.
+pub fn upstream(
+    client: &HeaderMap,
+    places: &[(HeaderName, String)],
+    key: &Sensitive<String>,
+) -> Option<HeaderMap> {
     let named = named_by_connection(client);
     let mut headers = HeaderMap::with_capacity(client.len() + 2);
     for (name, value) in client {
@@ -54,7 +59,7 @@ pub fn upstream(client: &HeaderMap, provider: &Provider, key: &Sensitive<String>
     }
     // A compressed stream would be held back until a block is full.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    for (name, prefix) in &provider.credential {
+    for (name, prefix) in places {
         let mut value = HeaderValue::try_from(format!("{prefix}{}", key.expose())).ok()?;
         value.set_sensitive(true);
         headers.insert(name, value);
@@ -97,7 +102,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::Catalog;
+    use crate::{domain::Credential, providers::Catalog};
 
     #[test]
     fn s11_the_clients_own_credential_never_reaches_an_upstream() {
@@ -118,8 +123,9 @@ mod tests {
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
         .collect();
         for provider in Catalog::built_in().iter() {
+            let Credential::Key(places) = &provider.credential else { continue };
             for key in ["sk-own", ""] {
-                let sent = upstream(&client, provider, &Sensitive::new(key.to_owned())).unwrap();
+                let sent = upstream(&client, places, &Sensitive::new(key.to_owned())).unwrap();
                 assert!(!format!("{sent:?}").contains("client-secret"), "{}: {sent:?}", provider.id);
                 assert_eq!(sent["anthropic-beta"], "a,b");
                 assert_eq!(sent["x-unknown"], "kept");
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_key_with_a_line_break_is_no_header() {
-        let provider = Catalog::built_in().get("anthropic").unwrap();
-        assert!(upstream(&HeaderMap::new(), &provider, &Sensitive::new("a\nb".to_owned())).is_none());
+        let places = [(HeaderName::from_static("x-api-key"), String::new())];
+        assert!(upstream(&HeaderMap::new(), &places, &Sensitive::new("a\nb".to_owned())).is_none());
     }
 }

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Gateway;
+use super::{Gateway, request::Arrival};
 use crate::{
-    domain::{AccountId, Ask},
+    domain::AccountId,
     routing::{Decision, Wait, pick},
 };
 
@@ -20,7 +20,7 @@ pub struct Hold {
 impl Hold {
     /// Waits until an account is ready. False at once where none will be in time, or where one is ready by
     /// its standing and has failed this very request all the same.
-    pub async fn until_somebody_is_ready(&mut self, gateway: &Gateway, ask: &Ask) -> bool {
+    pub async fn until_somebody_is_ready(&mut self, gateway: &Gateway, arrival: &Arrival) -> bool {
         let limit = gateway.limits.hold();
         if limit.is_zero() {
             return false;
@@ -31,7 +31,8 @@ impl Hold {
             // Listened for before the look, so that no change falls in between.
             let changed = gateway.roster.changed();
             let now = gateway.clock.now();
-            let Decision::Wait(Wait { until, .. }) = pick(ask, &gateway.roster.snapshot(), &[], now) else {
+            let Decision::Wait(Wait { until, .. }) = pick(&arrival.ask, &arrival.accounts(gateway), &[], now)
+            else {
                 return held.is_some();
             };
             let left = limit.saturating_sub(gateway.clock.instant().duration_since(first));
@@ -56,16 +57,16 @@ impl Hold {
     pub async fn until_somebody_has_room(
         &mut self,
         gateway: &Gateway,
-        ask: &Ask,
+        arrival: &Arrival,
         set_aside: &[AccountId],
     ) -> bool {
         let first = *self.first_busy.get_or_insert_with(|| gateway.clock.instant());
         let _held = gateway.admission.hold();
         loop {
             let changed = gateway.roster.changed();
-            let snapshot = gateway.roster.snapshot();
+            let snapshot = arrival.accounts(gateway);
             // Nobody is busy any more where the last one that could take it has fallen ill.
-            let is_busy = matches!(pick(ask, &snapshot, set_aside, gateway.clock.now()), Decision::Wait(wait) if wait.is_busy);
+            let is_busy = matches!(pick(&arrival.ask, &snapshot, set_aside, gateway.clock.now()), Decision::Wait(wait) if wait.is_busy);
             if !is_busy {
                 return true;
             }

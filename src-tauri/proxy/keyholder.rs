@@ -89,7 +89,8 @@ pub fn is_key(value: &[u8]) -> bool {
     looks_like_a_key(bearer(value).unwrap_or(value).trim_ascii())
 }
 
-fn bearer(value: &[u8]) -> Option<&[u8]> {
+/// What stands behind `Bearer ` in an authorization.
+pub(super) fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, credential) = value.split_at_checked(b"bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(credential)
 }

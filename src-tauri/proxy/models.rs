@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
-use http::{Method, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::{
     AnswerBody, Gateway,
     failure::{Failure, plain},
     keyholder::Denied,
+    login::is_brought,
 };
 use crate::{
     accounts::Offer,
@@ -48,18 +50,18 @@ struct Page<'a> {
 /// The answer, if this is a question for models.
 pub fn answer(
     gateway: &Gateway,
-    method: &Method,
-    uri: &Uri,
+    request: &Request<Incoming>,
     holder: Option<&Holder>,
 ) -> Option<Response<AnswerBody>> {
-    if !matches!(*method, Method::GET | Method::HEAD) {
+    let uri = request.uri();
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
     let rest = uri.path().strip_prefix("/v1/models")?.trim_end_matches('/');
     if let Some(Err(failure)) = holder.map(|holder| may_ask(holder, gateway)) {
         return Some(failure.answer(None, gateway.clock.now()));
     }
-    let offers = offers(gateway, holder);
+    let offers = offers(gateway, request.headers(), holder);
     if rest.is_empty() {
         return Some(list(&offers, uri.query().unwrap_or_default()));
     }
@@ -73,10 +75,12 @@ fn may_ask(holder: &Holder, gateway: &Gateway) -> Result<(), Failure> {
     holder.may_ask(&Ask::default(), false, gateway.clock.now()).map_err(denied)
 }
 
-/// All that there is; for the holder of a key, what that key may ask for.
-fn offers(gateway: &Gateway, holder: Option<&Holder>) -> Vec<Offer> {
+/// All that a request with these headers could be served; for the holder of a key, what that key may ask for.
+fn offers(gateway: &Gateway, headers: &HeaderMap, holder: Option<&Holder>) -> Vec<Offer> {
     let grant = holder.map(|holder| &holder.key.grant);
-    let mut offers = gateway.roster.offers(grant.and_then(|grant| grant.accounts.as_deref()));
+    let only = grant.and_then(|grant| grant.accounts.clone());
+    let ask = Ask { only, login: is_brought(headers), ..Ask::default() };
+    let mut offers = gateway.roster.offers(&ask);
     if let Some(rules) = grant.and_then(|grant| grant.models.as_deref()) {
         offers.retain(|offer| rules.iter().any(|rule| rule.allows(&offer.model.id)));
     }

@@ -1,15 +1,15 @@
 //! A client's request as we hold it: head, whole body, and the few words that selection may know. The
 //! body is read once, bounded, and never changed here.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::failure::Failure;
-use crate::{domain::Ask, formats::RequestHead, settings::Limits};
+use super::{Gateway, failure::Failure, login::Brought};
+use crate::{domain::Ask, formats::RequestHead, routing::Snapshot, settings::Limits};
 
 /// A request that has arrived whole.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Arrival {
     pub body: Bytes,
     /// What it asks for.
     pub ask: Ask,
+    /// The client's own sign-in, where there is an account to pass it through. It ends with the request.
+    pub login: Option<Brought>,
 }
 
 /// Claude Code names the conversation here.
@@ -58,11 +60,16 @@ impl Arrival {
             Err(_) => {}
         }
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        Ok(Self { method: head.method, target, headers: head.headers, body, ask })
+        Ok(Self { method: head.method, target, headers: head.headers, body, ask, login: None })
     }
 }
 
 impl Arrival {
+    /// All accounts as they stand for this request.
+    pub fn accounts(&self, gateway: &Gateway) -> Arc<Snapshot> {
+        gateway.roster.snapshot_for(self.login.as_ref().map(|login| login.id))
+    }
+
     /// Whether it asks for a count of tokens alone.
     pub fn counts_tokens(&self) -> bool {
         let path = self.target.split('?').next().unwrap_or_default();
@@ -87,6 +94,7 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
         stream: false,
         bytes: bytes as u64,
         only: None,
+        login: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Contender, Snapshot, standing_for};
+use super::{Allowed, Contender, Snapshot, standing_for};
 use crate::domain::{AccountId, AccountName, Ask, Family, Standing, StandingState};
 
 /// The outcome.
@@ -43,25 +43,44 @@ const UNKNOWN: f64 = 0.5;
 
 /// Decides for one ask. `set_aside` are the accounts that have already failed it.
 pub fn pick(ask: &Ask, snapshot: &Snapshot, set_aside: &[AccountId], now: Timestamp) -> Decision {
-    let family = ask.family();
+    let (family, allowed) = (ask.family(), Allowed::to(ask, snapshot));
     let ready = || {
         snapshot
             .0
             .iter()
-            .filter(|contender| !set_aside.contains(&contender.account.id) && may_serve(contender, ask))
+            .filter(|contender| !set_aside.contains(&contender.account.id) && allowed.lets(contender))
             .filter(|contender| standing_for(contender, family, now).state == StandingState::Ready)
     };
     let best =
         ready().filter(|contender| contender.load.has_room()).min_by(|a, b| compare(a, b, family, now));
     match best {
         Some(contender) => Decision::Take(Arc::clone(contender)),
-        None => Decision::Wait(wait(ask, snapshot, ready().next().is_some(), now)),
+        None => Decision::Wait(wait(ask, snapshot, allowed, ready().next().is_some(), now)),
     }
 }
 
-/// Whether the client's key lets this account serve.
-fn may_serve(contender: &Contender, ask: &Ask) -> bool {
-    ask.only.as_ref().is_none_or(|only| only.contains(&contender.account.id))
+/// Whom to ask although its window is spent, rather than to refuse a request whose sign-in nobody else may
+/// serve: the upstream's own answer costs nothing, has the true limits in it, and knows of extra usage that was
+/// allowed meanwhile. Not who was paused, nor who asked for a pause: that is believed.
+pub fn last_resort(
+    ask: &Ask,
+    snapshot: &Snapshot,
+    set_aside: &[AccountId],
+    now: Timestamp,
+) -> Option<Arc<Contender>> {
+    let allowed = Allowed::to(ask, snapshot);
+    if !allowed.is_for_logins_alone() {
+        return None;
+    }
+    let is_benched = |one: &Contender| one.account.bench.as_ref().is_some_and(|bench| bench.until > now);
+    let could = |one: &&Arc<Contender>| {
+        !set_aside.contains(&one.account.id)
+            && allowed.lets(one)
+            && one.account.pause.is_none()
+            && !is_benched(one)
+            && one.load.has_room()
+    };
+    snapshot.0.iter().filter(could).min_by(|a, b| compare(a, b, ask.family(), now)).cloned()
 }
 
 fn compare(a: &Contender, b: &Contender, family: Option<Family>, now: Timestamp) -> Ordering {
@@ -84,17 +103,15 @@ fn binding_utilization(contender: &Contender, family: Option<Family>, now: Times
         .max_by(f64::total_cmp)
 }
 
-fn wait(ask: &Ask, snapshot: &Snapshot, is_busy: bool, now: Timestamp) -> Wait {
+fn wait(ask: &Ask, snapshot: &Snapshot, allowed: Allowed<'_>, is_busy: bool, now: Timestamp) -> Wait {
     let why: Vec<PassedOver> = snapshot
         .0
         .iter()
         .map(|contender| PassedOver {
             account: contender.account.name.clone(),
-            standing: if may_serve(contender, ask) {
-                standing_for(contender, ask.family(), now)
-            } else {
-                let reason = Some("the key of this request does not allow it".into());
-                Standing { reason, ..Standing::READY }
+            standing: match allowed.why_not(contender) {
+                None => standing_for(contender, ask.family(), now),
+                reason => Standing { reason, ..Standing::READY },
             },
         })
         .collect();
@@ -104,7 +121,9 @@ fn wait(ask: &Ask, snapshot: &Snapshot, is_busy: bool, now: Timestamp) -> Wait {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{Account, Provider, ProviderId, Window, WindowName, WindowSource, WireFormat};
+    use crate::domain::{
+        Account, Credential, Provider, ProviderId, Window, WindowName, WindowSource, WireFormat,
+    };
     use jiff::SignedDuration;
     use proptest::prelude::*;
 
@@ -136,7 +155,7 @@ pub(super) mod tests {
             about: String::new(),
             base_url: None,
             format: WireFormat::Anthropic,
-            credential: Vec::new(),
+            credential: Credential::Key(Vec::new()),
             counts_tokens: true,
             models: [].into(),
             verdicts: "anthropic".into(),
@@ -151,6 +170,7 @@ pub(super) mod tests {
             bench: None,
             refused: None,
             models: crate::domain::ModelMap::default(),
+            spill: None,
             created_at: now(),
         };
         Contender {
@@ -159,6 +179,12 @@ pub(super) mod tests {
             windows: Vec::new(),
             load: super::super::Load::default(),
         }
+    }
+
+    pub(in crate::routing) fn login_account(id: i64) -> Contender {
+        let contender = account(id);
+        let provider = Provider { credential: Credential::Client, ..Provider::clone(&contender.provider) };
+        Contender { provider: Arc::new(provider), ..contender }
     }
 
     impl Contender {
@@ -258,6 +284,32 @@ pub(super) mod tests {
         assert!(reasons[0].contains("key") && reasons[1].contains("5h") && reasons[2].contains("key"));
         let Decision::Wait(wait) = decide(&[]) else { panic!("nobody is allowed") };
         assert_eq!((wait.until, wait.why.len()), (None, 3));
+    }
+
+    #[test]
+    fn a_sign_in_whose_window_is_spent_is_asked_only_where_nobody_else_may_serve() {
+        let ask = Ask { login: true, ..Ask::default() };
+        let decide = |mine: Contender| {
+            let snapshot = Snapshot(vec![Arc::new(mine), Arc::new(account(2))]);
+            assert!(
+                !matches!(pick(&ask, &snapshot, &[], now()), Decision::Take(taken) if taken.account.id.0 == 1)
+            );
+            last_resort(&ask, &snapshot, &[], now()).is_some()
+        };
+        let spent = || login_account(1).with(window("5h", 1.0, true, 38));
+        assert!(decide(spent()));
+        let mut open = spent();
+        open.account.spill =
+            Some(crate::domain::Spill { to: crate::domain::SpillTo::All, allowed_at: now() });
+        assert!(!decide(open), "account 2 may serve");
+        let mut benched = spent();
+        benched.account.bench =
+            Some(crate::domain::Bench { until: in_minutes(1), reason: "asked".into(), streak: 1 });
+        assert!(!decide(benched), "a pause that was asked for is believed");
+        let mut paused = spent();
+        let by = crate::domain::PausedBy::User;
+        paused.account.pause = Some(crate::domain::Pause { reason: "".into(), by, at: now() });
+        assert!(!decide(paused));
     }
 
     proptest! {

@@ -12,7 +12,9 @@ use super::{
     Store, StoreError,
     columns::{Ms, unknown_word},
 };
-use crate::domain::{Account, AccountId, AccountName, Bench, ModelMap, Pause, PausedBy, ProviderId};
+use crate::domain::{
+    Account, AccountId, AccountName, Bench, ModelMap, Pause, PausedBy, ProviderId, Spill, SpillTo,
+};
 
 /// An account before it has an id.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +46,12 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
-        bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14
+        bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
+        spill_to = ?15, spill_at = ?16
     WHERE id = ?1 AND removed_at IS NULL";
+
+/// In the column `spill_to`, in place of a list.
+const ALL: &str = "all";
 
 const TEACH: &str = "UPDATE accounts SET bench_until = ?2, bench_reason = ?3, bench_streak = ?4, refused = ?5
     WHERE id = ?1 AND removed_at IS NULL";
@@ -101,7 +107,8 @@ impl Store {
     pub fn save_account(&self, account: &Account) -> Result<(), StoreError> {
         let account = account.clone();
         self.write(move |tx| {
-            let (pause, bench) = (account.pause.as_ref(), account.bench.as_ref());
+            let (pause, bench, spill) =
+                (account.pause.as_ref(), account.bench.as_ref(), account.spill.as_ref());
             let changed = tx.execute(
                 SAVE,
                 params![
@@ -119,6 +126,8 @@ impl Store {
                     bench.map(|bench| bench.streak),
                     account.refused,
                     models_text(&account.models),
+                    spill.map(|spill| spill_text(&spill.to)),
+                    spill.map(|spill| Ms(spill.allowed_at)),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -175,6 +184,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         pause: pause(row)?,
         bench: bench(row)?,
         refused: row.get("refused")?,
+        spill: spill(row)?,
         created_at: row.get::<_, Ms>("created_at")?.0,
     })
 }
@@ -197,6 +207,28 @@ fn models(row: &Row<'_>) -> rusqlite::Result<ModelMap> {
 fn models_text(models: &ModelMap) -> String {
     let pairs: HashMap<&str, &str> = models.iter().map(|(asked, sent)| (&**asked, &**sent)).collect();
     serde_json::to_string(&pairs).expect("texts are JSON")
+}
+
+fn spill(row: &Row<'_>) -> rusqlite::Result<Option<Spill>> {
+    let Some(Ms(allowed_at)) = row.get("spill_at")? else { return Ok(None) };
+    let to = match row.get_ref("spill_to")?.as_str()? {
+        ALL => SpillTo::All,
+        list => {
+            let ids: Vec<i64> = serde_json::from_str(list).map_err(FromSqlError::other)?;
+            SpillTo::Only(ids.into_iter().map(AccountId).collect())
+        }
+    };
+    Ok(Some(Spill { to, allowed_at }))
+}
+
+fn spill_text(to: &SpillTo) -> String {
+    match to {
+        SpillTo::All => ALL.into(),
+        SpillTo::Only(ids) => {
+            let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+            serde_json::to_string(&ids).expect("numbers are JSON")
+        }
+    }
 }
 
 fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {

@@ -245,6 +245,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
                 stream: row.get("stream")?,
                 bytes: row.get::<_, Count>("request_bytes")?.0,
                 only: None,
+                login: false,
             },
             key: row.get::<_, Option<i64>>("key_id")?.map(KeyId),
         },

@@ -67,7 +67,7 @@ impl Echo {
             provider: "anthropic".into(),
             base_url: Some(self.base_url.clone()),
             priority: 0,
-            key: Sensitive::new(format!("key-{name}")),
+            key: Some(Sensitive::new(format!("key-{name}"))),
         };
         house.app.api().gateway.roster.add(new).unwrap().account.id
     }

@@ -76,7 +76,7 @@ impl House {
                 provider: "anthropic".into(),
                 base_url: Some(sandbox.base_url().into()),
                 priority: i32::try_from(place).unwrap(),
-                key: Sensitive::new(account.key.clone()),
+                key: Some(Sensitive::new(account.key.clone())),
             };
             app.api().gateway.roster.add(new).unwrap();
         }

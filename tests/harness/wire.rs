@@ -95,7 +95,7 @@ impl Wire {
             provider: "anthropic".into(),
             base_url: Some(self.base_url.clone()),
             priority,
-            key: Sensitive::new(format!("key-{name}")),
+            key: Some(Sensitive::new(format!("key-{name}"))),
         };
         house.app.api().gateway.roster.add(new).unwrap().account.id
     }

@@ -11,13 +11,17 @@ const HOUR = 60 * MINUTE;
 const at = (ms: number) => new Date(NOW + ms).toISOString();
 
 export const providers: Provider[] = [
-  { id: "anthropic", title: "Anthropic", about: "Claude by Anthropic's own API, with an API key.", base_url: "https://api.anthropic.com" },
-  { id: "compatible", title: "Anthropic-compatible", about: "Any endpoint that speaks Anthropic's format.", base_url: null },
+  { id: "anthropic", title: "Anthropic", about: "Claude by Anthropic's own API, with an API key.", base_url: "https://api.anthropic.com", credential: "key" },
+  { id: "compatible", title: "Anthropic-compatible", about: "Any endpoint that speaks Anthropic's format.", base_url: null, credential: "key" },
+  {
+    id: "claude-login", title: "Claude Code's own sign-in", about: "Passes on the sign-in that Claude Code brings.",
+    base_url: "https://api.anthropic.com", credential: "client",
+  },
 ];
 
 export const status: Status = {
   version: "0.1.0", proxy: "running", address: "http://127.0.0.1:8417", problem: null, vault: "keychain",
-  data_dir: "/home/mira/.local/share/headgate", started_at: at(-5 * HOUR), running: 2, waiting: 0, held: 0, listeners: [],
+  data_dir: "/home/mira/.local/share/headgate", started_at: at(-5 * HOUR), running: 2, waiting: 0, held: 0, listeners: [], unused_login: false,
 };
 
 function windowOf(name: string, utilization: number | null, resetsIn: number | null, spent = false): UsageWindow {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Folder, add, at};
 use crate::{
-    domain::{AccountId, AccountName, Bench, Pause, PausedBy, Window, WindowName, WindowSource},
+    domain::{
+        AccountId, AccountName, Bench, Pause, PausedBy, Spill, SpillTo, Window, WindowName, WindowSource,
+    },
     store::{NewAccountRow, StoreError},
 };
 
@@ -34,6 +36,8 @@ fn an_account_comes_back_as_it_was_written() {
     account.bench = Some(bench("too many requests"));
     account.refused = Some("the key was revoked".into());
     account.base_url = None;
+    let to = SpillTo::Only([AccountId(7), AccountId(9)].into());
+    account.spill = Some(Spill { to, allowed_at: at(400) });
 
     store.save_account(&account).unwrap();
 

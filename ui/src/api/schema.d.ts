@@ -37,7 +37,10 @@ export interface paths {
         delete: operations["remove_account"];
         options?: never;
         head?: never;
-        /** Changes name, priority, address, key or model names; whatever is absent stays. */
+        /**
+         * Changes name, priority, address, key, model names or where requests may spill over to; whatever is absent
+         *     stays.
+         */
         patch: operations["change_account"];
         trace?: never;
     };
@@ -319,6 +322,7 @@ export interface components {
             name?: string | null;
             /** Format: int32 */
             priority?: number | null;
+            spill_to?: components["schemas"]["SpillTo"] | null;
         };
         /** @description An account with what it is good for now. */
         AccountView: {
@@ -345,8 +349,12 @@ export interface components {
             priority: number;
             /** @description Key of the provider in `/api/v1/providers`. */
             provider: string;
+            spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
-            /** @description Every usage window that is known, the most used first. */
+            /**
+             * @description Every usage window that is known, the most used first. Of an account that passes sign-ins on: those of
+             *     the sign-in that was used last.
+             */
             windows: components["schemas"]["WindowView"][];
         };
         /** @description One try at one upstream. */
@@ -399,6 +407,11 @@ export interface components {
              */
             used_usd: number;
         };
+        /**
+         * @description What the accounts of a provider pay with.
+         * @enum {string}
+         */
+        CredentialKind: "key" | "client";
         /** @description A link for a browser that may be opened once, within two minutes. */
         DashboardLink: {
             /** @description The ticket stands behind `#`, so it reaches no log and no other server. */
@@ -511,8 +524,11 @@ export interface components {
         /** @description A new account. */
         NewAccount: {
             base_url?: string | null;
-            /** @description The API key. It goes to the keychain and is never sent back. */
-            key: string;
+            /**
+             * @description The API key. It goes to the keychain and is never sent back. Left out where the provider's accounts pass
+             *     on the client's sign-in.
+             */
+            key?: string | null;
             name: string;
             /** Format: int32 */
             priority?: number;
@@ -579,6 +595,7 @@ export interface components {
             about: string;
             /** @description Absent where each account has to name its own address. */
             base_url?: string | null;
+            credential: components["schemas"]["CredentialKind"];
             id: string;
             title: string;
         };
@@ -662,6 +679,25 @@ export interface components {
          * @enum {string}
          */
         Scope: "proxy" | "read" | "manage";
+        /** @description Where requests that came with a sign-in may move on to: `"all"`, `"none"`, or a list of account ids. */
+        SpillTo: components["schemas"]["SpillWord"] | number[];
+        /**
+         * @description A person's leave for requests that came with a sign-in to move on to accounts with a key, which may cost
+         *     money.
+         */
+        SpillView: {
+            /** @description Ids of the accounts, if not to all. */
+            accounts: number[];
+            /** @description To every account, those that are added later too. */
+            all: boolean;
+            /** Format: date-time */
+            allowed_at: string;
+        };
+        /**
+         * @description See `SpillTo`.
+         * @enum {string}
+         */
+        SpillWord: "all" | "none";
         /**
          * @description The four standings of the design.
          * @enum {string}
@@ -702,6 +738,11 @@ export interface components {
             running: number;
             /** Format: date-time */
             started_at: string;
+            /**
+             * @description A request came with Claude Code's own sign-in, and there is no account that passes it on: the accounts
+             *     that there are pay for it.
+             */
+            unused_login: boolean;
             /** @description `keychain`, `file` or `memory`. */
             vault: string;
             version: string;

@@ -9,8 +9,9 @@ import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
 import { Choice, Field } from "../../parts/Field.tsx";
 import { vaultWord } from "../../parts/Foot.tsx";
 import { FormProblem } from "../../parts/Notice.tsx";
-import { changesIn, modelsIn, newAccountIn, type Filled } from "./filled.ts";
+import { changesIn, filledIn, modelsIn, newAccountIn } from "./filled.ts";
 import { ModelNames } from "./ModelNames.tsx";
+import { SpillField } from "./SpillField.tsx";
 
 type Props = { account?: Account; onClose: () => void };
 
@@ -26,7 +27,7 @@ export function AccountForm({ account, onClose }: Props) {
     event.preventDefault();
     const form = event.currentTarget;
     const typed = new FormData(form);
-    const filled = Object.fromEntries(typed) as Filled;
+    const filled = filledIn(typed);
     const done = account ? await change.run(changesIn(filled, account, modelsIn(typed))) : await add.run(newAccountIn(filled));
     if (!done) return;
     form.reset();
@@ -38,15 +39,16 @@ export function AccountForm({ account, onClose }: Props) {
       <form onSubmit={(event) => void send(event)} autoComplete="off">
         {!account && <ProviderChoice providers={providers} chosen={provider} onChoose={setChosen} />}
         <Field label="Name" name="name" defaultValue={account?.name} placeholder="Work" data-first maxLength={64} autoComplete="off" />
-        <KeyField replaces={Boolean(account)} />
+        {provider?.credential === "client" ? <OwnSignIn /> : <KeyField replaces={Boolean(account)} />}
         <div className="grid grid-cols-[1fr_112px] gap-4">
           <Field
             label="Base URL" name="base_url" defaultValue={account?.base_url ?? ""} placeholder={provider?.base_url ?? "https://…"}
-            hint={provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one."}
+            hint={addressHint(provider)}
             inputMode="url" autoComplete="off"
           />
           <Field label="Priority" name="priority" defaultValue={account?.priority ?? 0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
         </div>
+        {account && provider?.credential === "client" && <SpillField account={account} />}
         {account && <ModelNames models={account.models} />}
         <FormProblem message={problem} />
         <DialogEnd>
@@ -56,6 +58,15 @@ export function AccountForm({ account, onClose }: Props) {
       </form>
     </Dialog>
   );
+}
+
+function addressHint(provider: Provider | undefined): string {
+  if (provider?.credential === "client") return "Leave it empty: a sign-in goes there and nowhere else.";
+  return provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one.";
+}
+
+function OwnSignIn() {
+  return <p className="mb-3 text-soft">It has no key. Claude Code has to be signed in itself, and its sign-in is passed on with each request.</p>;
 }
 
 type ChoiceProps = { providers: Provider[]; chosen: Provider | undefined; onChoose: (id: string) => void };

@@ -1,6 +1,6 @@
 // One account as a line of the table. Its acts are words, not icons behind a menu.
 import { useResumeAccount } from "../../api/changes.ts";
-import { useProviders } from "../../api/queries.ts";
+import { useAccounts, useProviders } from "../../api/queries.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
@@ -31,6 +31,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
           {account.in_flight > 0 && <span className="text-soft">, {account.in_flight} running</span>}
         </p>
         {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
+        <Spills account={account} now={now} />
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
       <td className="max-board:hidden"><Windows account={account} now={now} /></td>
@@ -56,6 +57,15 @@ function Upstream({ account }: { account: Account }) {
       {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
     </div>
   );
+}
+
+/** Where its requests may move on to, and since when: whoever looks sees what may cost money. */
+function Spills({ account: { spill }, now }: { account: Account; now: number }) {
+  const { data: accounts = [] } = useAccounts();
+  if (!spill) return null;
+  const names = accounts.filter(({ id }) => spill.accounts.includes(id)).map(({ name }) => name);
+  const to = spill.all ? "every account" : names.join(", ") || "nobody any more";
+  return <p className="text-small text-soft" title={exactTime(spill.allowed_at)}>May spill over to {to}, allowed {clock(spill.allowed_at, now)}</p>;
 }
 
 const levels = { left: "", care: "text-cooling", spent: "text-bad font-medium", unknown: "text-faint" };

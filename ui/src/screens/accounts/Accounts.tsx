@@ -1,6 +1,6 @@
 // The accounts in the order in which they are asked, and all that can be done to them.
 import { useState } from "react";
-import { useAccounts } from "../../api/queries.ts";
+import { useAccounts, useStatus } from "../../api/queries.ts";
 import type { Account } from "../../api/types.ts";
 import type { Place } from "../../nav/place.ts";
 import { go } from "../../nav/usePlace.ts";
@@ -28,6 +28,7 @@ export function Accounts({ place }: { place: Place }) {
         <p className="text-soft max-wide:hidden">Requests go to the lowest priority that is ready; among equals, to the one with the most left.</p>
         <Button kind="loud" className="ml-auto self-center" onClick={() => go(withParams(place, { add: "1" }))}>Add an account</Button>
       </div>
+      <UnusedLogin />
       {error && !data ? <Failed what="the accounts" error={error} again={() => void refetch()} /> : null}
       {!data && !error && <Reading what="the accounts" />}
       {data?.length === 0 && <Nothing title="No account yet.">Add one, and Headgate has somewhere to send requests.</Nothing>}
@@ -37,6 +38,18 @@ export function Accounts({ place }: { place: Place }) {
       {asked?.act === "pause" && <PauseForm account={asked.account} onClose={close} />}
       {asked?.act === "remove" && <RemoveForm account={asked.account} onClose={close} />}
     </>
+  );
+}
+
+/** Somebody pays with a key although the client is signed in. */
+function UnusedLogin() {
+  const { data: status } = useStatus();
+  if (!status?.unused_login) return null;
+  return (
+    <p role="status" className="mb-4 text-soft">
+      A request came with Claude Code's own sign-in, which is not used: the accounts below pay for it. To use it, add an account of the kind
+      “Claude Code's own sign-in”.
+    </p>
   );
 }
 

@@ -1,6 +1,6 @@
 // Asks before an account goes, and says what goes with it.
 import { useRemoveAccount } from "../../api/changes.ts";
-import { useStatus } from "../../api/queries.ts";
+import { useProviders, useStatus } from "../../api/queries.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
@@ -10,10 +10,12 @@ import { FormProblem } from "../../parts/Notice.tsx";
 export function RemoveForm({ account, onClose }: { account: Account; onClose: () => void }) {
   const remove = useRemoveAccount(account.id);
   const { data: status } = useStatus();
+  const { data: providers } = useProviders();
+  const hasKey = providers?.find((each) => each.id === account.provider)?.credential !== "client";
   return (
     <Dialog title={`Remove ${account.name}?`} onClose={onClose}>
       <ul className="list-disc space-y-1 pl-4 text-soft">
-        <li>Its key is deleted from {vaultWord(status?.vault)}. Headgate cannot bring it back.</li>
+        {hasKey && <li>Its key is deleted from {vaultWord(status?.vault)}. Headgate cannot bring it back.</li>}
         <li>Its priority and what is known of its usage windows are forgotten.</li>
         <li>Its past requests stay, without its name.</li>
       </ul>

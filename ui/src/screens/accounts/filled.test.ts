@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Account } from "../../api/types.ts";
-import { changesIn, modelsIn, newAccountIn } from "./filled.ts";
+import { changesIn, filledIn, modelsIn, newAccountIn, spillIn } from "./filled.ts";
 
 const account = { id: 1, name: "Work", priority: 5, base_url: "https://a.example", models: { a: "b" } } as unknown as Account;
 const filled = { name: "Work", base_url: "https://a.example", priority: "5", key: "" };
@@ -29,4 +29,28 @@ test("models are read row by row, and sent only where one differs", () => {
   expect(changesIn(filled, account, { a: "b" })).toEqual({});
   expect(changesIn(filled, account, { a: "z" })).toEqual({ models: { a: "z" } });
   expect(changesIn(filled, account, {})).toEqual({ models: {} });
+});
+
+test("an account without a key of its own is sent without one", () => {
+  expect(newAccountIn({ ...filled, provider: "claude-login", base_url: "" })).toEqual({ name: "Work", provider: "claude-login", priority: 5 });
+});
+
+test("the paths out of a sign-in are sent only where they differ, and a path to nobody is none", () => {
+  const spills = (spill: Account["spill"]) => ({ ...account, spill }) as Account;
+  const open = spills({ all: false, accounts: [2, 3], allowed_at: "2026-11-24T12:00:00Z" });
+  const choose = (word: string, ids: number[], from: Account) => changesIn({ ...filled, spill: { word, ids } }, from);
+  expect(choose("some", [2, 3], open)).toEqual({});
+  expect(choose("some", [3], open)).toEqual({ spill_to: [3] });
+  expect(choose("some", [], open)).toEqual({ spill_to: "none" });
+  expect(choose("all", [], open)).toEqual({ spill_to: "all" });
+  expect(choose("none", [], account)).toEqual({});
+  expect(choose("some", [], account)).toEqual({});
+  expect(spillIn(spills({ all: true, accounts: [], allowed_at: "2026-11-24T12:00:00Z" }))).toEqual({ word: "all", ids: [] });
+  expect(changesIn(filled, open)).toEqual({});
+});
+
+test("every account that was ticked is read from the form", () => {
+  const form = new FormData();
+  for (const [name, value] of [["name", "Mine"], ["priority", "0"], ["spill", "some"], ["spill_ids", "2"], ["spill_ids", "3"]]) form.append(name!, value!);
+  expect(filledIn(form)).toEqual({ name: "Mine", base_url: "", priority: "0", key: "", spill: { word: "some", ids: [2, 3] } });
 });
