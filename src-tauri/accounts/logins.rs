@@ -165,3 +165,54 @@ impl Known {
         contender
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        accounts::NewAccount,
+        clock::Clock,
+        domain::{WindowName, WindowSource},
+        events::Events,
+        providers::Catalog,
+        routing::Ration,
+        secrets::Memory,
+        store,
+    };
+
+    #[test]
+    fn the_sign_in_that_was_used_longest_ago_makes_room_and_a_made_up_one_takes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::Store::open(&folder.path().join("db"), store::Options::default()).unwrap();
+        let (clock, vault, catalog) = (Clock::system(), Arc::new(Memory::default()), Catalog::built_in());
+        let now = clock.now();
+        let roster =
+            Roster::load(store, vault, catalog, clock, Events::default(), Ration::default()).unwrap();
+        let provider = "claude-login".to_owned();
+        let new = NewAccount { name: "mine".into(), provider, base_url: None, priority: 0, key: None };
+        let id = roster.add(new).unwrap().account.id;
+        let window = Window {
+            name: WindowName("5h".into()),
+            family: None,
+            utilization: Some(0.5),
+            resets_at: None,
+            spent: false,
+            source: WindowSource::Header,
+            learned_at: now,
+        };
+        let login = |n: usize| roster.login_id(n.to_string().as_bytes());
+        let knows = |n| !roster.snapshot_for(Some(login(n))).get(id).unwrap().windows.is_empty();
+        for n in 0..MOST {
+            roster.learn_of_login(id, login(n), &Verdict::Fine, std::slice::from_ref(&window));
+        }
+        for n in 0..MOST {
+            roster.learn_of_login(id, login(1000 + n), &Verdict::Forbidden, &[]);
+        }
+        assert!((0..MOST).all(knows), "nothing was learned of the others");
+        roster.learn_of_login(id, login(0), &Verdict::Fine, &[]);
+        roster.learn_of_login(id, login(MOST), &Verdict::Fine, &[window]);
+        assert!(knows(0) && !knows(1) && knows(MOST), "the first one was used again");
+        roster.resume(id).unwrap();
+        assert!(!knows(0), "whoever resumes it begins anew");
+    }
+}
