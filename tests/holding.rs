@@ -191,3 +191,38 @@ async fn who_waits_too_long_for_an_account_is_told_when_to_come_back() {
     house.sandbox.release("work");
     assert_eq!(done(first).await, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_held_request_does_not_keep_the_account_busy_that_it_waits_for() {
+    let limits = Limits { requests_per_account: 1, hold_seconds: 60.0, ..Limits::default() };
+    let mut house = House::within(limits, &["work"]).await;
+    house.script("work", [throttled(30)]);
+    let client = house.client.clone();
+    let reply = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await });
+    held(&house, 1).await;
+    house.clock.advance(Duration::from_secs(31));
+    touch(&house);
+    assert_eq!(done(reply).await.status, StatusCode::OK);
+    let exchange = house.ended().await;
+    assert_eq!(house.tried(&exchange), ["work", "work"]);
+    assert!(
+        exchange.attempts[1].began > exchange.attempts[0].began,
+        "what it waited for is part of how long it took"
+    );
+}
+
+#[tokio::test]
+async fn who_finds_the_queue_full_with_a_large_body_hears_so() {
+    let limits = Limits { concurrent_requests: 1, waiting_requests: 0, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    house.script("work", [Behaviour::SlowHead { gate: "work".into(), answer: Answer::default() }]);
+    let client = house.client.clone();
+    let first = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
+    house.sandbox.await_held("work").await.unwrap();
+    let large = format!(r#"{{"model":"m","x":"{}"}}"#, "x".repeat(8 << 20));
+    let refused = house.client.post("/v1/messages", large).await;
+    assert_eq!(refused.status.as_u16(), 529, "the client has sent all of it and can read the answer");
+    assert!(!refused.header("retry-after").is_empty());
+    house.sandbox.release("work");
+    assert_eq!(done(first).await, StatusCode::OK);
+}

@@ -124,8 +124,17 @@ async fn judge(
         _ => &Verdict::Forbidden,
     };
     learn(gateway, arrival, account, lesson, &windows);
-    let answer =
-        Answer { head, begun, body, account: id, lease, key, tally: None, change: None, early_error: None };
+    let answer = Answer {
+        head,
+        begun,
+        body,
+        account: id,
+        lease: Some(lease),
+        key,
+        tally: None,
+        change: None,
+        early_error: None,
+    };
     (answer, verdict)
 }
 

@@ -41,6 +41,8 @@ pub enum Failure {
     NobodyReady(Wait),
     /// Every account was tried, and the last one could not be reached.
     Unreachable { why: Arc<str> },
+    /// It can't be written as the last account would have to send it.
+    Unfit { why: Arc<str> },
     /// It has to bring a key, and brought none.
     NeedsKey,
     /// The key that it brought does not allow it.
@@ -68,14 +70,9 @@ impl Failure {
         Self::Full { retry_after: COME_BACK }
     }
 
-    /// Nobody took it: because there is nobody, because the last one tried was out of reach, or because
-    /// nobody is ready.
-    pub fn of_wait(wait: Wait, trouble: Option<Arc<str>>) -> Self {
-        match trouble {
-            Some(why) => Self::Unreachable { why },
-            None if wait.why.is_empty() => Self::NoAccount,
-            None => Self::NobodyReady(wait),
-        }
+    /// Nobody took it: because there is nobody, or because nobody is ready.
+    pub fn of_wait(wait: Wait) -> Self {
+        if wait.why.is_empty() { Self::NoAccount } else { Self::NobodyReady(wait) }
     }
 
     /// Status and error type.
@@ -88,9 +85,12 @@ impl Failure {
             Self::Paused | Self::NotRecorded => (503, ErrorKind::ApiError),
             Self::Full { .. } => (529, ErrorKind::OverloadedError),
             Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
-            Self::NotJson { .. } | Self::BodyCut | Self::ClimbingPath | Self::CrookedPath | Self::Upgrade => {
-                (400, ErrorKind::InvalidRequestError)
-            }
+            Self::NotJson { .. }
+            | Self::Unfit { .. }
+            | Self::BodyCut
+            | Self::ClimbingPath
+            | Self::CrookedPath
+            | Self::Upgrade => (400, ErrorKind::InvalidRequestError),
             Self::Tunnel => (405, ErrorKind::InvalidRequestError),
             Self::BodyLate => (408, ErrorKind::TimeoutError),
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
@@ -117,6 +117,7 @@ impl Failure {
                 "Headgate has no account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin` or on its page.".into()
             }
             Self::NobodyReady(wait) => nobody_ready(wait, now),
+            Self::Unfit { why } => format!("No account can be asked for this: {why}."),
             Self::Unreachable { why } => format!("No account's upstream could be reached: {why}."),
             Self::NeedsKey => {
                 "Headgate asks for a key here. Make one with `headgate keys add NAME` and put it into ANTHROPIC_AUTH_TOKEN.".into()
@@ -228,7 +229,7 @@ mod tests {
             pauses.iter().enumerate().map(|(n, pause)| resting(&format!("account {n}"), *pause)).collect();
         let wait =
             Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), is_busy: false, why };
-        let failure = Failure::of_wait(wait, None);
+        let failure = Failure::of_wait(wait);
         let answer = failure.answer(None, now());
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         (header("retry-after").unwrap(), header("x-should-retry"), failure.message(now()))

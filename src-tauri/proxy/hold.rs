@@ -17,10 +17,39 @@ pub struct Hold {
     first_busy: Option<Instant>,
 }
 
+/// What a wait came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Somebody who has not failed it has room.
+    HasRoom,
+    /// Somebody is back.
+    IsReady,
+    /// It was not worth waiting, or has lasted long enough.
+    Over,
+}
+
 impl Hold {
+    /// Waits out a decision that nobody can take it, as far as the settings allow.
+    pub async fn out(
+        &mut self,
+        gateway: &Gateway,
+        arrival: &Arrival,
+        set_aside: &[AccountId],
+        wait: &Wait,
+    ) -> Held {
+        let (is_over, held) = if wait.is_busy {
+            (!self.until_somebody_has_room(gateway, arrival, set_aside).await, Held::HasRoom)
+        } else {
+            // A count is estimated rather than held.
+            let may = !arrival.counts_tokens();
+            (!(may && self.until_somebody_is_ready(gateway, arrival).await), Held::IsReady)
+        };
+        if is_over { Held::Over } else { held }
+    }
+
     /// Waits until an account is ready. False at once where none will be in time, or where one is ready by
     /// its standing and has failed this very request all the same.
-    pub async fn until_somebody_is_ready(&mut self, gateway: &Gateway, arrival: &Arrival) -> bool {
+    async fn until_somebody_is_ready(&mut self, gateway: &Gateway, arrival: &Arrival) -> bool {
         let limit = gateway.limits.hold();
         if limit.is_zero() {
             return false;
@@ -31,9 +60,10 @@ impl Hold {
             // Listened for before the look, so that no change falls in between.
             let changed = gateway.roster.changed();
             let now = gateway.clock.now();
-            let Decision::Wait(Wait { until, .. }) = pick(&arrival.ask, &arrival.accounts(gateway), &[], now)
-            else {
-                return held.is_some();
+            let until = match pick(&arrival.ask, &arrival.accounts(gateway), &[], now) {
+                // Whoever is ready but full has to be waited for all the same.
+                Decision::Take(_) | Decision::Wait(Wait { is_busy: true, .. }) => return held.is_some(),
+                Decision::Wait(Wait { until, .. }) => until,
             };
             let left = limit.saturating_sub(gateway.clock.instant().duration_since(first));
             let Some(pause) = until.and_then(|until| Duration::try_from(until.duration_since(now)).ok())
@@ -54,7 +84,7 @@ impl Hold {
     }
 
     /// Waits, as long as a request may wait for a place, until an account has room that has not failed it.
-    pub async fn until_somebody_has_room(
+    async fn until_somebody_has_room(
         &mut self,
         gateway: &Gateway,
         arrival: &Arrival,

@@ -2,6 +2,7 @@
 //! neither the management API nor the window; what is not its own goes through a door it was given.
 
 mod admission;
+mod arrive;
 mod attempt;
 mod counting;
 mod discover;
@@ -24,6 +25,7 @@ mod request;
 mod self_signed;
 mod server;
 mod tls;
+mod tries;
 mod upstream;
 
 use std::sync::{

@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::{Method, Response, StatusCode};
+use jiff::Timestamp;
 
 use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
 use crate::{
@@ -32,6 +33,15 @@ pub struct Record {
     permit: Option<Permit>,
 }
 
+/// When a request's head was there, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived {
+    /// For a person.
+    pub at: Timestamp,
+    /// For durations.
+    pub instant: Instant,
+}
+
 impl Record {
     /// Opens the story of a request that was admitted.
     ///
@@ -40,6 +50,7 @@ impl Record {
     /// so far behind that nothing more may be held for it: such a request must not go on.
     pub async fn open(
         gateway: &Gateway,
+        arrived: Arrived,
         permit: Permit,
         holder: Option<Arc<Holder>>,
         method: &Method,
@@ -47,17 +58,16 @@ impl Record {
     ) -> Result<Self, Failure> {
         let slot = tokio::time::timeout(gateway.limits.wait(), gateway.ledger.admit()).await;
         let slot = slot.map_err(|_| Failure::disk_behind())?.map_err(|_| Failure::NotRecorded)?;
-        let now = gateway.clock.now();
         let start = ExchangeStart {
-            id: gateway.ledger.next_id(now),
-            started_at: now,
+            id: gateway.ledger.next_id(arrived.at),
+            started_at: arrived.at,
             method: method.as_str().into(),
             path: path.get(..MAX_PATH).unwrap_or(path).into(),
             ask: Ask::default(),
             key: holder.as_ref().map(|holder| holder.key.id),
         };
         Ok(Self {
-            arrived: gateway.clock.instant(),
+            arrived: arrived.instant,
             gateway: gateway.clone(),
             exchange: Exchange::open(start),
             holder,

@@ -38,8 +38,8 @@ pub struct Answer {
     pub body: UpstreamBody,
     /// Whose answer it is.
     pub account: AccountId,
-    /// Counts the request among the account's for as long as it lives.
-    pub lease: Lease,
+    /// Counts the request among the account's for as long as it lives; `None` once another one is asked.
+    pub lease: Option<Lease>,
     /// What it was asked with, so that it is not written down if the upstream repeats it.
     pub key: Arc<Sensitive<String>>,
     /// Who has heard what has begun, if somebody has.
@@ -117,7 +117,7 @@ pub(super) fn listener(method: &Method, status: StatusCode, headers: &HeaderMap)
 struct Relay {
     // The upstream and the account are let go, in this order, before the record tells that it is over.
     body: UpstreamBody,
-    _lease: Lease,
+    _lease: Option<Lease>,
     begun: Bytes,
     /// The tally has heard what has begun.
     is_heard: bool,
