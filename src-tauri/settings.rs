@@ -68,7 +68,8 @@ pub struct Limits {
     /// An upstream that has sent no head by then failed; another account is tried. Answers that are not
     /// streamed send theirs when they are finished, so this is long.
     pub head_seconds: f64,
-    /// A stream that is silent this long is ended as `upstream_stalled`.
+    /// A stream that is silent this long is ended as `upstream_stalled`, and a request whose body is not whole
+    /// by then is refused with 408.
     pub idle_seconds: f64,
     /// A drain waits this long for running requests.
     pub drain_seconds: f64,

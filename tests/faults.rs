@@ -141,7 +141,7 @@ async fn played(name: &str, fault: &Fault, json: usize, with_spare: bool) -> Str
         let same = seen.len() >= body.len() && seen[..body.len()] == body;
         assert!(same, "{name}: {} bytes sent, {} seen", body.len(), seen.len());
         let added = String::from_utf8_lossy(&seen[body.len()..]).into_owned();
-        assert!(added.is_empty() || added.starts_with("\n\nevent: error\ndata: {"), "{name}: {added}");
+        assert!(added.is_empty() || added.starts_with("event: error\ndata: {"), "{name}: {added}");
     }
     let shape = match (was_cut, has_error_event) {
         (true, _) => "cut",

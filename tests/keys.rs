@@ -203,14 +203,14 @@ async fn a_key_asks_for_its_models_alone_and_never_without_naming_one() {
     for again in ["model", "mod\\u0065l"] {
         let twice = format!(r#"{{"model":"claude-haiku-4-5","messages":[],"{again}":"claude-opus-5"}}"#);
         let reply = house.client.call(&secret, Method::POST, "/v1/messages", &twice).await;
-        refused(reply, 403, "permission_error", "claude-opus-5").await;
+        refused(reply, 403, "permission_error", "does not name one model").await;
     }
     let odd = r#"{"model":["claude-opus-5"],"messages":[]}"#;
     let reply = house.client.call(&secret, Method::POST, "/v1/messages", odd).await;
-    refused(reply, 403, "permission_error", "does not name its model").await;
+    refused(reply, 403, "permission_error", "does not name one model").await;
     let batch = r#"{"requests":[{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":9}}]}"#;
     let reply = house.client.call(&secret, Method::POST, "/v1/messages/batches", batch).await;
-    refused(reply, 403, "permission_error", "does not name its model").await;
+    refused(reply, 403, "permission_error", "does not name one model").await;
     assert_eq!(house.sandbox.counts().arrived, 2);
 }
 

@@ -42,6 +42,12 @@ pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
     Ok(spliced.freeze())
 }
 
+/// Whether a body has more than one top-level `model`.
+pub fn names_several_models(body: &[u8]) -> bool {
+    let spans = Fields::read(["model"], 0, body).map(|fields| fields.every_span(0));
+    spans.is_ok_and(|spans| spans.is_none_or(|spans| spans.len() > 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

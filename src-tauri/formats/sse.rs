@@ -86,6 +86,12 @@ impl EventLines {
         }
     }
 
+    /// Whether no data of an event that has not ended stands here: a comment may, or a name alone.
+    pub fn is_between_events(&self) -> bool {
+        let may_be_data = self.skip_line || self.line.starts_with(DATA) || DATA.starts_with(&self.line);
+        !self.has_data && !self.oversized && (self.line.is_empty() && !self.skip_line || !may_be_data)
+    }
+
     /// Keeps the part of a line whose end has not come yet.
     fn keep(&mut self, part: &[u8], wants: &impl Fn(&[u8]) -> bool) {
         if self.skip_line {

@@ -142,6 +142,17 @@ impl Tally {
         self.listener().course.has_content()
     }
 
+    /// What has to be written before an event of ours can follow in a stream. `None` where half an event
+    /// stands there: ended, it would look like a whole one to the client, and is none.
+    pub fn room_for_an_event(&self) -> Option<&'static [u8]> {
+        match &self.0 {
+            Way::Plain(Listener { ear: Ear::Stream(lines), .. }) => {
+                lines.is_between_events().then_some(lines.ending())
+            }
+            _ => None,
+        }
+    }
+
     /// What a stream that has ended here needs for its proper end, where that is certain: the answer is all
     /// there, with the reason why the model stopped, and nothing was out of order. Empty in any other case.
     pub fn lacks_only_its_stop(&self) -> Vec<u8> {

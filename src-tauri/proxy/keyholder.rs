@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::KeyName,
-    formats::ErrorKind,
+    formats::{ErrorKind, names_several_models},
     keys::{Denial, Holder, looks_like_a_key},
 };
 
@@ -64,6 +64,10 @@ pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<A
 pub fn limit(holder: &Holder, arrival: &mut Arrival, now: Timestamp) -> Result<(), Failure> {
     arrival.ask.only.clone_from(&holder.key.grant.accounts);
     let denied = |why| Failure::Denied(Denied { key: Some(holder.key.name.clone()), why });
+    // Parsers differ in which of two counts: the upstream's may take the one that we did not look at.
+    if holder.key.grant.models.is_some() && names_several_models(&arrival.body) {
+        return Err(denied(Denial::NoModel));
+    }
     holder.may_ask(&arrival.ask, arrival.method == Method::POST, now).map_err(denied)
 }
 
@@ -125,7 +129,7 @@ impl Denied {
                 let model: String = model.chars().filter(|c| !c.is_control()).take(80).collect();
                 format!("The model {model} is not among those that {key} may ask for. See `headgate keys`, or allow it with `headgate keys set NAME --model`.")
             }
-            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name its model."),
+            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model."),
             Denial::Rate { limit, wait } => {
                 format!("The limit of {key} is {limit} requests a minute; the next one may come in {} s.", wait.as_secs())
             }

@@ -70,7 +70,8 @@ impl Answer {
         }
         let is_heard = self.tally.is_some();
         let tally = self.tally.unwrap_or_else(|| listener(method, status, &self.head.headers));
-        let may_supply = record.limits().supply_message_stop && ends_by_itself(&self.head);
+        let ends_by_itself = ends_by_itself(&self.head);
+        let may_supply = record.limits().supply_message_stop && ends_by_itself;
         let is_page = record.asks_a_model() && headers::is_page(&self.head.headers);
         let is_delimited = self.head.version == http::Version::HTTP_2
             || self.head.headers.contains_key(header::CONTENT_LENGTH)
@@ -79,6 +80,7 @@ impl Answer {
             begun: self.begun,
             is_heard,
             may_supply,
+            ends_by_itself,
             body: self.body,
             tally,
             record,
@@ -123,6 +125,8 @@ struct Relay {
     is_heard: bool,
     /// A `message_stop` that is missing at the proper end of the body may be added.
     may_supply: bool,
+    /// Something may be added behind what the upstream sent.
+    ends_by_itself: bool,
     tally: Tally,
     record: Record,
     status: StatusCode,
@@ -210,14 +214,16 @@ impl Relay {
     fn stall(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let why = format!("The upstream sent nothing for {:.0} s.", self.idle_limit.as_secs_f64());
         self.record.end(Ending::UpstreamStalled, Some(why.as_str().into()));
-        if !self.tally.is_plain_stream() {
+        // A length that was promised leaves no room for an event, and half an event is not ended as if it
+        // were whole.
+        let Some(before) = self.tally.room_for_an_event().filter(|_| self.ends_by_itself) else {
             return Poll::Ready(Some(Err(Cut(why.into()))));
-        }
+        };
         self.record.changed("error event supplied");
         self.has_had_last_word = true;
         let body = formats::error_body(ErrorKind::TimeoutError, &why, None);
-        // The blank line ends an event that may be standing half written.
-        Poll::Ready(Some(Ok(Frame::data(format!("\n\nevent: error\ndata: {body}\n\n").into()))))
+        let event = format!("event: error\ndata: {body}\n\n");
+        Poll::Ready(Some(Ok(Frame::data([before, event.as_bytes()].concat().into()))))
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
@@ -228,8 +234,11 @@ impl Relay {
 /// An upstream's error in the few words that are kept: without the key, should it be repeated there, and
 /// without anything that could steer a terminal.
 fn in_short(key: &Sensitive<String>, kind: &str, message: &str) -> Arc<str> {
-    let text = format!("{kind}: {message}").replace(key.expose().as_str(), "…");
-    text.chars().filter(|c| !c.is_control()).take(MAX_ERROR).collect::<String>().into()
+    let text: String = format!("{kind}: {message}").chars().filter(|c| !c.is_control()).collect();
+    // Control characters go first: a key with one in its middle would be whole again without it.
+    let key = key.expose().as_str();
+    let text = if key.is_empty() { text } else { text.replace(key, "…") };
+    text.chars().take(MAX_ERROR).collect::<String>().into()
 }
 
 impl Body for Relay {

@@ -98,7 +98,7 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
     }
 }
 
-async fn read_body(mut body: Incoming, headers: &HeaderMap, limits: &Limits) -> Result<Bytes, Failure> {
+async fn read_body(body: Incoming, headers: &HeaderMap, limits: &Limits) -> Result<Bytes, Failure> {
     let limit = limits.body_bytes;
     let claimed: Option<usize> =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -106,11 +106,15 @@ async fn read_body(mut body: Incoming, headers: &HeaderMap, limits: &Limits) -> 
         ignore(body).await;
         return Err(Failure::TooLarge { limit });
     }
+    // Whoever stops in the middle of a body, or lets it drip, may not keep a place for ever.
+    let reading = read_within(body, limit, claimed.unwrap_or(0));
+    tokio::time::timeout(limits.idle(), reading).await.map_err(|_| Failure::BodyLate)?
+}
+
+async fn read_within(mut body: Incoming, limit: usize, claimed: usize) -> Result<Bytes, Failure> {
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
-    // Whoever stops in the middle of a body may not keep a place for ever.
-    let next = async |body: &mut Incoming| tokio::time::timeout(limits.idle(), body.frame()).await;
-    while let Some(frame) = next(&mut body).await.map_err(|_| Failure::BodyLate)? {
+    while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Failure::BodyCut)?.into_data() else { continue };
         if whole.len() + first.len() + data.len() > limit {
             ignore(body).await;
@@ -121,7 +125,7 @@ async fn read_body(mut body: Incoming, headers: &HeaderMap, limits: &Limits) -> 
             continue;
         }
         if whole.is_empty() {
-            whole.reserve(claimed.unwrap_or(0).min(MAX_PREPARED));
+            whole.reserve(claimed.min(MAX_PREPARED));
             whole.extend_from_slice(&std::mem::take(&mut first));
         }
         whole.extend_from_slice(&data);

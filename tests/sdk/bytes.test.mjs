@@ -68,7 +68,7 @@ for (const [what, body] of Object.entries(odd)) {
 test('path and query go on as they were sent', async (t) => {
   const { account, arrivals } = await upstream(t, plain);
   const headgate = await proxy(t, [account]);
-  const paths = ['/v1/messages?beta=true&x=%20a+b', '/v1/models?limit=1000', '/v1/files/a%2Fb?', '/v1/new//thing'];
+  const paths = ['/v1/messages?beta=true&x=%20a+b', '/v1/files?limit=1000', '/v1/files/a%2Fb?', '/v1/new/thing/'];
 
   for (const path of paths) await curl(headgate.url + path, path.includes('messages') ? { body: '{}' } : {});
 

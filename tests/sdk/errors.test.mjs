@@ -56,7 +56,7 @@ test("a fault of the request is told in the upstream's own words and blames no a
   assert.equal(error.requestID, 'req_theirs');
   assert.equal(arrivals.length, 1, 'another account would say the same');
   const [record] = await headgate.requests(1);
-  assert.equal(record.attempts[0].verdict, 'request_fault');
+  assert.equal(record.attempts[0].verdict, 'context_too_long');
   assert.equal((await headgate.accounts())[0].standing.state, 'ready');
 });
 

@@ -4,7 +4,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -47,6 +47,8 @@ export async function proxy(t, accounts) {
     for (const end of ends) await end();
     await rm(folder, { recursive: true });
   });
+  // What reaches the upstream is to be what the client sent, and no question of Headgate's own.
+  await writeFile(join(folder, 'settings.toml'), '[limits]\nmodels_hours = 0\n');
   const env = { ...process.env, HEADGATE_DATA_DIR: folder, HEADGATE_VAULT: 'file' };
   const run = (args, input) => finish(args, env, input);
   for (const { name, priority, key, url } of accounts) {

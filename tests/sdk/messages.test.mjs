@@ -27,6 +27,7 @@ test('a message is answered as by the upstream itself, and written down', async 
     output: answer.usage.output_tokens,
     cache_read: answer.usage.cache_read_input_tokens,
     cache_write: answer.usage.cache_creation_input_tokens,
+    cache_write_1h: answer.usage.cache_creation?.ephemeral_1h_input_tokens,
   });
   assert.ok(record.first_byte_ms <= record.duration_ms, 'the first byte comes before the end');
 });

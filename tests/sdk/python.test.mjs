@@ -36,7 +36,6 @@ for (const [name, scenario, requests] of [
   ['stream', 'calm', 1],
   ['tools', 'tools', 3],
   ['count_tokens', 'calm', 1],
-  ['models', 'calm', 1],
 ]) {
   test(`${name}: the Python SDK sees what it would see without Headgate`, async (t) => {
     const direct = await sandbox(t, scenario);
@@ -54,6 +53,16 @@ for (const [name, scenario, requests] of [
     }
   });
 }
+
+test('models: the Python SDK sees what the upstream has, and what Headgate knows of besides', async (t) => {
+  const direct = await sandbox(t, 'calm');
+  const headgate = await proxied(t, 'calm');
+
+  const expected = await journey('models', direct.url, direct.accounts[0].key);
+  const seen = await journey('models', headgate.url);
+
+  for (const model of expected) assert.ok(seen.includes(model), `${model} of ${seen}`);
+});
 
 test('failover is invisible to the Python SDK', async (t) => {
   const headgate = await proxied(t, 'weather');
