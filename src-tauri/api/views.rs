@@ -294,6 +294,26 @@ pub struct Status {
     pub unused_login: bool,
 }
 
+impl Status {
+    /// Of a window that has no core: nothing is listened to, and this is why.
+    pub fn without_core(problem: String, data_dir: String, now: Timestamp) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            proxy: ProxyState::NotListening,
+            address: None,
+            listeners: Vec::new(),
+            problem: Some(problem),
+            vault: String::new(),
+            data_dir,
+            started_at: now,
+            running: 0,
+            waiting: 0,
+            held: 0,
+            unused_login: false,
+        }
+    }
+}
+
 /// A further address that is listened on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ListenerView {

@@ -162,19 +162,8 @@ impl Desk {
     }
 
     fn no_core(&self, why: Problem) -> Status {
-        Status {
-            version: env!("CARGO_PKG_VERSION").into(),
-            proxy: ProxyState::NotListening,
-            address: None,
-            listeners: Vec::new(),
-            problem: Some(why.message),
-            vault: String::new(),
-            data_dir: self.folder().unwrap_or_default().display().to_string(),
-            started_at: self.0.clock.now(),
-            running: 0,
-            waiting: 0,
-            held: 0,
-        }
+        let folder = self.folder().unwrap_or_default().display().to_string();
+        Status::without_core(why.message, folder, self.0.clock.now())
     }
 
     /// False where somebody has asked before.
