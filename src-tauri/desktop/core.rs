@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
 use crate::{
-    api::views::{Problem, ProxyState, Status},
+    api::views::{Problem, Status},
     app::{App, AppError, CoreFile},
     clock::Clock,
     settings::{Choices, Settings, SettingsError},
