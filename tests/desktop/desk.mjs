@@ -151,6 +151,8 @@ async function openUpstream(ends) {
   let held = null;
   let release = () => {};
   const server = createHttpServer(async (request, response) => {
+    // Headgate asks on its own what models there are; that is no message.
+    if (request.method === "GET") return response.writeHead(404).end();
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     seen.push({ url: request.url, headers: request.headers, body: Buffer.concat(chunks).toString() });
