@@ -53,7 +53,7 @@ pub fn splice(bytes: &[u8]) {
     let body = Bytes::copy_from_slice(bytes);
     let Ok(spliced) = splice_model(&body, MODEL) else { return };
     let places = |body: &[u8]| {
-        let fields = Fields::read(["model"], 0, body).expect("a spliced body is one object");
+        let fields = Fields::read(["model"], body).expect("a spliced body is one object");
         let mut places = fields.every_span(0).expect("as often as before");
         places.sort_unstable_by_key(|place| place.start);
         places

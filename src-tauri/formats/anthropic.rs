@@ -11,47 +11,56 @@ use crate::domain::Usage;
 
 /// The longest model name or metadata that is read; longer ones are passed on unread.
 const MAX_FIELD: usize = 4 * 1024;
+/// The longest name of a session, quotes included, as it stands in the bytes.
+const MAX_SESSION: usize = 256;
 /// The longest name that a model can have; a longer one is no name.
 const MAX_MODEL: usize = 256;
 
 /// The few fields of a request that decide who serves it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RequestHead {
+pub struct RequestHead<'a> {
     /// `model`, where it is a string.
     pub model: Option<Arc<str>>,
     /// `stream`.
     pub stream: bool,
-    /// `session_id` inside the JSON string `metadata.user_id`, as Claude Code sends it.
-    pub session: Option<Arc<str>>,
+    metadata: Option<&'a [u8]>,
 }
 
-impl RequestHead {
+impl<'a> RequestHead<'a> {
     /// Reads them out of a whole body.
     ///
     /// # Errors
     /// `Malformed` if the body is not one JSON object.
-    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
-        let fields = Fields::read(["model", "stream", "metadata"], MAX_FIELD, body)?;
-        Ok(Self {
-            model: fields.value(0).and_then(model_of),
-            stream: fields.value(1) == Some(b"true"),
-            session: fields.value(2).and_then(session_in),
-        })
+    pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
+        let [model, stream, metadata] = Fields::values(["model", "stream", "metadata"], body)?;
+        Ok(Self { model: model.and_then(model_of), stream: stream == Some(b"true"), metadata })
+    }
+
+    /// `session_id` inside the JSON string `metadata.user_id`, as Claude Code sends it. Read only when asked
+    /// for, since most requests have it in a header as well.
+    pub fn session(&self) -> Option<Arc<str>> {
+        let [user] =
+            Fields::values(["user_id"], self.metadata.filter(|metadata| is_short(metadata))?).ok()?;
+        let user = text(user?)?;
+        let [session] = Fields::values(["session_id"], user.as_bytes()).ok()?;
+        let session = text(session.filter(|session| session.len() <= MAX_SESSION)?)?;
+        (!session.is_empty()).then(|| session.as_ref().into())
     }
 }
 
-fn text(value: &[u8]) -> Option<Cow<'_, str>> {
-    serde_json::from_slice::<&str>(value)
-        .map(Cow::Borrowed)
-        .or_else(|_| serde_json::from_slice::<String>(value).map(Cow::Owned))
-        .ok()
+fn is_short(value: &[u8]) -> bool {
+    value.len() <= MAX_FIELD
 }
 
-fn session_in(metadata: &[u8]) -> Option<Arc<str>> {
-    let user = Fields::read(["user_id"], MAX_FIELD, metadata).ok()?;
-    let user = text(user.value(0)?)?;
-    let session = Fields::read(["session_id"], 256, user.as_bytes()).ok()?;
-    text(session.value(0)?).filter(|id| !id.is_empty()).map(|id| id.as_ref().into())
+/// A JSON text. What has no escapes in it is not copied.
+fn text(value: &[u8]) -> Option<Cow<'_, str>> {
+    if value.first() != Some(&b'"') {
+        return None;
+    }
+    if !value.contains(&b'\\') {
+        return serde_json::from_slice::<&str>(value).map(Cow::Borrowed).ok();
+    }
+    serde_json::from_slice::<String>(value).map(Cow::Owned).ok()
 }
 
 /// The events of a stream, with what of them is read.
@@ -211,7 +220,7 @@ pub fn usage_in(value: &[u8]) -> Usage {
 
 /// A model's name out of the value of a `model` field.
 pub fn model_of(value: &[u8]) -> Option<Arc<str>> {
-    text(value).and_then(in_bounds)
+    text(Some(value).filter(|value| is_short(value))?).and_then(in_bounds)
 }
 
 fn in_bounds(model: Cow<'_, str>) -> Option<Arc<str>> {
@@ -286,7 +295,7 @@ mod tests {
         let body = br#"{"model":"claude-opus-5-5","metadata":{"user_id":"{\"device_id\":\"d\",\"session_id\":\"s-1\"}"},"stream":true}"#;
         let head = RequestHead::read(body).unwrap();
         assert_eq!(head.model.as_deref(), Some("claude-opus-5-5"));
-        assert_eq!(head.session.as_deref(), Some("s-1"));
+        assert_eq!(head.session().as_deref(), Some("s-1"));
         assert!(head.stream);
     }
 
@@ -300,7 +309,7 @@ mod tests {
             r#"{"user_id":"{\"session_id\":\"\"}"}"#,
         ] {
             let body = format!(r#"{{"model":"m","metadata":{metadata}}}"#);
-            assert_eq!(RequestHead::read(body.as_bytes()).unwrap().session, None, "{metadata}");
+            assert_eq!(RequestHead::read(body.as_bytes()).unwrap().session(), None, "{metadata}");
         }
     }
 

@@ -37,16 +37,27 @@ enum State {
     Start,
     KeyOrEnd,
     NextKey,
-    Key { escaped: bool },
+    Key {
+        escaped: bool,
+    },
     Colon,
     Value,
     Scalar,
-    Text { depth: u32, escaped: bool },
-    Nested { depth: u32 },
+    /// Within a value: so many objects and lists deep, and within a text there or between two.
+    Inside {
+        depth: u32,
+        text: Option<Escape>,
+    },
     CommaOrEnd,
     Done,
-    Broken { at: u64 },
+    Broken {
+        at: u64,
+    },
 }
+
+/// Within a text: whether the next byte stands behind a backslash that escapes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Escape(bool);
 
 /// The longest key that can be one of ours, quotes aside; a longer one is somebody else's.
 const MAX_KEY: usize = 64;
@@ -71,15 +82,28 @@ impl<const N: usize> Fields<N> {
         }
     }
 
-    /// Reads a whole object at once.
+    /// Reads a whole object at once, and keeps nothing of it but where its fields stand.
     ///
     /// # Errors
     /// `Malformed` if the bytes are not one JSON object with nothing behind it.
-    pub fn read(wanted: [&'static str; N], keep: usize, object: &[u8]) -> Result<Self, Malformed> {
-        let mut fields = Self::new(wanted, keep);
+    pub fn read(wanted: [&'static str; N], object: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Self::new(wanted, 0);
         fields.feed(object);
         fields.finish()?;
         Ok(fields)
+    }
+
+    /// The values of a whole object's fields, as they stand in its bytes.
+    ///
+    /// # Errors
+    /// `Malformed` if the bytes are not one JSON object with nothing behind it.
+    pub fn values<'a>(
+        wanted: [&'static str; N],
+        object: &'a [u8],
+    ) -> Result<[Option<&'a [u8]>; N], Malformed> {
+        let fields = Self::read(wanted, object)?;
+        let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        Ok(fields.spans.map(|span| span.and_then(|span| object.get(at(span.start)..at(span.end)))))
     }
 
     /// The value of the `index`th wanted field as it stands in the bytes; `None` if there is none or it
@@ -146,8 +170,7 @@ impl<const N: usize> Fields<N> {
         let blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
             State::Key { escaped } => return self.read_key(piece, at, escaped),
-            State::Text { depth, escaped } => return self.skip_text(piece, at, depth, escaped),
-            State::Nested { depth } => return self.skip_nested(piece, at, depth),
+            State::Inside { depth, text } => return self.skip(piece, at, depth, text),
             State::Scalar => {
                 if blank || matches!(byte, b',' | b'}') {
                     self.state = State::CommaOrEnd;
@@ -166,8 +189,8 @@ impl<const N: usize> Fields<N> {
             State::Value => {
                 self.start = base + at as u64;
                 self.state = match byte {
-                    b'"' => State::Text { depth: 0, escaped: false },
-                    b'{' | b'[' => State::Nested { depth: 1 },
+                    b'"' => State::Inside { depth: 0, text: Some(Escape(false)) },
+                    b'{' | b'[' => State::Inside { depth: 1, text: None },
                     b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => State::Scalar,
                     _ => State::Broken { at: base + at as u64 },
                 };
@@ -179,62 +202,72 @@ impl<const N: usize> Fields<N> {
     }
 
     fn read_key(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
-        let byte = piece[at];
-        if byte == b'"' && !escaped {
-            self.field = self.wanted.iter().position(|name| is_named(&self.key, name));
-            if let Some(field) = self.field {
-                self.values[field].clear();
-                if let Some(span) = self.spans[field].take() {
-                    self.is_crowded |= self.replaced.len() == MAX_REPLACED;
-                    self.replaced.truncate(MAX_REPLACED - 1);
-                    self.replaced.push((field, span));
-                }
-            }
-            self.state = State::Colon;
-        } else {
-            if self.key.len() <= MAX_KEY {
-                self.key.push(byte);
-            }
-            self.state = State::Key { escaped: byte == b'\\' && !escaped };
-        }
-        at + 1
-    }
-
-    fn skip_text(&mut self, piece: &[u8], at: usize, depth: u32, escaped: bool) -> usize {
-        if escaped {
-            self.state = State::Text { depth, escaped: false };
-            return at + 1;
-        }
-        let Some(found) = memchr::memchr2(b'"', b'\\', &piece[at..]) else { return piece.len() };
-        self.state = match piece[at + found] {
-            b'\\' => State::Text { depth, escaped: true },
-            _ if depth == 0 => State::CommaOrEnd,
-            _ => State::Nested { depth },
+        let end = text_end(&piece[at..], escaped);
+        let part = match end {
+            Ok(end) => &piece[at..at + end],
+            Err(_) => &piece[at..],
         };
-        at + found + 1
+        let room = (MAX_KEY + 1).saturating_sub(self.key.len());
+        self.key.extend_from_slice(&part[..part.len().min(room)]);
+        match end {
+            Err(escaped) => {
+                self.state = State::Key { escaped };
+                piece.len()
+            }
+            Ok(end) => {
+                self.end_key();
+                at + end + 1
+            }
+        }
     }
 
-    fn skip_nested(&mut self, piece: &[u8], at: usize, depth: u32) -> usize {
-        let mut depth = depth;
-        for (offset, byte) in piece[at..].iter().enumerate() {
-            match byte {
-                b'"' => {
-                    self.state = State::Text { depth, escaped: false };
-                    return at + offset + 1;
-                }
-                b'{' | b'[' => depth = depth.saturating_add(1),
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.state = State::CommaOrEnd;
-                        return at + offset + 1;
+    fn end_key(&mut self) {
+        self.field = position_of(&self.key, &self.wanted);
+        self.state = State::Colon;
+        let Some(field) = self.field else { return };
+        self.values[field].clear();
+        if let Some(span) = self.spans[field].take() {
+            self.is_crowded |= self.replaced.len() == MAX_REPLACED;
+            self.replaced.truncate(MAX_REPLACED - 1);
+            self.replaced.push((field, span));
+        }
+    }
+
+    /// Runs over a value that is no scalar: to its end, or as far as the piece goes.
+    fn skip(&mut self, piece: &[u8], at: usize, depth: u32, text: Option<Escape>) -> usize {
+        let (mut at, mut depth, mut text) = (at, depth, text);
+        loop {
+            if let Some(Escape(escaped)) = text {
+                match text_end(&piece[at..], escaped) {
+                    Ok(end) => at += end + 1,
+                    Err(escaped) => {
+                        self.state = State::Inside { depth, text: Some(Escape(escaped)) };
+                        return piece.len();
                     }
                 }
-                _ => {}
+                if depth == 0 {
+                    self.state = State::CommaOrEnd;
+                    return at;
+                }
+                text = None;
+            }
+            let Some(found) =
+                piece[at..].iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'))
+            else {
+                self.state = State::Inside { depth, text };
+                return piece.len();
+            };
+            at += found + 1;
+            match piece[at - 1] {
+                b'"' => text = Some(Escape(false)),
+                b'{' | b'[' => depth = depth.saturating_add(1),
+                _ => depth -= 1,
+            }
+            if depth == 0 {
+                self.state = State::CommaOrEnd;
+                return at;
             }
         }
-        self.state = State::Nested { depth };
-        piece.len()
     }
 
     fn end_value(&mut self, piece: &[u8], from: usize, to: usize, base: u64) {
@@ -251,13 +284,34 @@ impl<const N: usize> Fields<N> {
     }
 }
 
-/// `mod\u0065l` is `model` too: whoever limits what a field may say has to find it under every spelling.
-fn is_named(key: &[u8], name: &str) -> bool {
+/// Where a text's closing quote stands; `Err` if it is not here, with whether the byte that comes next is
+/// escaped. Backslashes are counted back from each quote: there are far fewer quotes than escapes.
+fn text_end(piece: &[u8], escaped: bool) -> Result<usize, bool> {
+    let mut from = usize::from(escaped);
+    if from > piece.len() {
+        return Err(true);
+    }
+    loop {
+        let found = memchr::memchr(b'"', &piece[from..]).map(|found| from + found);
+        let before = &piece[from..found.unwrap_or(piece.len())];
+        let is_escaped = before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+        match found {
+            None => return Err(is_escaped),
+            Some(found) if is_escaped => from = found + 1,
+            Some(found) => return Ok(found),
+        }
+    }
+}
+
+/// Which of the wanted names a key is. `mod\u0065l` is `model` too: whoever limits what a field may say has to
+/// find it under every spelling.
+fn position_of(key: &[u8], wanted: &[&str]) -> Option<usize> {
     if !key.contains(&b'\\') {
-        return key == name.as_bytes();
+        return wanted.iter().position(|name| key == name.as_bytes());
     }
     let quoted = [b"\"", key, b"\""].concat();
-    serde_json::from_slice::<String>(&quoted).is_ok_and(|key| key == name)
+    let key: String = serde_json::from_slice(&quoted).ok()?;
+    wanted.iter().position(|name| key == *name)
 }
 
 #[cfg(test)]
@@ -266,7 +320,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(json: &str) -> Result<Fields<3>, Malformed> {
-        Fields::read(["model", "stream", "metadata"], 1024, json.as_bytes())
+        let mut fields = Fields::new(["model", "stream", "metadata"], 1024);
+        fields.feed(json.as_bytes());
+        fields.finish()?;
+        let whole = Fields::values(fields.wanted, json.as_bytes())?;
+        assert_eq!(whole, std::array::from_fn(|index| fields.value(index)), "read at once it says the same");
+        Ok(fields)
     }
 
     #[test]
@@ -321,7 +380,8 @@ mod tests {
 
     #[test]
     fn a_value_longer_than_what_is_kept_is_not_shown_in_part() {
-        let fields = Fields::read(["model"], 4, br#"{"model":"far too long"}"#).unwrap();
+        let mut fields = Fields::new(["model"], 4);
+        fields.feed(br#"{"model":"far too long"}"#);
         assert_eq!(fields.value(0), None);
         assert!(fields.span(0).is_some(), "its place is known all the same");
     }

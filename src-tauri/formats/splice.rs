@@ -22,7 +22,7 @@ pub enum Unspliceable {
 /// # Errors
 /// [`Unspliceable`], for a body without a model or with too many.
 pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
-    let fields = Fields::read(["model"], 0, body).map_err(|_| Unspliceable::NoModel)?;
+    let fields = Fields::read(["model"], body).map_err(|_| Unspliceable::NoModel)?;
     let mut spans = fields.every_span(0).ok_or(Unspliceable::TooOften)?;
     if spans.is_empty() {
         return Err(Unspliceable::NoModel);
@@ -44,7 +44,7 @@ pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
 
 /// Whether a body has more than one top-level `model`.
 pub fn names_several_models(body: &[u8]) -> bool {
-    let spans = Fields::read(["model"], 0, body).map(|fields| fields.every_span(0));
+    let spans = Fields::read(["model"], body).map(|fields| fields.every_span(0));
     spans.is_ok_and(|spans| spans.is_none_or(|spans| spans.len() > 1))
 }
 
