@@ -48,6 +48,15 @@ impl EventLines {
         }
         self.after_cr &= piece.is_empty();
         while !rest.is_empty() {
+            if self.is_clean()
+                && let Some(usual) = usual(rest)
+            {
+                self.begun = true;
+                let data = if wants(usual.name) { EventData::Whole(usual.data) } else { EventData::Unwanted };
+                on_event(usual.name, data);
+                rest = &rest[usual.length..];
+                continue;
+            }
             let Some(end) = memchr::memchr2(b'\n', b'\r', rest) else {
                 self.keep(rest, &wants);
                 return;
@@ -70,6 +79,11 @@ impl EventLines {
                 rest = &rest[1..];
             }
         }
+    }
+
+    /// Whether nothing of an event stands here yet.
+    fn is_clean(&self) -> bool {
+        self.line.is_empty() && self.name.is_empty() && !(self.skip_line || self.has_data || self.oversized)
     }
 
     /// What has to be written for the event that stands half written to end here: nothing between two
@@ -178,6 +192,26 @@ impl EventLines {
         self.has_data = false;
         self.oversized = false;
     }
+}
+
+/// An event as nearly all of them are written.
+struct Usual<'a> {
+    name: &'a [u8],
+    data: &'a [u8],
+    /// From its first byte to behind its blank line.
+    length: usize,
+}
+
+/// The event at the beginning of a piece, if it is all there in the usual form: a name, one line of data and a
+/// blank line, each ended by a line feed. It is heard where it stands; whatever else comes is taken line by line.
+fn usual(piece: &[u8]) -> Option<Usual<'_>> {
+    let named = piece.strip_prefix(b"event: ")?;
+    let name = &named[..memchr::memchr2(b'\n', b'\r', &named[..named.len().min(MAX_NAME + 1)])?];
+    let told = named[name.len()..].strip_prefix(b"\ndata: ")?;
+    let data = &told[..memchr::memchr2(b'\n', b'\r', told)?];
+    let rest = told[data.len()..].strip_prefix(b"\n\n")?;
+    let is_usual = !name.is_empty() && DATA.len() + 1 + data.len() <= MAX_EVENT;
+    is_usual.then_some(Usual { name, data, length: piece.len() - rest.len() })
 }
 
 #[cfg(test)]
