@@ -28,8 +28,8 @@ pub struct ExchangeStart {
 /// The whole story; still open while `ending` is `None`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
-    /// How it began.
-    pub start: ExchangeStart,
+    /// How it began. It is written down at once and no longer changes, so everybody shares it.
+    pub start: Arc<ExchangeStart>,
     /// How it ended; `None` while it runs.
     pub ending: Option<Ending>,
     /// A sentence for endings that need one; never holds a credential or a prompt.
@@ -58,9 +58,9 @@ pub struct Exchange {
 
 impl Exchange {
     /// A request of which nothing is known but its beginning.
-    pub fn open(start: ExchangeStart) -> Self {
+    pub fn open(start: impl Into<Arc<ExchangeStart>>) -> Self {
         Self {
-            start,
+            start: start.into(),
             ending: None,
             error: None,
             status: None,

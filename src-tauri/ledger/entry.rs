@@ -24,10 +24,10 @@ impl Slot {
     }
 
     /// Writes down that the exchange has begun, so that a crash leaves a trace of it.
-    pub fn begin(self, start: ExchangeStart) -> Entry {
-        let Self { ledger, permit } = self;
-        ledger.0.store.begin(start.clone());
-        ledger.0.events.tell(|| Event::Request(Arc::new(Exchange::open(start.clone()))));
+    pub fn begin(self, start: impl Into<Arc<ExchangeStart>>) -> Entry {
+        let (Self { ledger, permit }, start) = (self, start.into());
+        ledger.0.store.begin(Arc::clone(&start));
+        ledger.0.events.tell(|| Event::Request(Arc::new(Exchange::open(Arc::clone(&start)))));
         Entry { ledger, id: start.id, open: Some((start, permit)) }
     }
 }
@@ -39,7 +39,7 @@ pub struct Entry {
     ledger: Ledger,
     id: ExchangeId,
     /// `None` only while `finish` has it.
-    open: Option<(ExchangeStart, Permit)>,
+    open: Option<(Arc<ExchangeStart>, Permit)>,
 }
 
 impl Entry {

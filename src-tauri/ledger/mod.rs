@@ -51,7 +51,8 @@ impl Ledger {
     /// # Errors
     /// `Closed` if nothing can be recorded any more: such a request must not go on.
     pub async fn admit(&self) -> Result<Slot, StoreError> {
-        let permit = Arc::clone(&self.0.slots).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let slots = Arc::clone(&self.0.slots);
+        let permit = slots.acquire_owned().await.map_err(|_| StoreError::Closed)?;
         if !self.0.store.is_open() {
             return Err(StoreError::Closed);
         }

@@ -22,7 +22,7 @@ use crate::keys::Holder;
 pub async fn arrive(
     gateway: &Gateway,
     request: Request<Incoming>,
-) -> Result<(Arrival, Record), Response<AnswerBody>> {
+) -> Result<(Arrival, Box<Record>), Response<AnswerBody>> {
     let arrived = Arrived { at: gateway.clock.now(), instant: gateway.clock.instant() };
     let holder = match holder(gateway, &request) {
         Ok(holder) => holder,
@@ -42,7 +42,7 @@ pub async fn arrive(
     bring(gateway, &mut arrival);
     record.begin(&arrival.ask);
     if let Some(every) = gateway.limits.models() {
-        gateway.roster.models_may_be_old(gateway.clock.now(), every);
+        gateway.roster.models_may_be_old(arrived.at, every);
     }
     if gateway.is_paused() {
         return Err(record.refuse(&Failure::Paused));
@@ -58,7 +58,7 @@ async fn admit(
     arrived: Arrived,
     holder: Option<Arc<Holder>>,
     request: &Request<Incoming>,
-) -> Result<Record, Failure> {
+) -> Result<Box<Record>, Failure> {
     let permit = gateway.admission.enter(asker(holder.as_deref(), request.headers())).await?;
     Record::open(gateway, arrived, permit, holder, request.method(), request.uri().path()).await
 }

@@ -107,7 +107,7 @@ impl Counting {
 }
 
 /// Answers with an estimate, because no account's upstream can or will count now.
-pub async fn estimate(gateway: &Gateway, arrival: &Arrival, record: Record) -> Response<AnswerBody> {
+pub async fn estimate(gateway: &Gateway, arrival: &Arrival, record: Box<Record>) -> Response<AnswerBody> {
     let Estimate { tokens, is_rough } = gateway.counting.estimate(arrival, gateway.clock.clone()).await;
     let how = if is_rough { "roughly, by its bytes" } else { "with tiktoken" };
     record.answer_here(

@@ -35,7 +35,7 @@ async fn serve(
     gateway: &Gateway,
     upstreams: &Upstreams,
     arrival: &Arrival,
-    mut record: Record,
+    mut record: Box<Record>,
 ) -> Response<AnswerBody> {
     let counts = arrival.counts_tokens();
     let idle = gateway.limits.idle();

@@ -21,7 +21,7 @@ use crate::{
 /// As much of a path is written down; what is longer names nothing that a person would read.
 const MAX_PATH: usize = 512;
 
-/// One open request.
+/// One open request. It goes through many hands, so it lives in a box.
 pub struct Record {
     gateway: Gateway,
     exchange: Exchange,
@@ -55,7 +55,7 @@ impl Record {
         holder: Option<Arc<Holder>>,
         method: &Method,
         path: &str,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Box<Self>, Failure> {
         let slot = tokio::time::timeout(gateway.limits.wait(), gateway.ledger.admit()).await;
         let slot = slot.map_err(|_| Failure::disk_behind())?.map_err(|_| Failure::NotRecorded)?;
         let start = ExchangeStart {
@@ -66,7 +66,7 @@ impl Record {
             ask: Ask::default(),
             key: holder.as_ref().map(|holder| holder.key.id),
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             arrived: arrived.instant,
             gateway: gateway.clone(),
             exchange: Exchange::open(start),
@@ -75,14 +75,14 @@ impl Record {
             slot: Some(slot),
             attempt: None,
             permit: Some(permit),
-        })
+        }))
     }
 
     /// Writes down what it asks for: from here on a crash leaves a trace.
     pub fn begin(&mut self, ask: &Ask) {
-        self.exchange.start.ask = ask.clone();
+        Arc::make_mut(&mut self.exchange.start).ask = ask.clone();
         if let Some(slot) = self.slot.take() {
-            self.entry = Some(slot.begin(self.exchange.start.clone()));
+            self.entry = Some(slot.begin(Arc::clone(&self.exchange.start)));
         }
     }
 
@@ -155,13 +155,13 @@ impl Record {
     }
 
     /// Ends it well, with an answer that we made ourselves; `how` says so.
-    pub fn answer_here(mut self, status: StatusCode, how: Arc<str>) {
+    pub fn answer_here(mut self: Box<Self>, status: StatusCode, how: Arc<str>) {
         self.exchange.status = Some(status.as_u16());
         self.end(Ending::Complete, Some(how));
     }
 
     /// Ends it with an answer of our own.
-    pub fn refuse(mut self, failure: &Failure) -> Response<AnswerBody> {
+    pub fn refuse(mut self: Box<Self>, failure: &Failure) -> Response<AnswerBody> {
         let now = self.gateway.clock.now();
         let answer = failure.answer(Some(self.exchange.start.id), now);
         let ending = match failure {
@@ -197,9 +197,10 @@ impl Drop for Record {
         }
         // Whoever hears of the end may count on its place being free.
         self.permit = None;
-        let begun = self.entry.take().or_else(|| Some(self.slot.take()?.begin(self.exchange.start.clone())));
+        let begun =
+            self.entry.take().or_else(|| Some(self.slot.take()?.begin(Arc::clone(&self.exchange.start))));
         if let Some(entry) = begun {
-            let open = Exchange::open(self.exchange.start.clone());
+            let open = Exchange::open(Arc::clone(&self.exchange.start));
             entry.finish(std::mem::replace(&mut self.exchange, open));
         }
     }

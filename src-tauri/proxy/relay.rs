@@ -62,7 +62,12 @@ impl Answer {
     }
 
     /// Passes it on. From here on no other account can take over.
-    pub fn relay(self, mut record: Record, method: &Method, idle_limit: Duration) -> Response<AnswerBody> {
+    pub fn relay(
+        self,
+        mut record: Box<Record>,
+        method: &Method,
+        idle_limit: Duration,
+    ) -> Response<AnswerBody> {
         let status = self.head.status;
         record.answers(self.account, status.as_u16());
         if let Some(change) = self.change {
@@ -128,7 +133,7 @@ struct Relay {
     /// Something may be added behind what the upstream sent.
     ends_by_itself: bool,
     tally: Tally,
-    record: Record,
+    record: Box<Record>,
     status: StatusCode,
     idle_limit: Duration,
     idle: Pin<Box<Sleep>>,

@@ -62,7 +62,7 @@ impl Tries {
     pub fn give_up(
         self,
         wait: Wait,
-        record: Record,
+        record: Box<Record>,
         method: &Method,
         idle_limit: Duration,
     ) -> Response<AnswerBody> {

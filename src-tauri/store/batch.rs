@@ -16,7 +16,7 @@ use crate::domain::{Exchange, ExchangeStart};
 /// Bounded by its sources: permits for exchanges, accounts for the rest.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub begun: Vec<ExchangeStart>,
+    pub begun: Vec<Arc<ExchangeStart>>,
     pub finished: Vec<(Arc<Exchange>, Option<Permit>)>,
     pub lessons: WaitingLessons,
     pub windows: WaitingWindows,

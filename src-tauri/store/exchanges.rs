@@ -78,7 +78,8 @@ pub(super) const TOTALS: &str = "SELECT count(*) AS requests,
 
 impl Store {
     /// Notes that a request has begun, soon; does not wait.
-    pub fn begin(&self, start: ExchangeStart) {
+    pub fn begin(&self, start: impl Into<Arc<ExchangeStart>>) {
+        let start = start.into();
         self.queue(|batch| batch.begun.push(start));
     }
 
@@ -144,10 +145,11 @@ impl Store {
 
 pub(super) fn write_begun<'a>(
     conn: &Connection,
-    begun: impl Iterator<Item = &'a ExchangeStart>,
+    begun: impl Iterator<Item = &'a Arc<ExchangeStart>>,
 ) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(BEGIN)?;
-    for ExchangeStart { id, started_at, method, path, ask, key } in begun {
+    for start in begun {
+        let ExchangeStart { id, started_at, method, path, ask, key } = &**start;
         insert.execute(params![
             id.0,
             Ms(*started_at),
@@ -172,7 +174,7 @@ pub(super) fn write_finished<'a>(
     let mut upsert = conn.prepare_cached(FINISH)?;
     let mut add_attempt = attempts::adding(conn)?;
     for exchange in finished {
-        let ExchangeStart { id, started_at, method, path, ask, key } = &exchange.start;
+        let ExchangeStart { id, started_at, method, path, ask, key } = &*exchange.start;
         let usage = &exchange.usage;
         let sole = attempts::sole(exchange);
         upsert.execute(params![
@@ -232,7 +234,7 @@ pub(super) fn requests_sql(filter: &RequestFilter) -> String {
 
 fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
     Ok(Exchange {
-        start: ExchangeStart {
+        start: Arc::new(ExchangeStart {
             id: ExchangeId(row.get("id")?),
             started_at: row.get::<_, Ms>("started_at")?.0,
             method: row.get("method")?,
@@ -248,7 +250,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
                 login: false,
             },
             key: row.get::<_, Option<i64>>("key_id")?.map(KeyId),
-        },
+        }),
         ending: row.get_ref("ending")?.as_str_or_null()?.map(ending).transpose()?,
         error: row.get("error")?,
         status: row.get("status")?,

@@ -105,7 +105,7 @@ prop_compose! {
         attempts in vec(attempt(), 0..5),
     ) -> Exchange {
         Exchange {
-            start, ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, attempts,
+            start: start.into(), ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, attempts,
         }
     }
 }
@@ -118,7 +118,7 @@ proptest! {
         let folder = Folder::new();
         let store = folder.open();
         for (id, exchange) in (1..).zip(&mut all) {
-            exchange.start.id = ExchangeId(id);
+            Arc::make_mut(&mut exchange.start).id = ExchangeId(id);
             store.begin(exchange.start.clone());
             if early {
                 store.flush().unwrap();
@@ -164,7 +164,7 @@ fn numbers_beyond_what_sqlite_holds_are_kept_as_large_as_it_goes() {
     exchange.usage.input = Some(u64::MAX);
     exchange.duration = Some(Duration::MAX);
     finish(&store, exchange.clone());
-    exchange.start.id = ExchangeId(2);
+    Arc::make_mut(&mut exchange.start).id = ExchangeId(2);
     finish(&store, exchange);
     store.flush().unwrap();
 

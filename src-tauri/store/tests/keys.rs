@@ -82,7 +82,10 @@ fn a_revoked_key_keeps_its_row_and_frees_its_name() {
 
 fn used(store: &Store, id: i64, key: Option<i64>, usage: Usage, cost: Option<u64>) {
     let start = ExchangeStart { key: key.map(KeyId), ..begun(id) };
-    finish(store, Exchange { start, usage, cost: cost.map(Micros), ..ended(id, Ending::Complete, 1) });
+    finish(
+        store,
+        Exchange { start: start.into(), usage, cost: cost.map(Micros), ..ended(id, Ending::Complete, 1) },
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn a_request_that_begins_and_ends_within_one_commit_is_written_once() {
     folder.open().close().unwrap();
     let mut conn = Connection::open(folder.file()).unwrap();
     let mut batch = Batch::default();
-    batch.begun.extend([begun(2), begun(1)]);
+    batch.begun.extend([begun(2), begun(1)].map(Into::into));
     batch.finished.push((Arc::new(Exchange { attempts: vec![], ..ended(1, Ending::Complete, 1) }), None));
 
     batch.write(&mut conn).unwrap();
@@ -34,7 +34,7 @@ fn a_batch_that_fails_is_kept_whole() {
     conn.busy_timeout(std::time::Duration::ZERO).unwrap();
     let stall = stall(&folder.file());
     let mut batch = Batch::default();
-    batch.begun.push(begun(1));
+    batch.begun.push(begun(1).into());
     batch.finished.push((Arc::new(ended(2, Ending::Complete, 1)), None));
 
     assert!(batch.write(&mut conn).is_err());
