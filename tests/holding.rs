@@ -12,7 +12,7 @@ use headgate::{
 use http::StatusCode;
 use tokio::task::JoinSet;
 
-use crate::harness::{House, aside, ask, soon};
+use crate::harness::{House, Reply, aside, ask, soon};
 
 fn throttled(seconds: u64) -> Behaviour {
     Behaviour::RateLimited { retry_after: Some(Duration::from_secs(seconds)), unified: false }
@@ -36,6 +36,12 @@ async fn done<T: 'static>(mut task: JoinSet<T>) -> T {
     task.join_next().await.unwrap().unwrap()
 }
 
+/// Asks beside the journey.
+fn ask_aside(house: &House) -> JoinSet<Reply> {
+    let client = house.client.clone();
+    aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await })
+}
+
 /// Has the roster publish a snapshot, as any person's act does.
 fn touch(house: &House) {
     let roster = &house.app.api().gateway.roster;
@@ -47,8 +53,7 @@ fn touch(house: &House) {
 async fn a_held_request_is_served_when_the_account_is_back() {
     let mut house = holding(60.0).await;
     house.script("work", [throttled(30)]);
-    let client = house.client.clone();
-    let reply = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await });
+    let reply = ask_aside(&house);
     held(&house, 1).await;
     house.clock.advance(Duration::from_secs(31));
     touch(&house);
@@ -92,8 +97,7 @@ async fn a_fault_that_was_not_the_accounts_is_not_waited_out() {
 async fn a_client_that_hangs_up_while_it_is_held_leaves_nothing_behind() {
     let mut house = holding(60.0).await;
     house.script("work", [throttled(30)]);
-    let client = house.client.clone();
-    let reply = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await });
+    let reply = ask_aside(&house);
     held(&house, 1).await;
     drop(reply);
     assert_eq!(house.ended().await.ending, Some(Ending::ClientLeft));
@@ -152,21 +156,17 @@ async fn an_account_that_serves_as_many_as_it_may_is_passed_over_and_then_waited
     for name in ["work", "spare"] {
         house.script(name, [Behaviour::SlowHead { gate: name.into(), answer: Answer::default() }]);
     }
-    let ask_aside = || {
-        let client = house.client.clone();
-        aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.bytes().await })
-    };
-    let first = ask_aside();
+    let first = ask_aside(&house);
     house.sandbox.await_held("work").await.unwrap();
-    let second = ask_aside();
+    let second = ask_aside(&house);
     house.sandbox.await_held("spare").await.unwrap();
-    let third = ask_aside();
+    let third = ask_aside(&house);
     held(&house, 1).await;
     house.sandbox.release("spare");
-    done(second).await;
-    done(third).await;
+    done(second).await.bytes().await;
+    done(third).await.bytes().await;
     house.sandbox.release("work");
-    done(first).await;
+    done(first).await.bytes().await;
     let mut tried = Vec::new();
     for _ in 0..3 {
         let exchange = house.ended().await;
@@ -181,15 +181,14 @@ async fn who_waits_too_long_for_an_account_is_told_when_to_come_back() {
     let limits = Limits { requests_per_account: 1, wait_seconds: 0.2, ..Limits::default() };
     let house = House::within(limits, &["work"]).await;
     house.script("work", [Behaviour::SlowHead { gate: "work".into(), answer: Answer::default() }]);
-    let client = house.client.clone();
-    let first = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
+    let first = ask_aside(&house);
     house.sandbox.await_held("work").await.unwrap();
     let refused = house.ask().await;
     assert_eq!(refused.status.as_u16(), 529);
     let seconds: u64 = refused.header("retry-after").parse().unwrap();
     assert!((1..=59).contains(&seconds));
     house.sandbox.release("work");
-    assert_eq!(done(first).await, StatusCode::OK);
+    assert_eq!(done(first).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -197,8 +196,7 @@ async fn a_held_request_does_not_keep_the_account_busy_that_it_waits_for() {
     let limits = Limits { requests_per_account: 1, hold_seconds: 60.0, ..Limits::default() };
     let mut house = House::within(limits, &["work"]).await;
     house.script("work", [throttled(30)]);
-    let client = house.client.clone();
-    let reply = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await });
+    let reply = ask_aside(&house);
     held(&house, 1).await;
     house.clock.advance(Duration::from_secs(31));
     touch(&house);
@@ -216,13 +214,12 @@ async fn who_finds_the_queue_full_with_a_large_body_hears_so() {
     let limits = Limits { concurrent_requests: 1, waiting_requests: 0, ..Limits::default() };
     let house = House::within(limits, &["work"]).await;
     house.script("work", [Behaviour::SlowHead { gate: "work".into(), answer: Answer::default() }]);
-    let client = house.client.clone();
-    let first = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", false)).await.status });
+    let first = ask_aside(&house);
     house.sandbox.await_held("work").await.unwrap();
     let large = format!(r#"{{"model":"m","x":"{}"}}"#, "x".repeat(8 << 20));
     let refused = house.client.post("/v1/messages", large).await;
     assert_eq!(refused.status.as_u16(), 529, "the client has sent all of it and can read the answer");
     assert!(!refused.header("retry-after").is_empty());
     house.sandbox.release("work");
-    assert_eq!(done(first).await, StatusCode::OK);
+    assert_eq!(done(first).await.status, StatusCode::OK);
 }

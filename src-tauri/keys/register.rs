@@ -195,12 +195,11 @@ impl Holder {
         if self.key.grant.scopes.has(scope) { Ok(()) } else { Err(Denial::Scope(scope)) }
     }
 
-    /// Whether it may ask for this now; if so, that counts as one of its requests of this minute. What is
-    /// refused here does not count.
+    /// Lets a request in, which then counts as one of this minute. What is refused here does not count.
     ///
     /// # Errors
     /// What stands in the way.
-    pub fn may_ask(&self, ask: &Ask, spends: bool, now: Timestamp) -> Result<(), Denial> {
+    pub fn let_in(&self, ask: &Ask, spends: bool, now: Timestamp) -> Result<(), Denial> {
         self.opens(Scope::Proxy)?;
         let grant = &self.key.grant;
         match (&ask.model, &grant.models) {

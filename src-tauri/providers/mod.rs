@@ -6,7 +6,7 @@ mod catalog;
 mod verdict;
 mod windows;
 
-pub use address::{BadAddress, base_url, is_this_machine, upstream_uri};
+pub use address::{BadAddress, base_url, is_this_machine, upstream_path};
 pub use catalog::Catalog;
 pub use verdict::{Reply, retry_after};
 pub use windows::read_windows;

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, Method, Request, Response, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     login::{Bearer, is_the_clients_to_mend, learn},
     relay::Answer,
     request::Arrival,
-    upstream::{UpstreamBody, Upstreams, Whole},
+    upstream::{Target, UpstreamBody, Upstreams, Whole},
 };
 use crate::{
     domain::Verdict,
@@ -43,14 +43,12 @@ pub async fn attempt(
         return Err(("its key is not in the vault".into(), verdict));
     };
     let (body, change) = body_for(arrival, account).map_err(|why| (why, Verdict::RequestFault))?;
-    let written = address(arrival, account).and_then(|uri| {
-        let headers = headers::upstream(&arrival.headers, places, &key)?;
-        Some((write(arrival, body, &uri, headers)?, uri))
-    });
-    let Some((request, uri)) = written else {
+    let written = headers::upstream(&arrival.headers, places, &key)
+        .and_then(|headers| write(upstreams, account, &arrival.method, &arrival.target, headers, body));
+    let Some((request, target)) = written else {
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
     };
-    match upstreams.send(&uri, request).await {
+    match upstreams.send(&target, request).await {
         Ok(response) => {
             let (answer, verdict) = judge(gateway, arrival, account, response, lease, key).await;
             Ok((Answer { change, ..answer }, verdict))
@@ -60,11 +58,6 @@ pub async fn attempt(
             Err((unreached.to_string().into(), Verdict::Weather))
         }
     }
-}
-
-fn address(arrival: &Arrival, account: &Contender) -> Option<Uri> {
-    let base = account.account.base_url.as_ref().or(account.provider.base_url.as_ref())?;
-    providers::upstream_uri(base, &arrival.target)
 }
 
 /// The body as this account's upstream wants it, and in a few words what was changed in it.
@@ -79,13 +72,22 @@ fn body_for(arrival: &Arrival, account: &Contender) -> Result<(Bytes, Option<Arc
     Ok((body, Some(format!("model: {asked} → {sent}").into())))
 }
 
-fn write(arrival: &Arrival, body: Bytes, uri: &Uri, mut headers: http::HeaderMap) -> Option<Whole> {
-    headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
+/// A request to an account's upstream, and where it goes. `None` if that can't be written down.
+pub(super) fn write(
+    upstreams: &Upstreams,
+    account: &Contender,
+    method: &Method,
+    asked: &PathAndQuery,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Option<(Whole, Arc<Target>)> {
+    let target = upstreams.target(account.base_url()?)?;
+    headers.insert(header::HOST, target.host.clone());
     let mut request = Request::new(Full::new(body));
-    *request.method_mut() = arrival.method.clone();
-    *request.uri_mut() = uri.path_and_query()?.clone().into();
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = target.path(asked)?.into();
     *request.headers_mut() = headers;
-    Some(request)
+    Some((request, target))
 }
 
 /// Reads the verdict out of a head, and out of the beginning of the body where it is an error.

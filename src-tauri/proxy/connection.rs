@@ -112,7 +112,9 @@ impl Conversation {
         let activity = Arc::new(Activity::default());
         let service = service_fn(|request| {
             let open = Open::begin(&activity);
-            let answer = serve(request);
+            // Of its own size, it would stay with the connection for as long as that lives: some 10 KiB for
+            // each stream, which needs none of it once its head is there.
+            let answer = Box::pin(serve(request));
             async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, _open: open })) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(io), service);

@@ -4,14 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http::{HeaderMap, HeaderValue, Method, header};
+use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
-use super::{Gateway, headers, upstream::Upstreams};
+use super::{Gateway, attempt::write, headers, upstream::Upstreams};
 use crate::{
     domain::{Credential, Model},
-    providers,
     routing::Contender,
     tasks::Tasks,
 };
@@ -77,22 +76,16 @@ async fn page(
 ) -> Option<Bytes> {
     let Credential::Key(places) = &contender.provider.credential else { return None };
     let key = gateway.roster.bearer(contender.account.id)?;
-    let base = contender.account.base_url.as_ref().or(contender.provider.base_url.as_ref())?;
-    let uri = providers::upstream_uri(base, target)?;
     let mut headers = headers::upstream(&HeaderMap::new(), places, &key)?;
-    headers.insert(header::HOST, HeaderValue::from_str(uri.authority()?.as_str()).ok()?);
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(
         header::USER_AGENT,
         HeaderValue::from_static(concat!("headgate/", env!("CARGO_PKG_VERSION"))),
     );
     headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
-    let mut request = Request::new(Full::default());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = uri.path_and_query()?.as_str().parse().ok()?;
-    *request.headers_mut() = headers;
-    let answer = upstreams.send(&uri, request).await.ok()?;
+    let asked = target.parse().ok()?;
+    let (request, target) = write(upstreams, contender, &Method::GET, &asked, headers, Bytes::new())?;
+    let answer = upstreams.send(&target, request).await.ok()?;
     if !answer.status().is_success() {
         return None;
     }

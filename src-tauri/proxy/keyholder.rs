@@ -63,12 +63,12 @@ pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<A
 /// [`Failure::Denied`], with the key's name.
 pub fn limit(holder: &Holder, arrival: &mut Arrival, now: Timestamp) -> Result<(), Failure> {
     arrival.ask.only.clone_from(&holder.key.grant.accounts);
-    let denied = |why| Failure::Denied(Denied { key: Some(holder.key.name.clone()), why });
+    let denied = |why| Denied::to(holder, why);
     // Parsers differ in which of two counts: the upstream's may take the one that we did not look at.
     if holder.key.grant.models.is_some() && names_several_models(&arrival.body) {
         return Err(denied(Denial::NoModel));
     }
-    holder.may_ask(&arrival.ask, arrival.method == Method::POST, now).map_err(denied)
+    holder.let_in(&arrival.ask, arrival.method == Method::POST, now).map_err(denied)
 }
 
 /// Refuses without a record: a stranger fills no database. The body is read first, and not kept.
@@ -100,6 +100,11 @@ pub(super) fn bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 impl Denied {
+    /// This holder is not let through.
+    pub fn to(holder: &Holder, why: Denial) -> Failure {
+        Failure::Denied(Self { key: Some(holder.key.name.clone()), why })
+    }
+
     /// Status and error type.
     pub fn kind(&self) -> (u16, ErrorKind) {
         match self.why {

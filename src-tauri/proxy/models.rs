@@ -7,12 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Serialize;
 
-use super::{
-    AnswerBody, Gateway,
-    failure::{Failure, plain},
-    keyholder::Denied,
-    login::is_brought,
-};
+use super::{AnswerBody, Gateway, failure::plain, keyholder::Denied, login::is_brought};
 use crate::{
     accounts::Offer,
     domain::{AccountName, Ask},
@@ -58,8 +53,11 @@ pub fn answer(
         return None;
     }
     let rest = uri.path().strip_prefix("/v1/models")?.trim_end_matches('/');
-    if let Some(Err(failure)) = holder.map(|holder| may_ask(holder, gateway)) {
-        return Some(failure.answer(None, gateway.clock.now()));
+    let now = gateway.clock.now();
+    if let Some(holder) = holder
+        && let Err(why) = holder.let_in(&Ask::default(), false, now)
+    {
+        return Some(Denied::to(holder, why).answer(None, now));
     }
     let offers = offers(gateway, request.headers(), holder);
     if rest.is_empty() {
@@ -68,11 +66,6 @@ pub fn answer(
     let id = unescaped(rest.strip_prefix('/')?);
     let found = offers.iter().find(|offer| *offer.model.id == *id);
     Some(found.map_or_else(|| no_such(&id), |offer| json(&entry(offer))))
-}
-
-fn may_ask(holder: &Holder, gateway: &Gateway) -> Result<(), Failure> {
-    let denied = |why| Failure::Denied(Denied { key: Some(holder.key.name.clone()), why });
-    holder.may_ask(&Ask::default(), false, gateway.clock.now()).map_err(denied)
 }
 
 /// All that a request with these headers could be served; for the holder of a key, what that key may ask for.

@@ -1,10 +1,10 @@
 //! A client's request as we hold it: head, whole body, and the few words that selection may know. The
 //! body is read once, bounded, and never changed here.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, header, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -17,7 +17,7 @@ pub struct Arrival {
     /// As sent.
     pub method: Method,
     /// Path and query as sent.
-    pub target: String,
+    pub target: PathAndQuery,
     /// As sent.
     pub headers: HeaderMap,
     /// As sent.
@@ -49,9 +49,9 @@ impl Arrival {
         let mut ask = ask_of(&head.headers, body.len());
         match RequestHead::read(&body) {
             Ok(read) => {
-                ask.model = read.model;
                 ask.stream = read.stream;
-                ask.session = ask.session.or(read.session);
+                ask.session = ask.session.or_else(|| read.session());
+                ask.model = read.model;
             }
             Err(why) if wants_json(&head.method, head.uri.path()) => {
                 return Err(Failure::NotJson { why: why.to_string() });
@@ -59,7 +59,7 @@ impl Arrival {
             // Files, multipart and whatever else lives below /v1 is not ours to read.
             Err(_) => {}
         }
-        let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         Ok(Self { method: head.method, target, headers: head.headers, body, ask, login: None })
     }
 }
@@ -72,8 +72,7 @@ impl Arrival {
 
     /// Whether it asks for a count of tokens alone.
     pub fn counts_tokens(&self) -> bool {
-        let path = self.target.split('?').next().unwrap_or_default();
-        self.method == Method::POST && path == "/v1/messages/count_tokens"
+        self.method == Method::POST && self.target.path() == "/v1/messages/count_tokens"
     }
 }
 
@@ -108,7 +107,7 @@ async fn read_body(body: Incoming, headers: &HeaderMap, limits: &Limits) -> Resu
     }
     // Whoever stops in the middle of a body, or lets it drip, may not keep a place for ever.
     let reading = read_within(body, limit, claimed.unwrap_or(0));
-    tokio::time::timeout(limits.idle(), reading).await.map_err(|_| Failure::BodyLate)?
+    tokio::time::timeout(limits.idle(), pin!(reading)).await.map_err(|_| Failure::BodyLate)?
 }
 
 async fn read_within(mut body: Incoming, limit: usize, claimed: usize) -> Result<Bytes, Failure> {

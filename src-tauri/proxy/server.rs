@@ -6,13 +6,13 @@ use std::{
     future::Future,
     net::{IpAddr, SocketAddr, TcpListener},
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     thread,
     time::Duration,
 };
 
 use futures_util::future::join_all;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -126,11 +126,30 @@ struct Worker {
 }
 
 /// By which way a request came.
-#[derive(Clone)]
 struct Way {
     listener: Listener,
     /// Our own end of the connection.
     local: IpAddr,
+    /// The `host` of the first request that was meant for us, which the next ones mostly repeat.
+    host: OnceLock<HeaderValue>,
+}
+
+impl Way {
+    /// Whether a request is meant for us; see `meant`.
+    fn leads_here(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next().filter(|_| hosts.next().is_none());
+        if host.is_some() && host == self.host.get() && !headers.contains_key(header::ORIGIN) {
+            return true;
+        }
+        let is_ours = |host: &str| self.listener.is_named(host, self.local);
+        let leads_here = is_meant_for_us(uri, headers, self.listener.tls().is_some(), is_ours);
+        if let Some(host) = host.filter(|_| leads_here) {
+            // The first one stays.
+            let _ = self.host.set(host.clone());
+        }
+        leads_here
+    }
 }
 
 impl Worker {
@@ -187,7 +206,7 @@ impl Worker {
             let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { continue };
             let _ = socket.set_nodelay(true);
             let Ok(local) = socket.local_addr() else { continue };
-            let way = Way { listener: listener.clone(), local: local.ip() };
+            let way = Way { listener: listener.clone(), local: local.ip(), host: OnceLock::new() };
             let (worker, stop) = (self.clone(), stop.subscribe());
             self.tasks.spawn(async move {
                 worker.hold(socket, way, stop).await;
@@ -199,7 +218,8 @@ impl Worker {
     /// Serves one connection, after the TLS handshake where there is one.
     async fn hold(&self, socket: tokio::net::TcpStream, way: Way, mut stop: watch::Receiver<()>) {
         // One count for each request instead of one for each part of a worker.
-        let seat = Arc::new((self.clone(), way.clone()));
+        let seat = Arc::new((self.clone(), way));
+        let way = &seat.1;
         let serve = |request| {
             let seat = Arc::clone(&seat);
             async move { seat.0.serve(request, &seat.1).await }
@@ -217,7 +237,8 @@ impl Worker {
             _ = stop.changed() => return,
         };
         match shaken {
-            Ok(Ok(io)) => self.conversation.hold(io, serve, stop).await,
+            // Apart, so that a connection in plain text is not as large as one with TLS.
+            Ok(Ok(io)) => Box::pin(self.conversation.hold(io, serve, stop)).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
@@ -247,8 +268,7 @@ fn check(request: &Request<Incoming>, way: &Way) -> Result<(), Failure> {
     if request.method() == Method::CONNECT {
         return Err(Failure::Tunnel);
     }
-    let is_ours = |host: &str| way.listener.is_named(host, way.local);
-    if !is_meant_for_us(uri, headers, way.listener.tls().is_some(), is_ours) {
+    if !way.leads_here(uri, headers) {
         return Err(Failure::Foreign);
     }
     // The proxy's own paths have their key looked at where their requests are admitted, and the management

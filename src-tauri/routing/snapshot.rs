@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::sync::Notify;
+use url::Url;
 
 use crate::domain::{Account, AccountId, Provider, Window};
 
@@ -35,6 +36,13 @@ pub struct Contender {
     pub windows: Vec<Window>,
     /// Requests that it serves right now.
     pub load: Load,
+}
+
+impl Contender {
+    /// Where it is asked: its own address, else its provider's.
+    pub fn base_url(&self) -> Option<&Url> {
+        self.account.base_url.as_ref().or(self.provider.base_url.as_ref())
+    }
 }
 
 /// How many requests one account may serve at once, and who is told when one of them is over.

@@ -7,25 +7,30 @@ mod connect;
 mod gathered;
 mod line;
 mod origin;
+mod target;
 mod trunk;
 mod unreached;
 
 use std::{
     collections::HashMap,
     fmt,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use http::{Response, Uri};
+use http::Response;
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
+use url::Url;
 
 pub use body::UpstreamBody;
 pub use connect::Outward;
 pub use line::Whole;
 use line::{Line, Lost};
 use origin::Origin;
+pub use target::Target;
+use target::Targets;
 use trunk::{Stream, Trunks};
 pub use unreached::Unreached;
 
@@ -43,6 +48,7 @@ pub struct Upstreams(Arc<Pool>);
 struct Pool {
     idle: Mutex<Idle>,
     trunks: Trunks,
+    targets: Targets,
     outward: Outward,
     connect_limit: Duration,
     head_limit: Duration,
@@ -68,6 +74,7 @@ impl Upstreams {
         Self(Arc::new(Pool {
             idle: Mutex::default(),
             trunks: Trunks::default(),
+            targets: Targets::default(),
             outward,
             connect_limit: limits.connect(),
             head_limit: limits.head(),
@@ -76,45 +83,46 @@ impl Upstreams {
         }))
     }
 
-    /// Sends a request whose `Uri` is absolute and waits for the head of the answer.
+    /// Where requests to this base address go; `None` where that is nowhere.
+    pub fn target(&self, base: &Url) -> Option<Arc<Target>> {
+        self.0.targets.of(base)
+    }
+
+    /// Sends a request whose `Uri` is a path and waits for the head of the answer.
     ///
     /// # Errors
     /// [`Unreached`] if there is no head, for whatever reason.
-    pub async fn send(&self, uri: &Uri, request: Whole) -> Result<Response<UpstreamBody>, Unreached> {
-        let origin = Origin::of(uri).ok_or_else(|| Unreached::Address(uri.to_string()))?;
+    pub async fn send(&self, target: &Target, request: Whole) -> Result<Response<UpstreamBody>, Unreached> {
         let limit = self.0.head_limit;
-        let late = |_| Unreached::HeadLate {
-            host: uri.host().unwrap_or_default().to_owned(),
-            seconds: limit.as_secs_f64(),
-        };
-        tokio::time::timeout(limit, self.try_send(origin, uri, request)).await.map_err(late)?
+        let late =
+            |_| Unreached::HeadLate { host: target.origin.host.to_string(), seconds: limit.as_secs_f64() };
+        // By reference: it is some kilobytes large, and would be moved into its time limit.
+        let sending = pin!(self.try_send(target, request));
+        tokio::time::timeout(limit, sending).await.map_err(late)?
     }
 
     async fn try_send(
         &self,
-        origin: Origin,
-        uri: &Uri,
+        target: &Target,
         mut request: Whole,
     ) -> Result<Response<UpstreamBody>, Unreached> {
-        if self.0.outward.is_ourselves(&origin) {
-            return Err(Unreached::Itself);
-        }
+        let origin = &target.origin;
         let host = || origin.host.to_string();
         let lost = |lost| match lost {
             Lost::Garbled => Unreached::Garbled { host: host() },
             Lost::Sent | Lost::Unsent(_) => Unreached::Closed { host: host() },
         };
         if origin.tls
-            && let Some(stream) = self.0.trunks.take(&origin)
+            && let Some(stream) = self.0.trunks.take(origin)
         {
-            match stream.exchange(uri, request).await {
+            match stream.exchange(target, request).await {
                 Ok(head) => return Ok(self.answer_on(head, stream, origin)),
                 Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
                 // The upstream goes away, or said that it has not looked at it.
                 Err(Lost::Unsent(unsent)) => request = *unsent,
             }
         }
-        if let Some(mut line) = self.take_idle(&origin) {
+        if let Some(mut line) = self.take_idle(origin) {
             match line.exchange(request).await {
                 Ok(head) => return Ok(self.answer(head, line, origin)),
                 // The upstream may have read it and be at work on it: a second one would be paid for twice.
@@ -123,26 +131,26 @@ impl Upstreams {
                 Err(Lost::Unsent(unsent)) => request = *unsent,
             }
         }
-        match self.open(&origin).await? {
+        match self.open(origin).await? {
             Way::Alone(mut line) => match line.exchange(request).await {
                 Ok(head) => Ok(self.answer(head, line, origin)),
                 Err(why) => Err(lost(why)),
             },
-            Way::Shared(stream) => match stream.exchange(uri, request).await {
+            Way::Shared(stream) => match stream.exchange(target, request).await {
                 Ok(head) => Ok(self.answer_on(head, stream, origin)),
                 Err(why) => Err(lost(why)),
             },
         }
     }
 
-    fn answer(&self, head: Response<Incoming>, line: Line, origin: Origin) -> Response<UpstreamBody> {
+    fn answer(&self, head: Response<Incoming>, line: Line, origin: &Origin) -> Response<UpstreamBody> {
         let (parts, body) = head.into_parts();
-        Response::from_parts(parts, UpstreamBody::new(body, line, origin, self.clone()))
+        Response::from_parts(parts, UpstreamBody::new(body, line, origin.clone(), self.clone()))
     }
 
-    fn answer_on(&self, head: Response<Incoming>, stream: Stream, origin: Origin) -> Response<UpstreamBody> {
+    fn answer_on(&self, head: Response<Incoming>, stream: Stream, origin: &Origin) -> Response<UpstreamBody> {
         let (parts, body) = head.into_parts();
-        Response::from_parts(parts, UpstreamBody::on(body, stream, origin, self.clone()))
+        Response::from_parts(parts, UpstreamBody::on(body, stream, origin.clone(), self.clone()))
     }
 
     async fn open(&self, origin: &Origin) -> Result<Way, Unreached> {
@@ -152,6 +160,10 @@ impl Upstreams {
     }
 
     async fn connect(&self, origin: &Origin) -> Result<Way, Unreached> {
+        // Looked at here alone: there is no open connection to ourselves that could be taken instead.
+        if self.0.outward.is_ourselves(origin) {
+            return Err(Unreached::Itself);
+        }
         let no_http = |error| Unreached::Connect(format!("{} does not speak HTTP: {error}", origin.host));
         let may_share = origin.tls && self.0.outward.tls.offers_http2();
         let _turn = if may_share { self.0.trunks.turn(origin).await } else { None };

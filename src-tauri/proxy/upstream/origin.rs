@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use http::Uri;
+use url::Url;
 
 /// Scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,15 +19,14 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Where an absolute `Uri` leads; `None` where that is nowhere.
-    pub fn of(uri: &Uri) -> Option<Self> {
-        let tls = match uri.scheme_str()? {
+    /// Where an address leads; `None` where that is nowhere.
+    pub fn of(address: &Url) -> Option<Self> {
+        let tls = match address.scheme() {
             "https" => true,
             "http" => false,
             _ => return None,
         };
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        Some(Self { tls, host: uri.host()?.into(), port })
+        Some(Self { tls, host: address.host_str()?.into(), port: address.port_or_known_default()? })
     }
 
     /// Whether a connection to it would arrive at this address of the loopback, or of every network.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Response, Uri, header};
+use http::{Response, header};
 use http_body_util::Full;
 use hyper::{
     body::Incoming,
@@ -28,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{
     line::{Io, Lost, Whole},
     origin::Origin,
+    target::Target,
 };
 use crate::{clock::Clock, tasks::Tasks};
 
@@ -210,10 +211,11 @@ impl Stream {
     }
 
     /// Sends one request and waits for the head of its answer.
-    pub async fn exchange(&self, uri: &Uri, request: Whole) -> Result<Response<Incoming>, Lost> {
+    pub async fn exchange(&self, target: &Target, request: Whole) -> Result<Response<Incoming>, Lost> {
         // The upstream may refuse it unprocessed after all of it has left; the body is shared, not copied.
         let mut sent = request.clone();
-        *sent.uri_mut() = uri.clone();
+        let Some(absolute) = target.absolute(request.uri()) else { return Err(Lost::Garbled) };
+        *sent.uri_mut() = absolute;
         // HTTP/2 says it in the address.
         sent.headers_mut().remove(header::HOST);
         self.0.sender.clone().try_send_request(sent).await.map_err(|mut error| {

@@ -15,6 +15,4 @@ pub enum Unreached {
     Garbled { host: String },
     #[error("the address leads back to Headgate itself")]
     Itself,
-    #[error("the address {0} can't be used")]
-    Address(String),
 }
