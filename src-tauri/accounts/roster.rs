@@ -15,7 +15,7 @@ use crate::{
     domain::{AccountId, AccountName, Verdict, Window},
     events::{Event, Events},
     providers::Catalog,
-    routing::{Contender, Load, Ration, Snapshot, settle},
+    routing::{Contender, Load, Ration, Snapshot, is_news, settle},
     secrets::{SecretName, Sensitive, Vault},
     store::Store,
 };
@@ -134,17 +134,18 @@ impl Roster {
     /// Takes in what one attempt taught. Never waits for the disk; an account that was removed meanwhile
     /// learns nothing.
     pub fn learn(&self, id: AccountId, verdict: &Verdict, windows: &[Window]) {
+        // What is learned with a client's sign-in is that sign-in's own: see `learn_of_login`.
+        let has_news = |known: &&Arc<Contender>| {
+            !known.provider.passes_logins() && is_news(known, verdict, windows)
+        };
+        if !self.0.snapshot.load().get(id).is_some_and(|known| has_news(&known)) {
+            return;
+        }
         let now = self.0.clock.now();
         let _next = lock(&self.0.next);
         let snapshot = self.0.snapshot.load();
-        let Some(known) = snapshot.get(id) else { return };
-        // What is learned with a client's sign-in is that sign-in's own: see `learn_of_login`.
-        if known.provider.passes_logins() {
-            return;
-        }
-        if *verdict == Verdict::Fine && windows.is_empty() && known.account.bench.is_none() {
-            return;
-        }
+        // Somebody else may have learned it meanwhile, or removed the account.
+        let Some(known) = snapshot.get(id).filter(has_news) else { return };
         let mut contender = Contender::clone(known);
         let learned = settle(&mut contender, verdict, windows, now);
         if learned.health {

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{EventData, Fields, Malformed};
 use crate::domain::Usage;
@@ -157,8 +157,8 @@ struct WireEvent<'a> {
     message: Option<WireMessage<'a>>,
     #[serde(borrow, default)]
     delta: Option<WireDelta<'a>>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
+    #[serde(borrow, default)]
+    usage: Option<WireUsage<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -171,12 +171,12 @@ struct WireDelta<'a> {
 struct WireMessage<'a> {
     #[serde(borrow, default)]
     model: Option<Cow<'a, str>>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
+    #[serde(borrow, default)]
+    usage: Option<WireUsage<'a>>,
 }
 
 #[derive(Default, Deserialize)]
-struct WireUsage {
+struct WireUsage<'a> {
     #[serde(default)]
     input_tokens: Option<u64>,
     #[serde(default)]
@@ -186,29 +186,38 @@ struct WireUsage {
     #[serde(default)]
     cache_creation_input_tokens: Option<u64>,
     // Of whatever type, so that a surprise in one of these does not cost us the counts.
-    #[serde(default)]
-    cache_creation: Value,
-    #[serde(default)]
-    service_tier: Value,
-    #[serde(default)]
-    speed: Value,
-    #[serde(default)]
-    inference_geo: Value,
+    #[serde(borrow, default)]
+    cache_creation: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    speed: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    inference_geo: Option<&'a RawValue>,
 }
 
-impl From<WireUsage> for Usage {
-    fn from(wire: WireUsage) -> Self {
-        let is_usual =
-            |value: &Value, usual: &[&str]| value.as_str().is_none_or(|word| usual.contains(&word));
+#[derive(Default, Deserialize)]
+struct WireWrites {
+    #[serde(default)]
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+impl From<WireUsage<'_>> for Usage {
+    fn from(wire: WireUsage<'_>) -> Self {
+        let is_usual = |value: Option<&RawValue>, usual: &[&str]| {
+            let word = value.and_then(|value| text(value.get().as_bytes()));
+            word.is_none_or(|word| usual.contains(&&*word))
+        };
+        let writes = wire.cache_creation.and_then(|writes| serde_json::from_str::<WireWrites>(writes.get()).ok());
         Self {
             input: wire.input_tokens,
             output: wire.output_tokens,
             cache_read: wire.cache_read_input_tokens,
             cache_write: wire.cache_creation_input_tokens,
-            cache_write_1h: wire.cache_creation.get("ephemeral_1h_input_tokens").and_then(Value::as_u64),
-            is_off_list: !is_usual(&wire.service_tier, &["standard"])
-                || !is_usual(&wire.speed, &["standard"])
-                || !is_usual(&wire.inference_geo, &["global", "not_available"]),
+            cache_write_1h: writes.and_then(|writes| writes.ephemeral_1h_input_tokens),
+            is_off_list: !is_usual(wire.service_tier, &["standard"])
+                || !is_usual(wire.speed, &["standard"])
+                || !is_usual(wire.inference_geo, &["global", "not_available"]),
         }
     }
 }

@@ -284,12 +284,22 @@ impl<const N: usize> Fields<N> {
     }
 }
 
+/// Most texts are names and end within this many bytes: a loop finds their end sooner than a search does.
+const SHORT: usize = 24;
+
 /// Where a text's closing quote stands; `Err` if it is not here, with whether the byte that comes next is
-/// escaped. Backslashes are counted back from each quote: there are far fewer quotes than escapes.
+/// escaped. In a long one, backslashes are counted back from each quote: there are far fewer quotes than escapes.
 fn text_end(piece: &[u8], escaped: bool) -> Result<usize, bool> {
     let mut from = usize::from(escaped);
     if from > piece.len() {
         return Err(true);
+    }
+    for (at, byte) in piece.iter().enumerate().skip(from).take(SHORT) {
+        match byte {
+            b'"' => return Ok(at),
+            b'\\' => break,
+            _ => from = at + 1,
+        }
     }
     loop {
         let found = memchr::memchr(b'"', &piece[from..]).map(|found| from + found);

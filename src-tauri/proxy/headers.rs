@@ -7,17 +7,20 @@ use super::keyholder::is_key;
 use crate::secrets::Sensitive;
 
 /// Never forwarded, in either direction: they speak of one connection.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Not forwarded upstream: the client's credential for us, what we set ourselves, our own control headers,
 /// and the routing hints that Claude Code sends to gateways only (its gateway guide, "Routing hints").
@@ -49,9 +52,11 @@ pub fn upstream(
     key: &Sensitive<String>,
 ) -> Option<HeaderMap> {
     let named = named_by_connection(client);
-    let mut headers = HeaderMap::with_capacity(client.len() + 2);
+    // One more than it takes for the host, which is written where the address is known.
+    let mut headers = HeaderMap::with_capacity(client.len() + places.len() + 2);
     for (name, value) in client {
-        let stays = is_ours(name.as_str()) || HOP_BY_HOP.contains(name) || named.contains(name);
+        let text = name.as_str();
+        let stays = is_ours(text) || is_hop_by_hop(text) || named.contains(name);
         // Some clients send their key in a header of another provider's as well.
         if !stays && !is_key(value.as_bytes()) {
             headers.append(name, value.clone());
@@ -60,7 +65,7 @@ pub fn upstream(
     // A compressed stream would be held back until a block is full.
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     for (name, prefix) in places {
-        let mut value = HeaderValue::try_from(format!("{prefix}{}", key.expose())).ok()?;
+        let mut value = HeaderValue::try_from([prefix.as_str(), key.expose()].concat()).ok()?;
         value.set_sensitive(true);
         headers.insert(name, value);
     }
@@ -75,10 +80,10 @@ pub fn is_page(headers: &HeaderMap) -> bool {
 
 /// The headers of an answer as the client gets them.
 pub fn downstream(mut headers: HeaderMap) -> HeaderMap {
-    for name in named_by_connection(&headers) {
-        headers.remove(name);
-    }
-    for name in &HOP_BY_HOP {
+    let named = named_by_connection(&headers);
+    let of_the_connection = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || named.contains(name);
+    let gone: Vec<HeaderName> = headers.keys().filter(of_the_connection).cloned().collect();
+    for name in gone {
         headers.remove(name);
     }
     headers

@@ -91,7 +91,8 @@ impl Answer {
             record,
             status,
             idle_limit,
-            idle: Box::pin(tokio::time::sleep(idle_limit)),
+            heard_at: now(),
+            idle: None,
             has_had_last_word: false,
             cut: None,
             error_text: Vec::new(),
@@ -136,7 +137,11 @@ struct Relay {
     record: Box<Record>,
     status: StatusCode,
     idle_limit: Duration,
-    idle: Pin<Box<Sleep>>,
+    /// When the upstream was heard last.
+    heard_at: Instant,
+    /// Set with the first wait, and again only when it rings: an answer that comes at once needs none, and
+    /// moving it with each piece would cost more than the piece.
+    idle: Option<Pin<Box<Sleep>>>,
     /// The last frame was our own: it is over.
     has_had_last_word: bool,
     /// Why the answer is cut, once the client's side has had time to send what came before.
@@ -231,8 +236,17 @@ impl Relay {
         Poll::Ready(Some(Ok(Frame::data([before, event.as_bytes()].concat().into()))))
     }
 
+    /// Whether the upstream has been silent for as long as it may.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
-        self.idle.as_mut().poll(cx).is_ready()
+        let deadline = self.heard_at + self.idle_limit;
+        let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        while idle.as_mut().poll(cx).is_ready() {
+            if idle.deadline() >= deadline {
+                return true;
+            }
+            idle.as_mut().reset(deadline);
+        }
+        false
     }
 }
 
@@ -263,8 +277,7 @@ impl Body for Relay {
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let limit = self.idle_limit;
-                self.idle.as_mut().reset(next_deadline(limit));
+                self.heard_at = now();
                 self.pass(frame.into_data().unwrap_or_default())
             }
             Poll::Ready(Some(Err(error))) => {
@@ -298,8 +311,8 @@ impl Body for Relay {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
-fn next_deadline(limit: Duration) -> Instant {
-    Instant::now() + limit
+fn now() -> Instant {
+    Instant::now()
 }
 
 impl Drop for Relay {

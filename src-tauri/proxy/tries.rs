@@ -16,7 +16,7 @@ pub struct Tries {
     /// Who is not asked again.
     pub set_aside: Vec<AccountId>,
     /// The last answer that another account might better.
-    answer: Option<Answer>,
+    answer: Option<Box<Answer>>,
     /// Why the last one without an answer had none.
     trouble: Option<Failure>,
     own_limits: u8,
@@ -43,7 +43,7 @@ impl Tries {
     /// An account gave this answer. It may show it later, but is no longer busy with it.
     pub fn answered(&mut self, account: AccountId, mut answer: Answer) {
         answer.lease = None;
-        self.answer = Some(answer);
+        self.answer = Some(Box::new(answer));
         self.set_aside.push(account);
     }
 
@@ -68,7 +68,7 @@ impl Tries {
     ) -> Response<AnswerBody> {
         // Somebody comes back by himself: the client should wait for that, not sign in anew.
         let worth_showing = |answer: &Answer| wait.until.is_none() || !answer.blames_the_credential();
-        match self.answer.filter(worth_showing) {
+        match self.answer.filter(|answer| worth_showing(answer)) {
             Some(answer) => answer.relay(record, method, idle_limit),
             None => record.refuse(&self.trouble.unwrap_or_else(|| Failure::of_wait(wait))),
         }

@@ -9,6 +9,6 @@ mod standing;
 
 pub use allowed::Allowed;
 pub use pick::{Decision, PassedOver, Wait, last_resort, pick};
-pub use settle::{Learned, settle};
+pub use settle::{Learned, is_news, settle};
 pub use snapshot::{Contender, Lease, Load, Ration, Snapshot};
 pub use standing::{standing, standing_for};

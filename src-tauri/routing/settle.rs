@@ -22,6 +22,12 @@ const UNKNOWN_RESET: Duration = Duration::from_mins(5);
 /// More windows than this are not kept of one account; no upstream states half as many.
 const MAX_WINDOWS: usize = 64;
 
+/// Whether [`settle`] would change anything that has to be kept: most replies only repeat what is known.
+pub fn is_news(contender: &Contender, verdict: &Verdict, windows: &[Window]) -> bool {
+    let is_known = |told: &Window| contender.windows.iter().any(|window| says_the_same(window, told));
+    *verdict != Verdict::Fine || contender.account.bench.is_some() || !windows.iter().all(is_known)
+}
+
 /// Takes in one attempt's verdict and the windows that its reply stated.
 pub fn settle(contender: &mut Contender, verdict: &Verdict, windows: &[Window], now: Timestamp) -> Learned {
     let mut learned = Learned::default();
@@ -93,12 +99,17 @@ fn take_window(known: &mut Vec<Window>, told: &Window) -> bool {
         known.push(told.clone());
         return true;
     };
-    let says_the_same = window.utilization == told.utilization
+    let is_known = says_the_same(window, told);
+    *window = told.clone();
+    !is_known
+}
+
+fn says_the_same(window: &Window, told: &Window) -> bool {
+    window.name == told.name
+        && window.utilization == told.utilization
         && window.resets_at == told.resets_at
         && window.spent == told.spent
-        && window.source == told.source;
-    *window = told.clone();
-    !says_the_same
+        && window.source == told.source
 }
 
 fn spend(known: &mut Vec<Window>, name: &WindowName, until: Option<Timestamp>, now: Timestamp) -> bool {
