@@ -291,15 +291,16 @@ const SHORT: usize = 24;
 /// escaped. In a long one, backslashes are counted back from each quote: there are far fewer quotes than escapes.
 fn text_end(piece: &[u8], escaped: bool) -> Result<usize, bool> {
     let mut from = usize::from(escaped);
+    let near = piece.len().min(SHORT);
+    while from < near {
+        match piece[from] {
+            b'"' => return Ok(from),
+            b'\\' => from += 2,
+            _ => from += 1,
+        }
+    }
     if from > piece.len() {
         return Err(true);
-    }
-    for (at, byte) in piece.iter().enumerate().skip(from).take(SHORT) {
-        match byte {
-            b'"' => return Ok(at),
-            b'\\' => break,
-            _ => from = at + 1,
-        }
     }
     loop {
         let found = memchr::memchr(b'"', &piece[from..]).map(|found| from + found);
