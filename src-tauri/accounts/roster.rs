@@ -135,9 +135,8 @@ impl Roster {
     /// learns nothing.
     pub fn learn(&self, id: AccountId, verdict: &Verdict, windows: &[Window]) {
         // What is learned with a client's sign-in is that sign-in's own: see `learn_of_login`.
-        let has_news = |known: &&Arc<Contender>| {
-            !known.provider.passes_logins() && is_news(known, verdict, windows)
-        };
+        let has_news =
+            |known: &&Arc<Contender>| !known.provider.passes_logins() && is_news(known, verdict, windows);
         if !self.0.snapshot.load().get(id).is_some_and(|known| has_news(&known)) {
             return;
         }

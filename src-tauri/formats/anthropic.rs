@@ -208,7 +208,8 @@ impl From<WireUsage<'_>> for Usage {
             let word = value.and_then(|value| text(value.get().as_bytes()));
             word.is_none_or(|word| usual.contains(&&*word))
         };
-        let writes = wire.cache_creation.and_then(|writes| serde_json::from_str::<WireWrites>(writes.get()).ok());
+        let writes =
+            wire.cache_creation.and_then(|writes| serde_json::from_str::<WireWrites>(writes.get()).ok());
         Self {
             input: wire.input_tokens,
             output: wire.output_tokens,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, header, uri::PathAndQuery};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 
 use super::{
     Gateway, headers,
@@ -83,7 +83,7 @@ pub(super) fn write(
 ) -> Option<(Whole, Arc<Target>)> {
     let target = upstreams.target(account.base_url()?)?;
     headers.insert(header::HOST, target.host.clone());
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(body);
     *request.method_mut() = method.clone();
     *request.uri_mut() = target.path(asked)?.into();
     *request.headers_mut() = headers;

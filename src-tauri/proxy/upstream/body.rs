@@ -9,42 +9,52 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Upstreams, gathered::Gathered, line::Line, origin::Origin, trunk::Stream};
+use super::{
+    Upstreams,
+    gathered::Gathered,
+    line::{Broken, Line},
+    origin::Origin,
+    trunk::Stream,
+};
 
 /// Pieces that have already arrived are handed on together up to this size.
 const MERGE: usize = 32 * 1024;
 
 /// The body of an upstream's answer, which drives its connection and gives it back when it has ended.
 pub struct UpstreamBody {
-    body: Incoming,
-    line: Option<Line>,
-    stream: Option<Stream>,
+    way: Way,
     origin: Origin,
     pool: Upstreams,
-    failed: Option<hyper::Error>,
+    failed: Option<Broken>,
     ended: bool,
 }
 
+enum Way {
+    Line(Line),
+    Stream {
+        body: Incoming,
+        _place: Stream,
+    },
+    /// The connection has been given back.
+    None,
+}
+
 impl UpstreamBody {
-    /// A body that has just begun; an empty one is over at once.
-    pub fn new(body: Incoming, line: Line, origin: Origin, pool: Upstreams) -> Self {
-        Self::begin(body, Some(line), None, origin, pool)
+    /// A body that has just begun on a connection of its own; an empty one is over at once.
+    pub fn new(line: Line, origin: Origin, pool: Upstreams) -> Self {
+        let is_over = line.is_over();
+        Self::begin(Way::Line(line), is_over, origin, pool)
     }
 
     /// The same on a connection that others use too.
     pub fn on(body: Incoming, stream: Stream, origin: Origin, pool: Upstreams) -> Self {
-        Self::begin(body, None, Some(stream), origin, pool)
+        let is_over = body.is_end_stream();
+        Self::begin(Way::Stream { body, _place: stream }, is_over, origin, pool)
     }
 
-    fn begin(
-        body: Incoming,
-        line: Option<Line>,
-        stream: Option<Stream>,
-        origin: Origin,
-        pool: Upstreams,
-    ) -> Self {
-        let mut body = Self { body, line, stream, origin, pool, failed: None, ended: false };
-        if body.body.is_end_stream() {
+    fn begin(way: Way, is_over: bool, origin: Origin, pool: Upstreams) -> Self {
+        let mut body = Self { way, origin, pool, failed: None, ended: false };
+        if is_over {
             body.end();
         }
         body
@@ -56,68 +66,76 @@ impl UpstreamBody {
     }
 
     /// Has the body fail at the next poll, for a reader that looked ahead.
-    pub fn fail_later(&mut self, error: hyper::Error) {
+    pub fn fail_later(&mut self, error: Broken) {
         self.failed = Some(error);
     }
 
     fn end(&mut self) {
         self.ended = true;
-        self.stream = None;
-        if let Some(mut line) = self.line.take()
+        if let Way::Line(mut line) = std::mem::replace(&mut self.way, Way::None)
             && line.is_ready()
         {
             self.pool.keep(self.origin.clone(), line);
         }
     }
 
-    /// The next frame, driving the connection where nothing is there yet.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let first = Pin::new(&mut self.body).poll_frame(cx);
-        let frame = match (first, &mut self.line) {
-            (Poll::Pending, Some(line)) => {
-                line.drive(cx);
-                Pin::new(&mut self.body).poll_frame(cx)
+    /// What is there, in one piece.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match &mut self.way {
+            Way::None => Poll::Ready(None),
+            Way::Line(line) => {
+                let data = line.poll_body(cx);
+                if line.is_over() {
+                    self.end();
+                }
+                data
             }
-            (first, _) => first,
-        };
-        let is_last = matches!(frame, Poll::Ready(None)) || (frame.is_ready() && self.body.is_end_stream());
-        if is_last && !self.ended {
-            self.end();
+            Way::Stream { .. } => self.poll_gathered(cx),
         }
-        frame
+    }
+
+    fn poll_gathered(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        let mut gathered = Gathered::default();
+        while gathered.len() < MERGE
+            && let Way::Stream { body, .. } = &mut self.way
+        {
+            let frame = Pin::new(&mut *body).poll_frame(cx);
+            if matches!(frame, Poll::Ready(None)) || (frame.is_ready() && body.is_end_stream()) {
+                self.end();
+            }
+            match frame {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => gathered.add(data),
+                    // Trailers belong to one connection; the body has ended without them.
+                    Err(_trailers) => {}
+                },
+                Poll::Ready(Some(Err(error))) if gathered.is_empty() => {
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.failed = Some(error.into());
+                    break;
+                }
+                Poll::Pending if gathered.is_empty() => return Poll::Pending,
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if gathered.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(Ok(gathered.whole()))) }
     }
 }
 
 impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let mut gathered = Gathered::default();
-        while gathered.len() < MERGE && (gathered.is_empty() || !self.ended) {
-            match self.poll_next(cx) {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => gathered.add(data),
-                    // Trailers belong to one connection; a length or the last chunk has ended the body.
-                    Err(_trailers) => {}
-                },
-                Poll::Ready(Some(Err(error))) if gathered.is_empty() => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(Some(Err(error))) => {
-                    self.failed = Some(error);
-                    break;
-                }
-                Poll::Ready(None) if gathered.is_empty() => return Poll::Ready(None),
-                Poll::Pending if gathered.is_empty() => return Poll::Pending,
-                Poll::Ready(None) | Poll::Pending => break,
-            }
-        }
-        Poll::Ready(Some(Ok(Frame::data(gathered.whole()))))
+        self.poll_data(cx).map_ok(Frame::data)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -125,6 +143,10 @@ impl Body for UpstreamBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.way {
+            Way::Line(line) => line.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Way::Stream { body, .. } => body.size_hint(),
+            Way::None => SizeHint::with_exact(0),
+        }
     }
 }

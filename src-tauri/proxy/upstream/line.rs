@@ -1,30 +1,30 @@
-//! One connection, driven by whoever holds it.
+//! One HTTP/1.1 connection, driven by whoever holds it: no task of its own, no channel between the socket and its
+//! reader. What is there is handed on in one piece; hyper's client takes a task's poll and a message for each
+//! chunk, which was a third of what a burst of events cost.
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
+    io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{Method, Request, Response, response::Parts};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
+
+use super::{
+    framing::{BadChunk, Framing},
+    head::{self, BadHead, Head},
 };
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a connection runs on: a socket, or TLS on one.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// The end that has to be polled.
-pub type Connection = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
-
 /// A request with its whole body, as it is sent.
-pub type Whole = Request<Full<Bytes>>;
+pub type Whole = Request<Bytes>;
 
 /// A request that got no head.
 pub enum Lost {
@@ -36,52 +36,191 @@ pub enum Lost {
     Garbled,
 }
 
-/// One connection with both its ends: the one that sends and the one that has to be polled.
-pub struct Line {
-    sender: SendRequest<Full<Bytes>>,
-    drive: Pin<Box<Connection>>,
-    is_over: bool,
+/// Why an answer breaks off.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    #[error("the connection was closed")]
+    Closed,
+    #[error("its chunks make no sense")]
+    Garbled,
+    #[error("{0}")]
+    Socket(#[from] io::Error),
+    #[error("{0}")]
+    Stream(#[from] hyper::Error),
 }
+
+/// A connection, with what has arrived on it and what has still to leave.
+pub struct Line {
+    io: Box<dyn Io>,
+    arrived: BytesMut,
+    /// Of the request: what is left of its head, and of its body.
+    leaving: [Bytes; 2],
+    has_sent: bool,
+    is_flushed: bool,
+    framing: Framing,
+    may_stay: bool,
+    /// Room that is made for the next read.
+    room: usize,
+}
+
+/// A read gets at least so much room, and up to so much if it fills what it had: events are small, and documents
+/// are not.
+const LEAST_ROOM: usize = 4 * 1024;
+const MOST_ROOM: usize = 64 * 1024;
+/// As much of an answer goes on in one piece.
+const MOST_AT_ONCE: usize = 32 * 1024;
+/// Where head and body can't leave in one call, a body up to this size is put behind its head: two writes would
+/// be two packets.
+const SMALL_BODY: usize = 16 * 1024;
 
 impl Line {
     /// A connection that has just been made.
-    pub fn new(sender: SendRequest<Full<Bytes>>, drive: Connection) -> Self {
-        Self { sender, drive: Box::pin(drive), is_over: false }
+    pub fn new(io: Box<dyn Io>) -> Self {
+        Self {
+            io,
+            arrived: BytesMut::new(),
+            leaving: [Bytes::new(), Bytes::new()],
+            has_sent: false,
+            is_flushed: true,
+            framing: Framing::Over,
+            may_stay: true,
+            room: LEAST_ROOM,
+        }
     }
 
     /// Sends one request and drives the connection until the head of its answer is there.
-    pub async fn exchange(&mut self, request: Whole) -> Result<Response<Incoming>, Lost> {
-        let answer = self.sender.try_send_request(request);
-        tokio::pin!(answer);
-        let lost = |mut error: hyper::client::conn::TrySendError<_>| match error.take_message() {
-            Some(unsent) => Lost::Unsent(Box::new(unsent)),
-            None if error.error().is_parse() => Lost::Garbled,
-            None => Lost::Sent,
-        };
-        poll_fn(|cx| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answer);
-            }
-            if !self.is_over && self.drive.as_mut().poll(cx).is_ready() {
-                self.is_over = true;
-            }
-            // Driving may have brought the head, or the reason why there will be none.
-            answer.as_mut().poll(cx)
-        })
-        .await
-        .map_err(lost)
+    pub async fn exchange(&mut self, request: Whole) -> Result<Response<()>, Lost> {
+        self.begin(&request);
+        match poll_fn(|cx| self.poll_head(request.method(), cx)).await {
+            Ok(parts) => Ok(Response::from_parts(parts, ())),
+            Err(_) if !self.has_sent => Err(Lost::Unsent(Box::new(request))),
+            Err(Broken::Garbled) => Err(Lost::Garbled),
+            Err(_) => Err(Lost::Sent),
+        }
     }
 
-    /// Polls it; what came in lies in its body then.
-    pub fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.is_over && self.drive.as_mut().poll(cx).is_ready() {
-            self.is_over = true;
+    fn begin(&mut self, request: &Whole) {
+        let (mut head, mut body) = (head::write(request), request.body().clone());
+        if !self.io.is_write_vectored() && body.len() <= SMALL_BODY {
+            head.extend_from_slice(&std::mem::take(&mut body));
+        }
+        self.leaving = [head.freeze(), body];
+        self.has_sent = false;
+        self.is_flushed = false;
+    }
+
+    /// An upstream may answer before it has read all of a request, and may then close: whatever it has said counts.
+    fn poll_head(&mut self, method: &Method, cx: &mut Context<'_>) -> Poll<Result<Parts, Broken>> {
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            if !self.has_sent {
+                return Poll::Ready(Err(error.into()));
+            }
+            self.stop_sending();
+        }
+        loop {
+            if let Some(Head { parts, framing, may_stay }) = head::read(&mut self.arrived, method)? {
+                self.framing = framing;
+                self.may_stay &= may_stay;
+                return Poll::Ready(Ok(parts));
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                return Poll::Ready(Err(Broken::Closed));
+            }
+        }
+    }
+
+    /// The next piece of the answer's body; `None` once it is over.
+    pub fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        if let Poll::Ready(Err(_)) = self.poll_write(cx) {
+            self.stop_sending();
+        }
+        loop {
+            let piece = self.framing.take(&mut self.arrived, MOST_AT_ONCE)?;
+            if !piece.is_empty() {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            if self.framing.is_over() {
+                return Poll::Ready(None);
+            }
+            if ready!(self.poll_read(cx))? > 0 {
+                continue;
+            }
+            if self.framing != Framing::Close {
+                return Poll::Ready(Some(Err(Broken::Closed)));
+            }
+            self.framing = Framing::Over;
+        }
+    }
+
+    /// Whether the whole body has been handed on.
+    pub fn is_over(&self) -> bool {
+        self.framing.is_over()
+    }
+
+    /// How many bytes of the body are still to come, where that is known.
+    pub fn left(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(left) => Some(left),
+            Framing::Over => Some(0),
+            Framing::Chunked(_) | Framing::Close => None,
         }
     }
 
     /// Whether it can carry another request: looks at the socket, for nobody has watched it.
     pub fn is_ready(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.is_over && self.sender.is_ready()
+        let is_at_rest = self.may_stay && self.is_over() && self.is_flushed && self.arrived.is_empty();
+        // Anything that can be read now is the end, or an answer that nobody asked for.
+        let (mut byte, cx) = ([0], &mut Context::from_waker(Waker::noop()));
+        is_at_rest && Pin::new(&mut self.io).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
+    /// The upstream reads no further.
+    fn stop_sending(&mut self) {
+        self.leaving = [Bytes::new(), Bytes::new()];
+        self.is_flushed = true;
+        self.may_stay = false;
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.leaving.iter().any(|part| !part.is_empty()) {
+            let parts = self.leaving.each_ref().map(|part| IoSlice::new(part));
+            let first = usize::from(self.leaving[0].is_empty());
+            let sent = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &parts[first..]))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.has_sent = true;
+            let of_head = sent.min(self.leaving[0].len());
+            self.leaving[0].advance(of_head);
+            self.leaving[1].advance(sent - of_head);
+        }
+        if !self.is_flushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.arrived.reserve(self.room);
+        let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.arrived))?;
+        if read >= self.room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        } else if read < self.room / 4 {
+            self.room = (self.room / 2).max(LEAST_ROOM);
+        }
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl From<BadHead> for Broken {
+    fn from(_: BadHead) -> Self {
+        Self::Garbled
+    }
+}
+
+impl From<BadChunk> for Broken {
+    fn from(_: BadChunk) -> Self {
+        Self::Garbled
     }
 }

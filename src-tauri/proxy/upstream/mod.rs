@@ -4,7 +4,9 @@
 
 mod body;
 mod connect;
+mod framing;
 mod gathered;
+mod head;
 mod line;
 mod origin;
 mod target;
@@ -20,8 +22,7 @@ use std::{
 };
 
 use http::Response;
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use url::Url;
 
 pub use body::UpstreamBody;
@@ -143,9 +144,8 @@ impl Upstreams {
         }
     }
 
-    fn answer(&self, head: Response<Incoming>, line: Line, origin: &Origin) -> Response<UpstreamBody> {
-        let (parts, body) = head.into_parts();
-        Response::from_parts(parts, UpstreamBody::new(body, line, origin.clone(), self.clone()))
+    fn answer(&self, head: Response<()>, line: Line, origin: &Origin) -> Response<UpstreamBody> {
+        head.map(|()| UpstreamBody::new(line, origin.clone(), self.clone()))
     }
 
     fn answer_on(&self, head: Response<Incoming>, stream: Stream, origin: &Origin) -> Response<UpstreamBody> {
@@ -179,8 +179,7 @@ impl Upstreams {
         if may_share {
             self.0.trunks.is_single(origin);
         }
-        let (sender, drive) = http1::handshake(TokioIo::new(open.io)).await.map_err(no_http)?;
-        Ok(Way::Alone(Line::new(sender, drive)))
+        Ok(Way::Alone(Line::new(open.io)))
     }
 
     fn idle(&self) -> MutexGuard<'_, Idle> {

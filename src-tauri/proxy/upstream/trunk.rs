@@ -213,7 +213,7 @@ impl Stream {
     /// Sends one request and waits for the head of its answer.
     pub async fn exchange(&self, target: &Target, request: Whole) -> Result<Response<Incoming>, Lost> {
         // The upstream may refuse it unprocessed after all of it has left; the body is shared, not copied.
-        let mut sent = request.clone();
+        let mut sent = request.clone().map(Full::new);
         let Some(absolute) = target.absolute(request.uri()) else { return Err(Lost::Garbled) };
         *sent.uri_mut() = absolute;
         // HTTP/2 says it in the address.
