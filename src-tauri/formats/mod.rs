@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod fields;
+pub mod http1;
 mod splice;
 mod sse;
 

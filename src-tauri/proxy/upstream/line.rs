@@ -14,10 +14,7 @@ use http::{Method, Request, Response, response::Parts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use super::{
-    framing::{BadChunk, Framing},
-    head::{self, BadHead, Head},
-};
+use crate::formats::http1::{BadChunk, BadHead, Framing, Head, read_head, write_head};
 
 /// What a connection runs on: a socket, or TLS on one.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -100,7 +97,7 @@ impl Line {
     }
 
     fn begin(&mut self, request: &Whole) {
-        let (mut head, mut body) = (head::write(request), request.body().clone());
+        let (mut head, mut body) = (write_head(request), request.body().clone());
         if !self.io.is_write_vectored() && body.len() <= SMALL_BODY {
             head.extend_from_slice(&std::mem::take(&mut body));
         }
@@ -118,7 +115,7 @@ impl Line {
             self.stop_sending();
         }
         loop {
-            if let Some(Head { parts, framing, may_stay }) = head::read(&mut self.arrived, method)? {
+            if let Some(Head { parts, framing, may_stay }) = read_head(&mut self.arrived, method)? {
                 self.framing = framing;
                 self.may_stay &= may_stay;
                 return Poll::Ready(Ok(parts));

@@ -4,9 +4,7 @@
 
 mod body;
 mod connect;
-mod framing;
 mod gathered;
-mod head;
 mod line;
 mod origin;
 mod target;

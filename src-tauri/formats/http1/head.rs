@@ -3,15 +3,13 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, response::Parts,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+    response::Parts,
 };
 
-use super::{
-    framing::{Chunks, Framing},
-    line::Whole,
-};
+use super::framing::{Chunks, Framing};
 
 /// Headers of one answer; with more of them it is not understood.
 const MAX_HEADERS: usize = 100;
@@ -34,7 +32,7 @@ pub struct Head {
 
 /// The head of a request, as it goes onto the wire. The headers tell neither a length nor an encoding for the
 /// transfer: the body is all there.
-pub fn write(request: &Whole) -> BytesMut {
+pub fn write_head(request: &Request<Bytes>) -> BytesMut {
     let headers = request.headers();
     let each = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
@@ -61,7 +59,7 @@ pub fn write(request: &Whole) -> BytesMut {
 ///
 /// # Errors
 /// [`BadHead`], after which nothing on this connection can be trusted.
-pub fn read(wire: &mut BytesMut, method: &Method) -> Result<Option<Head>, BadHead> {
+pub fn read_head(wire: &mut BytesMut, method: &Method) -> Result<Option<Head>, BadHead> {
     while !wire.is_empty() {
         let Some(parts) = read_one(wire)? else {
             return if wire.len() > MAX_HEAD { Err(BadHead) } else { Ok(None) };
@@ -99,7 +97,7 @@ fn read_one(wire: &mut BytesMut) -> Result<Option<Parts>, BadHead> {
     let bytes = wire.split_to(length).freeze();
     for (name, place) in values {
         // A value without bytes stands nowhere.
-        let value = if place.is_empty() { bytes::Bytes::new() } else { bytes.slice(place) };
+        let value = if place.is_empty() { Bytes::new() } else { bytes.slice(place) };
         headers.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| BadHead)?);
     }
     let (mut parts, ()) = Response::new(()).into_parts();
@@ -168,14 +166,12 @@ fn has_token(headers: &HeaderMap, wanted: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::Request;
     use proptest::prelude::*;
 
     use super::*;
 
     fn head(wire: &str) -> Result<Option<Head>, BadHead> {
-        read(&mut BytesMut::from(wire), &Method::POST)
+        read_head(&mut BytesMut::from(wire), &Method::POST)
     }
 
     /// How a body is delimited under these headers, and whether the connection stays.
@@ -253,7 +249,7 @@ mod tests {
         let mut wire = BytesMut::from(
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\nx-empty:\r\n\r\nbody",
         );
-        let head = read(&mut wire, &Method::POST).unwrap().unwrap();
+        let head = read_head(&mut wire, &Method::POST).unwrap().unwrap();
         assert_eq!(
             (head.parts.status.as_u16(), head.parts.headers["retry-after"].as_bytes()),
             (429, &b"7"[..])
@@ -265,7 +261,7 @@ mod tests {
     #[test]
     fn where_there_can_be_no_body_there_is_none() {
         let wire = || BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
-        assert!(read(&mut wire(), &Method::HEAD).unwrap().unwrap().framing.is_over());
+        assert!(read_head(&mut wire(), &Method::HEAD).unwrap().unwrap().framing.is_over());
         assert!(head("HTTP/1.1 204 No Content\r\n\r\n").unwrap().unwrap().framing.is_over());
         assert!(
             head("HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n")
@@ -284,7 +280,7 @@ mod tests {
                 .uri("/v1/x?a=b")
                 .header("host", "h")
                 .body(Bytes::from(body));
-            String::from_utf8(write(&request.unwrap()).to_vec()).unwrap()
+            String::from_utf8(write_head(&request.unwrap()).to_vec()).unwrap()
         };
         assert_eq!(
             written(Method::POST, "abc"),
@@ -304,12 +300,12 @@ mod tests {
             cut in 0_usize..200,
         ) {
             let wire = [b"HTTP/1.1 200 OK\r\n".as_slice(), &bytes, b"\r\n\r\n"].concat();
-            let whole = read(&mut BytesMut::from(&wire[..]), &Method::POST).map(|head| head.map(|head| head.framing));
+            let whole = read_head(&mut BytesMut::from(&wire[..]), &Method::POST).map(|head| head.map(|head| head.framing));
             let mut torn = BytesMut::from(&wire[..cut.min(wire.len())]);
-            let first = read(&mut torn, &Method::POST).map(|head| head.map(|head| head.framing));
+            let first = read_head(&mut torn, &Method::POST).map(|head| head.map(|head| head.framing));
             if first == Ok(None) {
                 torn.extend_from_slice(&wire[cut.min(wire.len())..]);
-                prop_assert_eq!(read(&mut torn, &Method::POST).map(|head| head.map(|head| head.framing)), whole);
+                prop_assert_eq!(read_head(&mut torn, &Method::POST).map(|head| head.map(|head| head.framing)), whole);
             }
         }
     }
