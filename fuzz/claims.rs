@@ -3,15 +3,19 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use headgate::{
     domain::{Family, Verdict},
-    formats::{EventData, EventLines, Fields, RequestHead, StreamEvent, splice_model},
+    formats::{
+        EventData, EventLines, Fields, RequestHead, StreamEvent,
+        http1::{Framing, read_head},
+        splice_model,
+    },
     metering::Tally,
     providers::{Catalog, Reply, read_windows, retry_after},
     proxy::{climbs, is_crooked, is_meant_for_us},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 
 /// The first byte says how a stream is torn; the events, and what is made of them, are those of the whole.
@@ -164,4 +168,45 @@ pub fn verdicts(bytes: &[u8]) {
             assert!(until.is_none_or(|until| until.duration_since(now) <= MONTHS), "{until:?}");
         }
     }
+}
+
+/// The first byte says how an upstream's answer is torn; its head, its body and what is left behind it are those of
+/// the whole, and no byte is there twice.
+pub fn answer(bytes: &[u8]) {
+    let Some((&cut, wire)) = bytes.split_first() else { return };
+    let size = usize::from(cut % 32) + 1;
+    let whole = answer_in(&[wire]);
+    let torn: Vec<&[u8]> = wire.chunks(size).collect();
+    assert_eq!(whole, answer_in(&torn), "torn into pieces of {size}");
+    if let Some((_, body, rest, _)) = whole {
+        assert!(body.len() + rest.len() < wire.len());
+    }
+}
+
+type Answer = (String, Vec<u8>, Vec<u8>, bool);
+
+/// Head, body, what is left, and whether the body has come to its end; `None` where it is refused.
+fn answer_in(pieces: &[&[u8]]) -> Option<Answer> {
+    let (mut arrived, mut body) = (BytesMut::new(), Vec::new());
+    let mut read: Option<(String, Framing)> = None;
+    for piece in pieces {
+        arrived.extend_from_slice(piece);
+        if read.is_none() {
+            let head = read_head(&mut arrived, &Method::POST).ok()?;
+            read = head.map(|head| (format!("{:?} {}", head.parts, head.may_stay), head.framing));
+        }
+        let Some((_, framing)) = &mut read else { continue };
+        loop {
+            let taken = framing.take(&mut arrived, 64).ok()?;
+            if taken.is_empty() {
+                break;
+            }
+            body.extend_from_slice(&taken);
+        }
+    }
+    let (head, framing) = read?;
+    let is_over = framing.is_over();
+    // Of a piece that has only begun, more or less of its length may have been read.
+    let rest = if is_over { arrived.to_vec() } else { Vec::new() };
+    Some((head, body, rest, is_over))
 }

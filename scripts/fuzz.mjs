@@ -11,7 +11,7 @@ import { run } from "./parts/run.mjs";
 import { main, say, Trouble } from "./parts/say.mjs";
 import { toRoot } from "./setup.mjs";
 
-const ALL = ["sse", "splice", "head", "verdicts"];
+const ALL = ["sse", "splice", "head", "verdicts", "answer"];
 
 main(async () => {
   toRoot();

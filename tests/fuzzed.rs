@@ -10,7 +10,9 @@ fn all_of(target: &str, claim: fn(&[u8])) {
     let mut seen = 0;
     for folder in ["seeds", "corpus"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(folder).join(target);
-        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        // A target that has found nothing yet has no finds.
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
             let file = entry.unwrap().path();
             let bytes = fs::read(&file).unwrap();
             let holds = std::panic::catch_unwind(|| claim(&bytes)).is_ok();
@@ -34,6 +36,11 @@ fn a_splice_leaves_all_other_bytes() {
 #[test]
 fn a_head_is_read_as_a_parser_reads_it() {
     all_of("head", claims::head);
+}
+
+#[test]
+fn an_answer_is_read_the_same_however_it_is_torn() {
+    all_of("answer", claims::answer);
 }
 
 #[test]

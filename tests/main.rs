@@ -5,6 +5,7 @@
 mod harness;
 
 mod accounts;
+mod answers;
 mod api;
 mod cli;
 mod connections;
