@@ -114,25 +114,6 @@ async fn a_request_that_was_read_is_not_sent_again_when_the_connection_dies() {
 }
 
 #[tokio::test]
-async fn an_upstream_whose_certificate_is_wrong_is_passed_over_with_a_sentence() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let cases = [
-        (stranger.upstream(&["127.0.0.1"]).await, "an authority that this system does not trust"),
-        (authority.expired(&["127.0.0.1"]).await, "has expired"),
-        (authority.upstream(&["other.example"]).await, "belongs to another name"),
-    ];
-    for (upstream, sentence) in cases {
-        let mut house = house(authority.network(), &["work", "spare"]).await;
-        house.lead("work", &upstream.url());
-        assert_eq!(house.ask().await.status, StatusCode::OK);
-        let exchange = house.ended().await;
-        assert_eq!(house.tried(&exchange), ["work", "spare"]);
-        assert!(why(&exchange).contains(sentence), "{}", why(&exchange));
-        assert_eq!(upstream.heard.requests(), 0, "no key was sent");
-    }
-}
-
-#[tokio::test]
 async fn authorities_that_cannot_be_read_are_told_where_they_matter() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.pem");

@@ -21,8 +21,9 @@ use hyper_util::{
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Deserialize;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::JoinSet,
@@ -87,8 +88,18 @@ impl Authority {
         Secure::start(self.config(names, false, &["h2", "http/1.1"]), Manner::Whole).await
     }
 
-    pub async fn expired(&self, names: &[&str]) -> Secure {
-        Secure::start(self.config(names, true, &["h2", "http/1.1"]), Manner::Whole).await
+    /// One with whom no handshake comes to its end.
+    pub async fn failing(&self, handshake: Handshake) -> Secure {
+        let (mut names, mut issuer, mut manner) = (["127.0.0.1"], self, Manner::Whole);
+        let stranger = Self::new();
+        match handshake {
+            Handshake::Stranger => issuer = &stranger,
+            Handshake::WrongName => names = ["other.example"],
+            Handshake::Expired => {}
+            Handshake::Cut | Handshake::Stall | Handshake::Plain => manner = Manner::Spoiled(handshake),
+        }
+        let is_expired = matches!(handshake, Handshake::Expired);
+        Secure::start(issuer.config(&names, is_expired, &["h2", "http/1.1"]), manner).await
     }
 
     /// One whose answers begin and never end.
@@ -102,7 +113,26 @@ impl Authority {
     }
 }
 
+/// What fails before the first byte of HTTP.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handshake {
+    /// The certificate is of an authority that nobody knows.
+    Stranger,
+    /// It is another name's.
+    WrongName,
+    /// Its time is over.
+    Expired,
+    /// The connection is closed when the client has said hello.
+    Cut,
+    /// Nothing comes back.
+    Stall,
+    /// What comes back is no TLS.
+    Plain,
+}
+
 enum Manner {
+    Spoiled(Handshake),
     Whole,
     Endless,
     Turns(Vec<Turn>),
@@ -161,6 +191,9 @@ impl Secure {
                 let number = told.connections.fetch_add(1, Ordering::Relaxed);
                 let (acceptor, told, manner) = (acceptor.clone(), Arc::clone(&told), Arc::clone(&manner));
                 running.spawn(async move {
+                    if let Manner::Spoiled(handshake) = &*manner {
+                        return spoil(socket, *handshake).await;
+                    }
                     let Ok(io) = acceptor.accept(socket).await else { return };
                     if let Manner::Turns(turns) = &*manner {
                         play(io, turns[number.min(turns.len() - 1)], &told).await;
@@ -177,6 +210,15 @@ impl Secure {
 
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+}
+
+async fn spoil(mut socket: TcpStream, handshake: Handshake) {
+    let _ = socket.read(&mut [0; 2048]).await;
+    match handshake {
+        Handshake::Stall => drop(socket.read(&mut [0]).await),
+        Handshake::Plain => drop(socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await),
+        _ => {}
     }
 }
 
