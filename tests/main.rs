@@ -13,6 +13,7 @@ mod endings;
 mod exactness;
 mod failover;
 mod faults;
+mod floods;
 mod fuzzed;
 mod holding;
 mod keys;

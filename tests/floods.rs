@@ -1,0 +1,145 @@
+//! Clients that mean no good over connections that they may have: they are cut off, others are served
+//! meanwhile, and nothing of theirs goes on.
+
+use headgate::sandbox::{Answer, Behaviour};
+use http::StatusCode;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, tcp::OwnedReadHalf},
+};
+
+use crate::harness::{House, aside, ask, soon};
+
+const GOAWAY: u8 = 7;
+const NO_ERROR: u32 = 0;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A whole request for a message.
+fn open(stream: u32) -> Vec<u8> {
+    let path = b"/v1/messages";
+    // POST and http stand in HPACK's static table; the path and the authority follow their names there.
+    let mut head = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    head.extend_from_slice(path);
+    head.extend_from_slice(b"\x01\x09localhost");
+    let body = ask("claude-opus-5-5", false);
+    [frame(1, 0x4, stream, &head), frame(0, 0x1, stream, body.as_bytes())].concat()
+}
+
+fn reset(stream: u32) -> Vec<u8> {
+    frame(3, 0, stream, &8u32.to_be_bytes())
+}
+
+/// A connection over HTTP/2 that may write whatever it likes.
+async fn connect(house: &House) -> TcpStream {
+    let mut socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    let settings = frame(4, 0, 0, &[]);
+    socket.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", settings.as_slice()].concat()).await.unwrap();
+    socket
+}
+
+/// Reads frames up to the end of the connection, and returns the last goodbye's reason.
+async fn goodbye(mut from: OwnedReadHalf) -> Option<u32> {
+    let mut reason = None;
+    let mut head = [0; 9];
+    while from.read_exact(&mut head).await.is_ok() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        if from.read_exact(&mut payload).await.is_err() {
+            break;
+        }
+        if head[3] == GOAWAY {
+            reason = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+        }
+    }
+    reason
+}
+
+/// Nobody is served or waits, and no upstream is still busy.
+async fn until_calm(house: &House) {
+    soon("everything to end", async {
+        loop {
+            let status = house.app.api().status();
+            if status.running + status.waiting + status.held == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    house.sandbox.await_counts("nobody to be served", |counts| counts.open == 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_opens_and_resets_streams_without_end_is_cut_off() {
+    let house = House::with(&["work"]).await;
+    let (from, mut to) = connect(&house).await.into_split();
+    let flood = aside(async move {
+        for burst in 0.. {
+            let streams = (0..100).map(|n| (burst * 100 + n) * 2 + 1);
+            let frames: Vec<u8> = streams.flat_map(|stream| [open(stream), reset(stream)].concat()).collect();
+            if to.write_all(&frames).await.is_err() {
+                return;
+            }
+        }
+    });
+    assert_eq!(house.ask().await.status, StatusCode::OK, "others are served");
+    assert_eq!(soon("a goodbye", goodbye(from)).await, Some(ENHANCE_YOUR_CALM));
+    drop(flood);
+    until_calm(&house).await;
+    assert_eq!(house.ask().await.status, StatusCode::OK, "and afterwards");
+}
+
+#[tokio::test]
+async fn whoever_leaves_one_request_after_the_other_is_cut_off_too() {
+    let house = House::with(&["work"]).await;
+    let (from, mut to) = connect(&house).await.into_split();
+    let mut told = aside(goodbye(from));
+    let mut asked = 0;
+    let reason = loop {
+        house.script("work", [Behaviour::SlowHead { gate: "never".into(), answer: Answer::default() }]);
+        asked += 1;
+        assert!(asked < 1000, "it is cut off");
+        let _ = to.write_all(&open(asked * 2 - 1)).await;
+        // It has reached the upstream before it is left, so none is refused unseen.
+        tokio::select! {
+            arrived = house.sandbox.await_counts("it", |seen| seen.arrived == u64::from(asked)) => arrived.unwrap(),
+            reason = told.join_next() => break reason.unwrap().unwrap(),
+        }
+        if asked % 50 == 0 {
+            let models = house.client.get("/v1/models").await;
+            assert_eq!(models.status, StatusCode::OK, "others are served meanwhile");
+        }
+        let _ = to.write_all(&reset(asked * 2 - 1)).await;
+    };
+    assert_eq!(reason, Some(NO_ERROR), "it was told before");
+    assert!(asked > 256, "{asked} requests were begun");
+    until_calm(&house).await;
+}
+
+#[tokio::test]
+async fn whoever_reads_its_answers_may_ask_for_as_many_as_it_likes() {
+    let house = House::with(&["work"]).await;
+    let socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+    let _running = aside(connection);
+    for _ in 0..700 {
+        let request = http::Request::get("http://localhost/api/hello").body(()).unwrap();
+        let (answer, _) = client.send_request(request, true).unwrap();
+        assert_eq!(soon("an answer", answer).await.unwrap().status(), StatusCode::OK);
+    }
+    for _ in 0..300 {
+        let request = http::Request::post("http://localhost/v1/messages").body(()).unwrap();
+        let (answer, mut to) = client.send_request(request, false).unwrap();
+        to.send_data(ask("claude-opus-5-5", true).into(), true).unwrap();
+        let mut body = soon("an answer", answer).await.unwrap().into_body();
+        while let Some(piece) = body.data().await {
+            body.flow_control().release_capacity(piece.unwrap().len()).unwrap();
+        }
+    }
+}
