@@ -17,6 +17,7 @@ mod floods;
 mod fuzzed;
 mod holding;
 mod keys;
+mod listeners;
 mod login;
 mod models;
 mod passthrough;

@@ -159,6 +159,26 @@ async fn a_tunnel_of_the_companys_proxy_leads_to_the_upstream_with_and_without_a
 }
 
 #[tokio::test]
+async fn a_proxy_that_speaks_tls_gives_tunnels_too_and_is_known_by_its_certificate() {
+    let authority = Authority::new();
+    let upstream = authority.upstream(&["upstream.invalid"]).await;
+    let proxy = Proxy::secure(&authority, upstream.port).await;
+    let address = format!("https://mira:hunter2@127.0.0.1:{}", proxy.port);
+    let network = through(&authority, Some(&address), ProxyVariables::default());
+    let (status, exchange) = asked_by(network, "https://upstream.invalid").await;
+    assert_eq!(status, StatusCode::OK, "{}", why(&exchange));
+    assert_eq!(proxy.asked().pop().unwrap().0, "CONNECT upstream.invalid:443 HTTP/1.1");
+
+    let stranger = Proxy::secure(&Authority::new(), upstream.port).await;
+    let address = format!("https://mira:hunter2@127.0.0.1:{}", stranger.port);
+    let network = through(&authority, Some(&address), ProxyVariables::default());
+    let (status, exchange) = asked_by(network, "https://upstream.invalid").await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(why(&exchange).contains("an authority that this system does not trust"), "{}", why(&exchange));
+    assert_eq!(stranger.asked(), [], "nothing was asked of it, and no password shown");
+}
+
+#[tokio::test]
 async fn a_proxys_refusal_is_a_sentence_without_its_password() {
     let authority = Authority::new();
     for (status, sentence) in [

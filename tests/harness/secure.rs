@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -23,7 +23,7 @@ use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::JoinSet,
@@ -61,7 +61,7 @@ impl Authority {
         Network { extra_ca: Some(self.file()), ..Network::default() }
     }
 
-    fn config(&self, names: &[&str], expired: bool, alpn: &[&str]) -> Arc<rustls::ServerConfig> {
+    fn issue(&self, names: &[&str], expired: bool) -> (rcgen::Certificate, KeyPair) {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).unwrap();
         if expired {
@@ -69,8 +69,20 @@ impl Authority {
             params.not_after = rcgen::date_time_ymd(2020, 2, 1);
         }
         let key = KeyPair::generate().unwrap();
-        let certificate: CertificateDer<'static> =
-            params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// Writes a new certificate for these names, and its key, into PEM files.
+    pub fn write(&self, names: &[&str], cert: &Path, key: &Path) -> CertificateDer<'static> {
+        let (certificate, own) = self.issue(names, false);
+        std::fs::write(key, own.serialize_pem()).unwrap();
+        std::fs::write(cert, certificate.pem()).unwrap();
+        certificate.der().clone()
+    }
+
+    fn config(&self, names: &[&str], expired: bool, alpn: &[&str]) -> Arc<rustls::ServerConfig> {
+        let (certificate, key) = self.issue(names, expired);
+        let certificate = certificate.der().clone();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -291,6 +303,34 @@ async fn play(io: tokio_rustls::server::TlsStream<TcpStream>, turn: Turn, heard:
     }
 }
 
+async fn give_way(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    port: u16,
+    status: &str,
+    told: &Mutex<Vec<Asked>>,
+) {
+    let mut client = BufReader::new(socket);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.trim().to_owned());
+    }
+    let credential = lines.iter().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("proxy-authorization").then(|| value.trim().to_owned())
+    });
+    told.lock().unwrap().push((lines[0].clone(), credential));
+    client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.unwrap();
+    if status.starts_with("200") {
+        let mut upstream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+    }
+}
+
 /// The first line of a request and its credential.
 type Asked = (String, Option<String>);
 
@@ -302,7 +342,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// In plain text.
     pub async fn towards(port: u16, status: &'static str) -> Self {
+        Self::start(port, status, None).await
+    }
+
+    /// Over TLS, under a certificate of this authority.
+    pub async fn secure(authority: &Authority, port: u16) -> Self {
+        let config = authority.config(&["127.0.0.1"], false, &["http/1.1"]);
+        Self::start(port, "200 OK", Some(config.into())).await
+    }
+
+    async fn start(port: u16, status: &'static str, tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -311,27 +362,11 @@ impl Proxy {
         tasks.spawn(async move {
             let mut running = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let told = Arc::clone(&told);
+                let (told, tls) = (Arc::clone(&told), tls.clone());
                 running.spawn(async move {
-                    let mut client = BufReader::new(socket);
-                    let mut lines = Vec::new();
-                    loop {
-                        let mut line = String::new();
-                        client.read_line(&mut line).await.unwrap();
-                        if line.trim().is_empty() {
-                            break;
-                        }
-                        lines.push(line.trim().to_owned());
-                    }
-                    let credential = lines.iter().find_map(|line| {
-                        let (name, value) = line.split_once(':')?;
-                        name.eq_ignore_ascii_case("proxy-authorization").then(|| value.trim().to_owned())
-                    });
-                    told.lock().unwrap().push((lines[0].clone(), credential));
-                    client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.unwrap();
-                    if status.starts_with("200") {
-                        let mut upstream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                        let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+                    let Some(tls) = tls else { return give_way(socket, port, status, &told).await };
+                    if let Ok(socket) = tls.accept(socket).await {
+                        give_way(socket, port, status, &told).await;
                     }
                 });
             }
