@@ -93,6 +93,29 @@ async fn where_a_key_is_required_nothing_else_is_let_in() {
 }
 
 #[tokio::test]
+async fn a_key_in_an_address_is_refused_and_written_down_nowhere() {
+    let house = House::with(&["work"]).await;
+    let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
+    let escaped = secret.replace("hg_", "%68g%5F");
+    for target in [
+        format!("/v1/messages?key={secret}"),
+        format!("/v1/messages?beta=true&x-api-key={escaped}"),
+        format!("/v1/files/{secret}"),
+        "/v1/messages?key=hg_of-somebody".into(),
+    ] {
+        let reply = house.client.call(&secret, Method::POST, &target, &ask("m", false)).await;
+        refused(reply, 400, "invalid_request_error", "in this request's address").await;
+        let reply = house.client.post(&target, ask("m", false)).await;
+        refused(reply, 400, "invalid_request_error", "keys rotate").await;
+    }
+    assert_eq!(house.sandbox.counts().arrived, 0, "nothing went upstream");
+    assert!(house.written().await.is_empty());
+    for text in [&secret[3..], "of-somebody"] {
+        assert!(!holds(house.folder.path(), text), "neither the address nor the key is kept");
+    }
+}
+
+#[tokio::test]
 async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
     let house = House::with(&["work"]).await;
     let (_, secret) = key(&house, json!({ "name": "laptop" })).await;

@@ -24,7 +24,7 @@ use super::{
     forward::forward,
     keyholder::{BeyondLoopback, is_key},
     listener::{self, Listener, Places, StartError, needs_key},
-    meant::{climbs, is_crooked, is_meant_for_us},
+    meant::{climbs, holds_a_key, is_crooked, is_meant_for_us},
     upstream::Upstreams,
 };
 use crate::tasks::Tasks;
@@ -287,6 +287,9 @@ fn check(request: &Request<Incoming>, way: &Way) -> Result<(), Failure> {
         }
         if is_crooked(uri.path()) {
             return Err(Failure::CrookedPath);
+        }
+        if uri.path_and_query().is_some_and(|target| holds_a_key(target.as_str())) {
+            return Err(Failure::KeyInAddress);
         }
     }
     Ok(())
