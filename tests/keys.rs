@@ -222,12 +222,17 @@ async fn a_key_asks_for_its_models_alone_and_never_without_naming_one() {
             "what a known key was refused is on record"
         );
     }
-    // The last of two counts, here and upstream, however its name is written.
-    for again in ["model", "mod\\u0065l"] {
-        let twice = format!(r#"{{"model":"claude-haiku-4-5","messages":[],"{again}":"claude-opus-5"}}"#);
-        let reply = house.client.call(&secret, Method::POST, "/v1/messages", &twice).await;
-        refused(reply, 403, "permission_error", "does not name one model").await;
+    // Some upstreams go by the first, some by the last, and some know no letter case.
+    for again in ["model", "mod\\u0065l", "Model", "MODEL", "mode\\u004c"] {
+        for (first, last) in [("model", again), (again, "model")] {
+            let twice = format!(r#"{{"{first}":"claude-haiku-4-5","messages":[],"{last}":"claude-opus-5"}}"#);
+            let reply = house.client.call(&secret, Method::POST, "/v1/messages", &twice).await;
+            refused(reply, 403, "permission_error", "does not name one model").await;
+        }
     }
+    let cased = r#"{"Model":"claude-haiku-4-5","messages":[]}"#;
+    let reply = house.client.call(&secret, Method::POST, "/v1/messages", cased).await;
+    refused(reply, 403, "permission_error", "does not name one model").await;
     let odd = r#"{"model":["claude-opus-5"],"messages":[]}"#;
     let reply = house.client.call(&secret, Method::POST, "/v1/messages", odd).await;
     refused(reply, 403, "permission_error", "does not name one model").await;

@@ -7,9 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Serialize;
 
-use super::{
-    AnswerBody, Gateway, failure::plain, keyholder::Denied, login::is_brought, meant::unescaped,
-};
+use super::{AnswerBody, Gateway, failure::plain, keyholder::Denied, login::is_brought, meant::unescaped};
 use crate::{
     accounts::Offer,
     domain::{AccountName, Ask},

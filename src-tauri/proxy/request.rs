@@ -24,6 +24,8 @@ pub struct Arrival {
     pub body: Bytes,
     /// What it asks for.
     pub ask: Ask,
+    /// Its upstream may read another model in the body than the ask has.
+    pub is_model_ambiguous: bool,
     /// The client's own sign-in, where there is an account to pass it through. It ends with the request.
     pub login: Option<Brought>,
 }
@@ -47,8 +49,10 @@ impl Arrival {
         let (head, body) = request.into_parts();
         let body = read_body(body, &head.headers, limits).await?;
         let mut ask = ask_of(&head.headers, body.len());
+        let mut is_model_ambiguous = false;
         match RequestHead::read(&body) {
             Ok(read) => {
+                is_model_ambiguous = read.is_model_ambiguous;
                 ask.stream = read.stream;
                 ask.session = ask.session.or_else(|| read.session());
                 ask.model = read.model;
@@ -60,7 +64,15 @@ impl Arrival {
             Err(_) => {}
         }
         let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Ok(Self { method: head.method, target, headers: head.headers, body, ask, login: None })
+        Ok(Self {
+            method: head.method,
+            target,
+            headers: head.headers,
+            body,
+            ask,
+            is_model_ambiguous,
+            login: None,
+        })
     }
 }
 
