@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpStream, tcp::OwnedReadHalf},
 };
 
-use crate::harness::{House, aside, ask, soon};
+use crate::harness::{Client, House, Program, aside, ask, soon};
 
 const GOAWAY: u8 = 7;
 const NO_ERROR: u32 = 0;
@@ -142,4 +142,37 @@ async fn whoever_reads_its_answers_may_ask_for_as_many_as_it_likes() {
             body.flow_control().release_capacity(piece.unwrap().len()).unwrap();
         }
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_want_of_file_descriptors_is_told_once_when_it_begins_and_once_when_it_is_over() {
+    let program = Program::new();
+    let served = program.serve_with_files(64);
+    let address = served.url.trim_start_matches("http://");
+    let count = |words: &str| program.log().matches(words).count();
+    let mut held = Vec::new();
+    soon("the files to run out", async {
+        while count("can't be accepted") == 0 {
+            held.push(TcpStream::connect(address).await.unwrap());
+        }
+    })
+    .await;
+    // Those that wait are let in one by one as others leave, and it is still the same want.
+    for _ in 0..20 {
+        held.remove(0);
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    held.clear();
+    let tasks = headgate::tasks::Tasks::default();
+    let client = Client::to(&served.url, &tasks);
+    soon("connections to be accepted again", async {
+        while count("are accepted again") == 0 {
+            assert_eq!(client.get("/api/hello").await.status, StatusCode::OK);
+        }
+    })
+    .await;
+    tasks.stop();
+    assert!(served.stop().success());
+    assert_eq!((count("can't be accepted"), count("are accepted again")), (1, 1), "{}", program.log());
 }

@@ -24,6 +24,7 @@ mod relay;
 mod request;
 mod self_signed;
 mod server;
+mod shortage;
 mod tls;
 mod tries;
 mod upstream;
