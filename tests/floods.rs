@@ -1,14 +1,19 @@
 //! Clients that mean no good over connections that they may have: they are cut off, others are served
 //! meanwhile, and nothing of theirs goes on.
 
-use headgate::sandbox::{Answer, Behaviour};
+use std::time::Duration;
+
+use headgate::{
+    sandbox::{Answer, Behaviour},
+    settings::{Limits, Listen, ListenTls, Network},
+};
 use http::StatusCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, tcp::OwnedReadHalf},
 };
 
-use crate::harness::{Client, House, Program, aside, ask, soon};
+use crate::harness::{Client, House, Program, aside, ask, soon, visit::port_of};
 
 const GOAWAY: u8 = 7;
 const NO_ERROR: u32 = 0;
@@ -142,6 +147,65 @@ async fn whoever_reads_its_answers_may_ask_for_as_many_as_it_likes() {
             body.flow_control().release_capacity(piece.unwrap().len()).unwrap();
         }
     }
+}
+
+/// A house that is reached from other machines.
+async fn open_house(limits: Limits) -> (House, String) {
+    let listen = Listen { address: "0.0.0.0:0".parse().unwrap(), tls: ListenTls::Off };
+    let house = House::on(limits, Network { listen: vec![listen], ..Network::default() }, &["work"]).await;
+    let address = format!("127.0.0.1:{}", port_of(&house));
+    (house, address)
+}
+
+#[tokio::test]
+async fn a_stranger_whose_body_does_not_end_is_answered_soon_and_not_heard_out() {
+    let (house, address) = open_house(Limits { client_seconds: 0.3, ..Limits::default() }).await;
+    for credential in ["", "x-api-key: hg_guess\r\n"] {
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /v1/messages HTTP/1.1\r\nhost: {address}\r\n{credential}content-length: 1000000\r\n\r\n{{"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        // A client of ours would be waited for for twenty seconds.
+        let reading = tokio::time::timeout(Duration::from_secs(10), socket.read_to_string(&mut said));
+        let _ = reading.await.expect("an answer and the end of the connection");
+        assert!(said.starts_with("HTTP/1.1 401"), "{said}");
+    }
+    assert!(house.written().await.is_empty());
+}
+
+#[tokio::test]
+async fn of_a_strangers_large_body_little_is_read() {
+    let (house, address) = open_house(Limits::default()).await;
+    let mut socket = TcpStream::connect(&address).await.unwrap();
+    let head = format!("POST /v1/messages HTTP/1.1\r\nhost: {address}\r\ncontent-length: 200000000\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let (mut from, mut to) = socket.into_split();
+    let writing = async {
+        let piece = vec![b'x'; 1 << 20];
+        let mut written = 0;
+        while written < 200 && to.write_all(&piece).await.is_ok() {
+            written += 1;
+        }
+        written
+    };
+    let mut first = [0; 12];
+    let (written, said) = soon("the end", async { tokio::join!(writing, from.read_exact(&mut first)) }).await;
+    assert!(written < 64, "{written} MiB were taken");
+    assert!(said.is_err() || &first == b"HTTP/1.1 401", "a reset may overtake the answer");
+    assert!(house.written().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_stranger_whose_body_is_of_the_usual_size_hears_the_answer() {
+    let (_house, address) = open_house(Limits::default()).await;
+    let tasks = headgate::tasks::Tasks::default();
+    let reply =
+        Client::to(&format!("http://{address}"), &tasks).post("/v1/messages", "x".repeat(900_000)).await;
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    assert!(reply.text().await.contains("headgate keys add"));
+    tasks.stop();
 }
 
 #[cfg(unix)]

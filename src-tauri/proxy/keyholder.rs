@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{
     AnswerBody, Gateway,
     failure::Failure,
-    request::{Arrival, ignore},
+    request::{Arrival, Patience, ignore},
 };
 use crate::{
     domain::KeyName,
@@ -77,7 +77,11 @@ pub async fn turn_away(
     request: Request<Incoming>,
     failure: &Failure,
 ) -> Response<AnswerBody> {
-    ignore(request.into_body()).await;
+    let is_stranger = matches!(failure, Failure::NeedsKey | Failure::Denied(_))
+        && request.extensions().get::<BeyondLoopback>().is_some();
+    let limits = &gateway.limits;
+    let patience = if is_stranger { Patience::with_a_stranger(limits) } else { Patience::usual() };
+    ignore(request.into_body(), patience).await;
     failure.answer(None, gateway.clock.now())
 }
 
