@@ -96,6 +96,21 @@ fn the_key_comes_from_standard_input_alone() {
 }
 
 #[test]
+fn an_address_of_ours_is_no_upstream_whether_the_server_runs_or_not() {
+    let program = Program::new();
+    let refused = |address: &str| {
+        let refused = program.add("itself", address, "sk-1", &[]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{address}: {said}");
+        assert!(said.contains("Headgate's own address"), "{said}");
+    };
+    refused("http://localhost:8417");
+    let served = program.serve();
+    refused(&served.url);
+    assert!(served.stop().success());
+}
+
+#[test]
 fn each_mistake_has_its_exit_code_and_its_sentence() {
     let program = Program::new();
     let cases: [(&[&str], i32, &str); 7] = [
