@@ -169,6 +169,16 @@ async fn a_key_that_is_off_expired_or_revoked_opens_nothing() {
 
     house.clock.advance(Duration::from_hours(1));
     refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "expired").await;
+    let path = format!("/api/v1/keys/{id}");
+    let past = json!({ "expires_at": end - jiff::SignedDuration::from_secs(1) });
+    let past = call(&house, Method::PATCH, &path, past).await;
+    assert_eq!(past.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(past.text().await.contains("an expiry lies ahead"));
+    assert_eq!(
+        change(&house, id, json!({ "per_minute": 9 })).await["state"],
+        "expired",
+        "it can be changed all the same"
+    );
     assert_eq!(change(&house, id, json!({ "expires_at": null })).await["state"], "active");
     assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
 
@@ -373,6 +383,8 @@ async fn what_a_person_gets_wrong_is_said_and_nothing_is_kept() {
         (json!({ "name": "x", "monthly_usd": 1e300 }), 422),
         (json!({ "name": "x", "monthly_usd": 0.0 }), 422),
         (json!({ "name": "x", "expires_at": "soon" }), 422),
+        (json!({ "name": "x", "expires_at": "2020-01-01T00:00:00Z" }), 422),
+        (json!({ "name": "x", "expires_at": house.clock.now() }), 422),
         (json!({ "name": "x", "secret": "hg_mine" }), 422),
     ] {
         let reply = call(&house, Method::POST, "/api/v1/keys", terms.clone()).await;
@@ -391,6 +403,9 @@ fn the_command_line_makes_lists_changes_and_revokes_keys() {
         (&["keys", "add", "ci", "--expires", "someday"], 2),
         (&["keys", "add", "ci", "--scope", "everything"], 2),
         (&["keys", "add", "ci", "--per-minute", "0"], 1),
+        (&["keys", "add", "ci", "--expires", "2020-01-31"], 1),
+        (&["keys", "set", "ci"], 2),
+        (&["accounts", "set", "work"], 2),
         (&["keys", "rotate", "ci"], 3),
     ] {
         assert_eq!(program.run(arguments).status.code(), Some(code), "{arguments:?}");
