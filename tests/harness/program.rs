@@ -58,7 +58,7 @@ impl Program {
         child.wait_with_output().unwrap()
     }
 
-    /// Starts serving on a free port and waits for the line that says so.
+    /// Serves with nothing special.
     pub fn serve(&self) -> Served {
         self.serve_as(self.command(&["serve", "--port", "0"]))
     }
@@ -79,7 +79,8 @@ impl Program {
         self.serve_as(limited)
     }
 
-    fn serve_as(&self, mut command: Command) -> Served {
+    /// Starts what serves on a free port and waits for the line that says so.
+    pub fn serve_as(&self, mut command: Command) -> Served {
         let log = std::fs::File::create(self.folder.path().join("stderr.log")).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
