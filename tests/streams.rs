@@ -125,6 +125,19 @@ async fn e13_a_client_that_leaves_a_stream_without_end_frees_its_upstream() {
 }
 
 #[tokio::test]
+async fn e13_what_becomes_of_the_connection_behind_the_last_event_is_no_loss() {
+    let whole = [START, CONTENT, LAST, STOP].concat();
+    let bytes = stream(&[&whole], false).into_bytes();
+    // The limit for silence is five minutes, which nobody should wait for an answer that is there.
+    for then in [wire::Step::Stall, wire::Step::Reset, wire::Step::Close] {
+        let reply = wire::Reply::Steps(vec![wire::Step::Bytes(bytes.clone()), then]);
+        let (text, was_cut, ending, changes) = through(Limits::default(), reply).await;
+        assert_eq!((text.as_str(), was_cut, ending), (whole.as_str(), false, Ending::Complete));
+        assert!(changes.is_empty(), "nothing was added: {changes:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_fails_before_its_first_word_moves_to_another_account() {
     for (kind, verdict) in
         [("overloaded_error", "weather"), ("api_error", "weather"), ("rate_limit_error", "throttled")]
