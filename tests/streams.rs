@@ -206,6 +206,26 @@ async fn a_stream_that_has_said_a_word_never_moves() {
 }
 
 #[tokio::test]
+async fn e32_what_fails_in_the_middle_of_a_stream_benches_nobody() {
+    for kind in ["overloaded_error", "api_error", "rate_limit_error"] {
+        let mut house = House::with(&["spare"]).await;
+        let failing = stream(&[START, CONTENT, &error(kind)], true);
+        let wire = Wire::saying([
+            wire::Reply::Keep(failing),
+            wire::Reply::Keep(stream(&[START, CONTENT, LAST, STOP], true)),
+        ])
+        .await;
+        wire.account(&house, "work", -1);
+        house.ask_stream().await.text().await;
+        assert_eq!(house.ended().await.ending, Some(Ending::UpstreamError), "{kind}");
+        assert_eq!(house.standing("work").await["state"], "ready", "{kind}: it names no time");
+        house.ask_stream().await.text().await;
+        let exchange = house.ended().await;
+        assert_eq!(house.tried(&exchange), ["work"], "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn early_failover_can_be_turned_off() {
     let mut house = House::within(Limits { early_failover: false, ..Limits::default() }, &["spare"]).await;
     let wire = Wire::saying([wire::Reply::Keep(stream(&[START, &error("overloaded_error")], true))]).await;

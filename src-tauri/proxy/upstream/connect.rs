@@ -206,7 +206,7 @@ async fn connect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Listen, ListenTls};
+    use crate::settings::{Listen, ListenTls, ProxyVariables};
 
     #[test]
     fn a_connection_to_our_own_listener_is_recognised_by_its_ends() {
@@ -253,5 +253,21 @@ mod tests {
         outward.avoid(vec!["127.0.0.1:5000".parse().unwrap()]);
         assert!(outward.leads_back("http://localhost:5000"), "what is listened on counts");
         assert!(!outward.leads_back("http://localhost:8417"), "and not what was planned");
+    }
+
+    #[test]
+    fn e103_nothing_of_this_machine_is_asked_of_a_proxy() {
+        let proxies = Proxies::new(Some("http://proxy.example:3128"), &ProxyVariables::default()).unwrap();
+        let outward = Outward::new(&Network { proxies, ..Network::default() }, 8417);
+        let proxied = |host: &str| {
+            let origin = Origin { tls: true, host: host.into(), port: 443 };
+            outward.proxy(&origin).unwrap().is_some()
+        };
+        for here in ["127.0.0.1", "127.9.8.7", "[::1]", "localhost", "gateway.localhost", "0.0.0.0"] {
+            assert!(!proxied(here), "{here}");
+        }
+        for there in ["api.anthropic.com", "128.0.0.1", "localhost.example.com"] {
+            assert!(proxied(there), "{there}");
+        }
     }
 }
