@@ -11,7 +11,7 @@ use headgate::{
     clock::Clock,
     domain::{
         Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Provider,
-        ProviderId, Usage, VerdictKind, Window, WindowName, WindowSource, WireFormat,
+        ProviderId, Usage, VerdictKind, Window, WindowName, WindowSource,
     },
     formats::{EventData, EventLines, RequestHead},
     metering::Tally,
@@ -78,7 +78,6 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         title: String::new(),
         about: String::new(),
         base_url: None,
-        format: WireFormat::Anthropic,
         credential: headgate::domain::Credential::Key(Vec::new()),
         counts_tokens: true,
         models: [].into(),

@@ -62,6 +62,29 @@ async fn a_removed_accounts_name_stays_in_history_and_is_free_again() {
 }
 
 #[tokio::test]
+async fn an_address_of_ours_is_refused_when_it_is_added_and_when_it_is_set() {
+    let house = House::with(&["work"]).await;
+    let own = house.app.api().status().address.unwrap();
+    let port = own.rsplit(':').next().unwrap();
+    for address in [own.clone(), format!("{own}/v1"), format!("http://localhost:{port}")] {
+        let mut new = new_account(&house, "itself");
+        new["base_url"] = json!(address);
+        let change = json!({ "base_url": address });
+        for refused in [
+            call(&house, Method::POST, "/api/v1/accounts", new).await,
+            call(&house, Method::PATCH, "/api/v1/accounts/1", change).await,
+        ] {
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{address}");
+            let problem = refused.json().await;
+            assert!(problem["message"].as_str().unwrap().contains("Headgate's own address"), "{problem}");
+        }
+    }
+    let accounts = call(&house, Method::GET, "/api/v1/accounts", json!({})).await.json().await;
+    assert_eq!(accounts.as_array().unwrap().len(), 1);
+    assert_eq!(house.ask().await.status, StatusCode::OK, "the account that was there is as it was");
+}
+
+#[tokio::test]
 async fn bad_input_changes_nothing_and_says_what_to_do() {
     let house = House::with(&["work"]).await;
     let base = new_account(&house, "Other");

@@ -96,6 +96,21 @@ fn the_key_comes_from_standard_input_alone() {
 }
 
 #[test]
+fn an_address_of_ours_is_no_upstream_whether_the_server_runs_or_not() {
+    let program = Program::new();
+    let refused = |address: &str| {
+        let refused = program.add("itself", address, "sk-1", &[]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{address}: {said}");
+        assert!(said.contains("Headgate's own address"), "{said}");
+    };
+    refused("http://localhost:8417");
+    let served = program.serve();
+    refused(&served.url);
+    assert!(served.stop().success());
+}
+
+#[test]
 fn each_mistake_has_its_exit_code_and_its_sentence() {
     let program = Program::new();
     let cases: [(&[&str], i32, &str); 7] = [
@@ -221,6 +236,34 @@ fn env_prints_what_a_shell_needs() {
     );
     let served = program.serve();
     assert_eq!(program.json(&["env"])["ANTHROPIC_BASE_URL"], served.url);
+}
+
+#[test]
+fn env_leaves_a_real_key_alone_and_says_where_one_is_missing() {
+    let program = Program::new();
+    let env = |own: Option<&str>, required: Option<&str>| {
+        let mut command = program.command(&["env", "--shell", "posix"]);
+        command.env_remove("ANTHROPIC_AUTH_TOKEN").env_remove("HEADGATE_REQUIRE_KEY");
+        command.envs(own.map(|key| ("ANTHROPIC_AUTH_TOKEN", key)));
+        command.envs(required.map(|word| ("HEADGATE_REQUIRE_KEY", word)));
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (text(output.stdout).contains("AUTH_TOKEN"), text(output.stderr))
+    };
+    assert_eq!(env(None, None), (true, String::new()));
+    assert_eq!(env(Some("sk-old"), None), (true, String::new()), "another program's token is replaced");
+    assert_eq!(env(Some("hg_own"), None), (false, String::new()));
+    assert_eq!(env(Some("hg_own"), Some("true")), (false, String::new()));
+    let (is_set, said) = env(Some("sk-old"), Some("true"));
+    assert!(!is_set && said.contains("headgate keys add") && said.contains("ANTHROPIC_AUTH_TOKEN"), "{said}");
+
+    let mut command = program.command(&["serve", "--port", "0"]);
+    command.env("HEADGATE_REQUIRE_KEY", "true");
+    let served = program.serve_as(command);
+    let (is_set, said) = env(None, None);
+    assert!(!is_set && said.contains("headgate keys add"), "what runs is asked, not this shell: {said}");
+    assert_eq!(program.json(&["status"])["status"]["needs_key"], true);
+    assert!(served.stop().success());
 }
 
 #[test]

@@ -1,23 +1,23 @@
 //! The way in: listeners beyond the loopback, and connections that mean no good.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use headgate::{
-    clock::Clock,
-    settings::{Limits, Listen, ListenTls, Network},
-};
+use headgate::settings::{Limits, Listen, ListenTls, Network};
 use http::{Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::harness::{House, aside, soon};
+use crate::harness::{
+    House, aside, soon,
+    visit::{Secured, port_of, visit},
+};
 
 fn quick() -> Limits {
     Limits { client_seconds: 0.2, ..Limits::default() }
@@ -28,47 +28,13 @@ fn listening_on(address: &str) -> Network {
     Network { listen: vec![listen], hosts: vec!["headgate.lan".into()], ..Network::default() }
 }
 
-fn port_of(house: &House) -> u16 {
-    let status = house.app.api().status();
-    status.listeners[0].address.rsplit(':').next().unwrap().parse().unwrap()
-}
-
 fn certificate(house: &House) -> CertificateDer<'static> {
     CertificateDer::from_pem_file(house.folder.path().join("certificate.pem")).unwrap()
 }
 
-/// A client that lives in the house's time.
-#[derive(Debug)]
-struct Time(Clock);
-
-impl rustls::time_provider::TimeProvider for Time {
-    fn current_time(&self) -> Option<UnixTime> {
-        let seconds = u64::try_from(self.0.now().as_second()).unwrap();
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-    }
-}
-
 /// Shakes hands as a client that trusts nothing but our certificate. Returns the one it was shown too.
-async fn shake(
-    house: &House,
-    name: &str,
-    alpn: &str,
-) -> std::io::Result<(tokio_rustls::client::TlsStream<TcpStream>, CertificateDer<'static>)> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate(house)).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config =
-        rustls::ClientConfig::builder_with_details(provider, Arc::new(Time(house.clock.clone())))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-    let socket = TcpStream::connect(("127.0.0.1", port_of(house))).await?;
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    let io = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
-    let shown = io.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned();
-    Ok((io, shown))
+async fn shake(house: &House, name: &str, alpn: &str) -> std::io::Result<(Secured, CertificateDer<'static>)> {
+    visit(house, &house.folder.path().join("certificate.pem"), name, alpn).await
 }
 
 /// Asks over TLS under this name. Returns version, status and body.

@@ -8,7 +8,7 @@ use headgate::{
 
 use tokio::io::AsyncWriteExt;
 
-use crate::harness::{House, Wire, aside, ask, wire};
+use crate::harness::{House, Wire, aside, ask, soon, wire};
 
 #[tokio::test]
 async fn a_client_that_leaves_mid_stream_cancels_the_upstream_at_once() {
@@ -38,6 +38,51 @@ async fn a_client_that_leaves_before_the_head_cancels_the_upstream_at_once() {
     assert_eq!(exchange.attempts.len(), 1, "a client that hung up is not retried");
     assert_eq!(exchange.attempts[0].verdict.word(), "abandoned");
     assert_eq!(house.standing("work").await["state"], "ready", "it was not the account's fault");
+}
+
+#[tokio::test]
+async fn e16_who_leaves_before_an_account_was_chosen_reaches_no_upstream() {
+    let limits = Limits { concurrent_requests: 1, ..Limits::default() };
+    let mut house = House::within(limits, &["work"]).await;
+    let mut socket = tokio::net::TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    let head = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{\"model\":";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    waits(&house, |status| status.running == 1).await;
+    let client = house.client.clone();
+    let asking = aside(async move { client.post("/v1/messages", ask("claude-opus-5-5", true)).await });
+    waits(&house, |status| status.waiting == 1).await;
+    drop(asking);
+    waits(&house, |status| status.waiting == 0).await;
+    drop(socket);
+    assert_ne!(house.ended().await.ending, Some(Ending::Complete), "half a body is no request");
+    waits(&house, |status| status.running == 0).await;
+    assert_eq!(house.sandbox.counts().arrived, 0);
+}
+
+async fn waits(house: &House, until: impl Fn(&headgate::api::views::Status) -> bool) {
+    soon("the status to be so", async {
+        while !until(&house.app.api().status()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn e94_a_stream_of_many_hours_is_one_whole_record() {
+    let mut house = House::with(&["work"]).await;
+    house.script("work", [Behaviour::Hold { gate: "middle".into(), after: 3, answer: Answer::default() }]);
+    let mut reply = house.ask_stream().await;
+    reply.piece().await.unwrap().unwrap();
+    house.sandbox.await_held("middle").await.unwrap();
+    house.clock.advance(std::time::Duration::from_hours(30));
+    house.sandbox.release("middle");
+    reply.bytes().await;
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::Complete));
+    assert!(exchange.usage.output.is_some());
+    let written = house.written().await;
+    assert_eq!((written.len(), written[0].ending), (1, Some(Ending::Complete)), "on the day after");
 }
 
 #[tokio::test]

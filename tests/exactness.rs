@@ -7,7 +7,7 @@ use headgate::{
     accounts::Change,
     domain::{Ending, Exchange},
 };
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -126,12 +126,9 @@ fn a_rule_changes_the_models_bytes_and_no_others() {
 async fn a_large_body_gets_its_model_and_its_length() {
     let mut through = Through::start(&[("claude-opus-5-5", "a-model-with-a-rather-longer-name")]).await;
     let text = "x".repeat(5 << 20);
-    let body = format!(r#"{{"messages":[{{"content":"{text}"}}],"model":"claude-opus-5-5","model":"old"}}"#);
-    let reply = || sized("application/json", "", b"{}");
-    let (up, ..) = through.send(body.as_bytes(), reply()).await;
-    assert_eq!(up, body.as_bytes(), "the last of two models is the one that is asked for");
+    let body = format!(r#"{{"messages":[{{"content":"{text}"}}],"model":"old","model":"claude-opus-5-5"}}"#);
+    let (up, ..) = through.send(body.as_bytes(), sized("application/json", "", b"{}")).await;
     let body = body.replace("\"old\"", "\"claude-opus-5-5\"");
-    let (up, ..) = through.send(body.as_bytes(), reply()).await;
     assert!(up == body.replace("claude-opus-5-5", "a-model-with-a-rather-longer-name").into_bytes());
 }
 
@@ -161,18 +158,42 @@ async fn each_account_gets_the_model_under_its_own_name() {
 }
 
 #[tokio::test]
-async fn a_request_that_names_its_model_too_often_is_refused_and_never_sent_half_changed() {
+async fn where_an_account_translates_a_model_that_only_some_would_read_is_refused_and_never_sent() {
     let mut house = House::with(&[]).await;
     let echo = Echo::start().await;
-    echo.say(Vec::new());
+    echo.say(sized("application/json", "", b"{}"));
     let id = echo.account(&house, "work");
-    let change = Change { models: Some([("m".into(), "z".into())].into()), ..Change::default() };
-    house.app.api().gateway.roster.change(id, change).unwrap();
-    let body = format!("{{{}}}", vec![r#""model":"m""#; 40].join(","));
-    let reply = house.client.post("/v1/messages", body).await;
-    assert!(reply.status.is_client_error() || reply.status.is_server_error());
-    assert!(reply.text().await.contains("too often"));
-    assert!(house.ended().await.error.as_deref().unwrap().contains("too often"));
+    let roster = house.app.api().gateway.roster.clone();
+    let mapped = |pairs: &[(&str, &str)]| {
+        let models = pairs.iter().map(|(asked, sent)| ((*asked).into(), (*sent).into())).collect();
+        let change = Change { models: Some(models), ..Change::default() };
+        roster.change(id, change).unwrap();
+    };
+    let often = format!("{{{}}}", vec![r#""model":"m""#; 40].join(","));
+    let bodies = [
+        (often.as_str(), "too often"),
+        (r#"{"model":"m","Model":"dear"}"#, "in another letter case"),
+        (r#"{"m\u004fDEL":"dear","model":"m"}"#, "in another letter case"),
+        (r#"{"model":"unknown","Model":"m"}"#, "in another letter case"),
+        (r#"{"model":"m","model":"unknown"}"#, "twice"),
+        (r#"{"MODEL":"m"}"#, "in another letter case"),
+    ];
+    mapped(&[("m", "z")]);
+    for (body, sentence) in bodies {
+        let reply = house.client.post("/v1/messages", body.to_owned()).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{body}");
+        let told = reply.text().await;
+        assert!(told.contains(sentence), "{body}: {told}");
+        let exchange = house.ended().await;
+        assert!(exchange.error.as_deref().unwrap().contains(sentence), "{body}");
+        assert!(house.standing("work").await["reason"].is_null(), "it is not the account's fault");
+    }
+    mapped(&[]);
+    for (body, _) in bodies {
+        echo.say(sized("application/json", "", b"{}"));
+        assert_eq!(house.client.post("/v1/messages", body.to_owned()).await.status, StatusCode::OK);
+        assert_eq!(echo.seen().body, body.as_bytes(), "without names to translate every byte passes");
+    }
 }
 
 fn packed(encoding: &str, text: &[u8]) -> Vec<u8> {

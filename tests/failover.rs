@@ -110,6 +110,20 @@ async fn a_throttled_account_rests_as_long_as_it_asked_and_then_returns() {
 }
 
 #[tokio::test]
+async fn e34_a_throttled_stream_rests_its_account_as_any_other_request() {
+    for streams in [false, true] {
+        let mut house = House::with(&["work", "spare"]).await;
+        house.script("work", [throttled(30)]);
+        let reply = if streams { house.ask_stream().await } else { house.ask().await };
+        reply.bytes().await;
+        let exchange = house.ended().await;
+        assert_eq!(house.tried(&exchange), ["work", "spare"], "streams: {streams}");
+        let standing = house.standing("work").await;
+        assert_eq!(standing["state"], "cooling", "streams: {streams}");
+    }
+}
+
+#[tokio::test]
 async fn when_all_fail_the_client_sees_the_upstreams_own_words() {
     let mut house = House::with(&["work", "spare"]).await;
     house.script("work", [Behaviour::Overloaded]);

@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, io::Write as _};
 
-use headgate::settings::Limits;
+use headgate::settings::{Limits, Network};
 use serde::Deserialize;
 
-use crate::harness::{House, Wire, wire};
+use crate::harness::{
+    House, Wire,
+    secure::{Authority, Handshake, Secure},
+    wire,
+};
 
 const FIRST: [&str; 2] = [
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":3}}}\n\n",
@@ -20,6 +24,7 @@ const TYPE: [&str; 2] = ["text/event-stream", "application/json"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fault {
+    tls: Option<Handshake>,
     /// Everything up to the fault, as it stands on the wire.
     raw: Option<String>,
     #[serde(default)]
@@ -35,6 +40,23 @@ struct Fault {
     json: String,
     #[serde(default)]
     rescued: bool,
+    #[serde(default)]
+    says: String,
+}
+
+/// Who plays it. Dropped, it is gone.
+enum Upstream {
+    Wire(Wire),
+    Secure(Secure),
+}
+
+impl Upstream {
+    fn base_url(&self) -> String {
+        match self {
+            Self::Wire(wire) => wire.base_url.clone(),
+            Self::Secure(secure) => secure.url(),
+        }
+    }
 }
 
 impl Fault {
@@ -112,15 +134,21 @@ fn gzip(data: &[u8]) -> Vec<u8> {
 
 /// Plays one fault in one way, and says what was seen of it in the words of the table.
 async fn played(name: &str, fault: &Fault, json: usize, with_spare: bool) -> String {
-    let limits = Limits { idle_seconds: 0.4, head_seconds: 0.4, ..Limits::default() };
-    let names: &[&str] = if with_spare { &["spare"] } else { &[] };
-    let mut house = House::within(limits, names).await;
-    let (steps, body) = fault.script(json);
-    let upstream = Wire::saying([wire::Reply::Steps(steps)]).await;
-    upstream.account(&house, "faulty", -1);
-    if fault.finish == "refused" {
-        drop(upstream);
+    let mut limits = Limits { idle_seconds: 0.4, head_seconds: 0.4, ..Limits::default() };
+    if matches!(fault.tls, Some(Handshake::Stall)) {
+        limits.connect_seconds = 0.2;
     }
+    let names: &[&str] = if with_spare { &["spare"] } else { &[] };
+    let authority = fault.tls.map(|_| Authority::new());
+    let network = authority.as_ref().map_or_else(Network::default, Authority::network);
+    let mut house = House::on(limits, network, names).await;
+    let (steps, body) = if fault.tls.is_some() { <_>::default() } else { fault.script(json) };
+    let upstream = match (fault.tls, &authority) {
+        (Some(handshake), Some(authority)) => Upstream::Secure(authority.failing(handshake).await),
+        _ => Upstream::Wire(Wire::saying([wire::Reply::Steps(steps)]).await),
+    };
+    house.add("faulty", &upstream.base_url(), -1);
+    let upstream = (fault.finish != "refused").then_some(upstream);
     let mut reply = if json == 1 { house.ask().await } else { house.ask_stream().await };
     let status = reply.status.as_u16();
     let (mut seen, mut was_cut) = (Vec::new(), false);
@@ -133,6 +161,11 @@ async fn played(name: &str, fault: &Fault, json: usize, with_spare: bool) -> Str
     }
     drop(reply);
     let exchange = house.ended().await;
+    let error = exchange.attempts[0].error.as_deref().unwrap_or_default();
+    assert!(error.contains(&fault.says), "{name}: {error}");
+    if let Some(Upstream::Secure(upstream)) = &upstream {
+        assert_eq!(upstream.heard.requests(), 0, "{name}: no key was sent");
+    }
     let tried = house.tried(&exchange).len();
     assert_eq!(tried, if with_spare && fault.rescued { 2 } else { 1 }, "{name}: who was tried");
     let own_words = tried == 1 && status == 200;

@@ -93,6 +93,29 @@ async fn where_a_key_is_required_nothing_else_is_let_in() {
 }
 
 #[tokio::test]
+async fn a_key_in_an_address_is_refused_and_written_down_nowhere() {
+    let house = House::with(&["work"]).await;
+    let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
+    let escaped = secret.replace("hg_", "%68g%5F");
+    for target in [
+        format!("/v1/messages?key={secret}"),
+        format!("/v1/messages?beta=true&x-api-key={escaped}"),
+        format!("/v1/files/{secret}"),
+        "/v1/messages?key=hg_of-somebody".into(),
+    ] {
+        let reply = house.client.call(&secret, Method::POST, &target, &ask("m", false)).await;
+        refused(reply, 400, "invalid_request_error", "in this request's address").await;
+        let reply = house.client.post(&target, ask("m", false)).await;
+        refused(reply, 400, "invalid_request_error", "keys rotate").await;
+    }
+    assert_eq!(house.sandbox.counts().arrived, 0, "nothing went upstream");
+    assert!(house.written().await.is_empty());
+    for text in [&secret[3..], "of-somebody"] {
+        assert!(!holds(house.folder.path(), text), "neither the address nor the key is kept");
+    }
+}
+
+#[tokio::test]
 async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
     let house = House::with(&["work"]).await;
     let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
@@ -146,6 +169,16 @@ async fn a_key_that_is_off_expired_or_revoked_opens_nothing() {
 
     house.clock.advance(Duration::from_hours(1));
     refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "expired").await;
+    let path = format!("/api/v1/keys/{id}");
+    let past = json!({ "expires_at": end - jiff::SignedDuration::from_secs(1) });
+    let past = call(&house, Method::PATCH, &path, past).await;
+    assert_eq!(past.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(past.text().await.contains("an expiry lies ahead"));
+    assert_eq!(
+        change(&house, id, json!({ "per_minute": 9 })).await["state"],
+        "expired",
+        "it can be changed all the same"
+    );
     assert_eq!(change(&house, id, json!({ "expires_at": null })).await["state"], "active");
     assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
 
@@ -199,12 +232,17 @@ async fn a_key_asks_for_its_models_alone_and_never_without_naming_one() {
             "what a known key was refused is on record"
         );
     }
-    // The last of two counts, here and upstream, however its name is written.
-    for again in ["model", "mod\\u0065l"] {
-        let twice = format!(r#"{{"model":"claude-haiku-4-5","messages":[],"{again}":"claude-opus-5"}}"#);
-        let reply = house.client.call(&secret, Method::POST, "/v1/messages", &twice).await;
-        refused(reply, 403, "permission_error", "does not name one model").await;
+    // Some upstreams go by the first, some by the last, and some know no letter case.
+    for again in ["model", "mod\\u0065l", "Model", "MODEL", "mode\\u004c"] {
+        for (first, last) in [("model", again), (again, "model")] {
+            let twice = format!(r#"{{"{first}":"claude-haiku-4-5","messages":[],"{last}":"claude-opus-5"}}"#);
+            let reply = house.client.call(&secret, Method::POST, "/v1/messages", &twice).await;
+            refused(reply, 403, "permission_error", "does not name one model").await;
+        }
     }
+    let cased = r#"{"Model":"claude-haiku-4-5","messages":[]}"#;
+    let reply = house.client.call(&secret, Method::POST, "/v1/messages", cased).await;
+    refused(reply, 403, "permission_error", "does not name one model").await;
     let odd = r#"{"model":["claude-opus-5"],"messages":[]}"#;
     let reply = house.client.call(&secret, Method::POST, "/v1/messages", odd).await;
     refused(reply, 403, "permission_error", "does not name one model").await;
@@ -345,6 +383,8 @@ async fn what_a_person_gets_wrong_is_said_and_nothing_is_kept() {
         (json!({ "name": "x", "monthly_usd": 1e300 }), 422),
         (json!({ "name": "x", "monthly_usd": 0.0 }), 422),
         (json!({ "name": "x", "expires_at": "soon" }), 422),
+        (json!({ "name": "x", "expires_at": "2020-01-01T00:00:00Z" }), 422),
+        (json!({ "name": "x", "expires_at": house.clock.now() }), 422),
         (json!({ "name": "x", "secret": "hg_mine" }), 422),
     ] {
         let reply = call(&house, Method::POST, "/api/v1/keys", terms.clone()).await;
@@ -363,6 +403,9 @@ fn the_command_line_makes_lists_changes_and_revokes_keys() {
         (&["keys", "add", "ci", "--expires", "someday"], 2),
         (&["keys", "add", "ci", "--scope", "everything"], 2),
         (&["keys", "add", "ci", "--per-minute", "0"], 1),
+        (&["keys", "add", "ci", "--expires", "2020-01-31"], 1),
+        (&["keys", "set", "ci"], 2),
+        (&["accounts", "set", "work"], 2),
         (&["keys", "rotate", "ci"], 3),
     ] {
         assert_eq!(program.run(arguments).status.code(), Some(code), "{arguments:?}");

@@ -1,5 +1,6 @@
 //! The journeys: one binary, one harness. Each starts real cores and real upstreams on free ports and in
-//! temporary folders, and leaves nothing running.
+//! temporary folders, and leaves nothing running. What a name that begins with `s03_` or `e12_` refers to is
+//! said in CONTRIBUTING.md.
 #![allow(clippy::unwrap_used, reason = "a journey that can't go on says where")]
 
 mod harness;
@@ -13,9 +14,11 @@ mod endings;
 mod exactness;
 mod failover;
 mod faults;
+mod floods;
 mod fuzzed;
 mod holding;
 mod keys;
+mod listeners;
 mod login;
 mod models;
 mod passthrough;

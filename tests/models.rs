@@ -129,7 +129,7 @@ async fn an_upstream_tells_its_own_models_in_pages_and_cannot_rename_those_of_ot
         { "id": "glm-5", "display_name": "GLM 5" },
         { "id": "claude-opus-5-5", "display_name": "Free money" },
         { "id": "evil\u{1b}[2J" }, { "id": "x".repeat(500) },
-        { "id": "b", "display_name": "two\nlines" },
+        { "id": "b", "display_name": "two\nlines" }, null, 7, { "id": ["c"] }, { "display_name": "nameless" },
     ]});
     let first = wire::answer("200 OK", "application/json", &first.to_string());
     let wire = Wire::saying([wire::Reply::Keep(first), wire::Reply::Keep(told(&["last-page"]))]).await;

@@ -190,7 +190,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
         ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
         admission: headgate::proxy::Admission::new(&limits, house.clock.clone()),
         counting: headgate::proxy::Counting::new(headgate::tasks::Tasks::default()),
-        outward: headgate::proxy::Outward::new(&network),
+        outward: headgate::proxy::Outward::new(&network, 0),
         limits,
         clock: house.clock.clone(),
         paused: false.into(),

@@ -125,6 +125,19 @@ async fn e13_a_client_that_leaves_a_stream_without_end_frees_its_upstream() {
 }
 
 #[tokio::test]
+async fn e13_what_becomes_of_the_connection_behind_the_last_event_is_no_loss() {
+    let whole = [START, CONTENT, LAST, STOP].concat();
+    let bytes = stream(&[&whole], false).into_bytes();
+    // The limit for silence is five minutes, which nobody should wait for an answer that is there.
+    for then in [wire::Step::Stall, wire::Step::Reset, wire::Step::Close] {
+        let reply = wire::Reply::Steps(vec![wire::Step::Bytes(bytes.clone()), then]);
+        let (text, was_cut, ending, changes) = through(Limits::default(), reply).await;
+        assert_eq!((text.as_str(), was_cut, ending), (whole.as_str(), false, Ending::Complete));
+        assert!(changes.is_empty(), "nothing was added: {changes:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_fails_before_its_first_word_moves_to_another_account() {
     for (kind, verdict) in
         [("overloaded_error", "weather"), ("api_error", "weather"), ("rate_limit_error", "throttled")]
@@ -189,6 +202,26 @@ async fn a_stream_that_has_said_a_word_never_moves() {
             assert_eq!(house.ask_stream().await.text().await, whole);
             assert_eq!(house.ended().await.attempts.len(), 1);
         }
+    }
+}
+
+#[tokio::test]
+async fn e32_what_fails_in_the_middle_of_a_stream_benches_nobody() {
+    for kind in ["overloaded_error", "api_error", "rate_limit_error"] {
+        let mut house = House::with(&["spare"]).await;
+        let failing = stream(&[START, CONTENT, &error(kind)], true);
+        let wire = Wire::saying([
+            wire::Reply::Keep(failing),
+            wire::Reply::Keep(stream(&[START, CONTENT, LAST, STOP], true)),
+        ])
+        .await;
+        wire.account(&house, "work", -1);
+        house.ask_stream().await.text().await;
+        assert_eq!(house.ended().await.ending, Some(Ending::UpstreamError), "{kind}");
+        assert_eq!(house.standing("work").await["state"], "ready", "{kind}: it names no time");
+        house.ask_stream().await.text().await;
+        let exchange = house.ended().await;
+        assert_eq!(house.tried(&exchange), ["work"], "{kind}");
     }
 }
 

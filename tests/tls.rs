@@ -114,25 +114,6 @@ async fn a_request_that_was_read_is_not_sent_again_when_the_connection_dies() {
 }
 
 #[tokio::test]
-async fn an_upstream_whose_certificate_is_wrong_is_passed_over_with_a_sentence() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
-    let cases = [
-        (stranger.upstream(&["127.0.0.1"]).await, "an authority that this system does not trust"),
-        (authority.expired(&["127.0.0.1"]).await, "has expired"),
-        (authority.upstream(&["other.example"]).await, "belongs to another name"),
-    ];
-    for (upstream, sentence) in cases {
-        let mut house = house(authority.network(), &["work", "spare"]).await;
-        house.lead("work", &upstream.url());
-        assert_eq!(house.ask().await.status, StatusCode::OK);
-        let exchange = house.ended().await;
-        assert_eq!(house.tried(&exchange), ["work", "spare"]);
-        assert!(why(&exchange).contains(sentence), "{}", why(&exchange));
-        assert_eq!(upstream.heard.requests(), 0, "no key was sent");
-    }
-}
-
-#[tokio::test]
 async fn authorities_that_cannot_be_read_are_told_where_they_matter() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.pem");
@@ -175,6 +156,26 @@ async fn a_tunnel_of_the_companys_proxy_leads_to_the_upstream_with_and_without_a
         assert_eq!(given.as_deref(), credential);
     }
     assert!(upstream.heard.requests.lock().unwrap().iter().all(|version| *version == Version::HTTP_2));
+}
+
+#[tokio::test]
+async fn a_proxy_that_speaks_tls_gives_tunnels_too_and_is_known_by_its_certificate() {
+    let authority = Authority::new();
+    let upstream = authority.upstream(&["upstream.invalid"]).await;
+    let proxy = Proxy::secure(&authority, upstream.port).await;
+    let address = format!("https://mira:hunter2@127.0.0.1:{}", proxy.port);
+    let network = through(&authority, Some(&address), ProxyVariables::default());
+    let (status, exchange) = asked_by(network, "https://upstream.invalid").await;
+    assert_eq!(status, StatusCode::OK, "{}", why(&exchange));
+    assert_eq!(proxy.asked().pop().unwrap().0, "CONNECT upstream.invalid:443 HTTP/1.1");
+
+    let stranger = Proxy::secure(&Authority::new(), upstream.port).await;
+    let address = format!("https://mira:hunter2@127.0.0.1:{}", stranger.port);
+    let network = through(&authority, Some(&address), ProxyVariables::default());
+    let (status, exchange) = asked_by(network, "https://upstream.invalid").await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(why(&exchange).contains("an authority that this system does not trust"), "{}", why(&exchange));
+    assert_eq!(stranger.asked(), [], "nothing was asked of it, and no password shown");
 }
 
 #[tokio::test]

@@ -71,6 +71,10 @@ pub enum EditError {
     NeedsAddress(String),
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
+    #[error(
+        "that is Headgate's own address: a request would come round and round. Name the upstream's own one"
+    )]
+    OwnAddress,
     #[error("a priority is a whole number from -1000 to 1000")]
     BadPriority,
     #[error(transparent)]

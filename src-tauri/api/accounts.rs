@@ -21,6 +21,12 @@ impl Api {
         self.gateway.roster.shown().0.iter().map(|contender| make::account(contender, now)).collect()
     }
 
+    /// Where we listen is the proxy's to know, so it is asked before the roster judges the rest.
+    fn refuse_own_address(&self, typed: Option<&str>) -> Result<(), Refused> {
+        let leads_back = typed.is_some_and(|typed| self.gateway.outward.leads_back(typed));
+        if leads_back { Err(EditError::OwnAddress.into()) } else { Ok(()) }
+    }
+
     fn view(&self, changed: &Contender) -> AccountView {
         let snapshot = self.gateway.roster.shown();
         // Somebody may have removed it since.
@@ -49,6 +55,7 @@ pub async fn add(
     State(api): State<Api>,
     Body(new): Body<NewAccount>,
 ) -> Result<(StatusCode, Json<AccountView>), Refused> {
+    api.refuse_own_address(new.base_url.as_deref())?;
     let roster = api.gateway.roster.clone();
     let new = accounts::NewAccount {
         name: new.name,
@@ -82,6 +89,7 @@ pub async fn change(
     Id(id): Id<i64>,
     Body(change): Body<AccountChange>,
 ) -> Result<Json<AccountView>, Refused> {
+    api.refuse_own_address(change.base_url.as_deref())?;
     let roster = api.gateway.roster.clone();
     let change = Change {
         name: change.name,

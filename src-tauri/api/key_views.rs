@@ -100,7 +100,7 @@ pub struct NewKey {
 }
 
 /// What to change. Absent fields stay as they are; `null` takes a limit away.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,6 +38,7 @@ impl Api {
             waiting: count(occupancy.waiting),
             held: count(occupancy.held),
             unused_login: self.gateway.roster.has_ignored_a_login(),
+            needs_key: self.gateway.needs_key(false),
         }
     }
 

@@ -292,6 +292,8 @@ pub struct Status {
     /// A request came with Claude Code's own sign-in, and there is no account that passes it on: the accounts
     /// that there are pay for it.
     pub unused_login: bool,
+    /// Whether clients on this machine need a key too.
+    pub needs_key: bool,
 }
 
 impl Status {
@@ -310,6 +312,7 @@ impl Status {
             waiting: 0,
             held: 0,
             unused_login: false,
+            needs_key: false,
         }
     }
 }

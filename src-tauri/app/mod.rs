@@ -120,7 +120,7 @@ impl App {
             ledger: ledger.clone(),
             admission: Admission::new(&settings.limits, clock.clone()),
             counting: Counting::new(tasks.clone()),
-            outward: Outward::new(&settings.network),
+            outward: Outward::new(&settings.network, settings.port),
             limits: settings.limits.clone(),
             clock: clock.clone(),
             paused: AtomicBool::new(false),

@@ -174,6 +174,9 @@ async fn perform(
         }
         Act::Set { account, map, unmap, spill_to } => {
             let names_models = !map.is_empty() || !unmap.is_empty();
+            if !names_models && spill_to.is_empty() {
+                return Err(Trouble::no_change("accounts set"));
+            }
             let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
             let spill_to = if spill_to.is_empty() { None } else { Some(spill(core, &spill_to).await?) };
             change(core, global, &account, AccountChange { models, spill_to, ..AccountChange::default() })

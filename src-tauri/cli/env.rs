@@ -2,8 +2,12 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Global, Trouble, out::say, table};
-use crate::{app::CoreFile, proxy::PLACEHOLDER};
+use super::{Core, Global, Trouble, out::say, table};
+use crate::{
+    api::views::Status,
+    app::CoreFile,
+    proxy::{PLACEHOLDER, is_key},
+};
 
 /// Print the lines that a shell needs: eval "$(headgate env)"
 #[derive(Debug, Args)]
@@ -27,19 +31,33 @@ enum Shell {
 /// Claude Code asks for a sign-in unless it has a token. On the loopback Headgate needs none, so any text
 /// will do; it is replaced by the account's own and never leaves this machine. This one is passed on nowhere.
 const TOKEN: &str = PLACEHOLDER;
+const TOKEN_NAME: &str = "ANTHROPIC_AUTH_TOKEN";
 
 impl Env {
-    /// Does it.
-    pub fn run(self, global: &Global) -> Result<(), Trouble> {
+    /// Does it. A key of the user's own is never replaced: where one is needed nothing else would do, and
+    /// elsewhere it says who asks.
+    pub async fn run(self, global: &Global) -> Result<(), Trouble> {
         let settings = global.settings(self.port)?;
-        let running = CoreFile::read(&settings.data_dir).map(|core| core.address.port());
-        let address = format!("http://127.0.0.1:{}", running.unwrap_or(settings.port));
-        if settings.require_key {
+        let running = CoreFile::read(&settings.data_dir);
+        let port = running.as_ref().map_or(settings.port, |core| core.address.port());
+        let address = format!("http://127.0.0.1:{port}");
+        let needs_key = match running {
+            // It may have been started with other settings than this shell's.
+            Some(core) => {
+                Core::Running(core).get::<Status>("/api/v1/status").await.map(|told| told.needs_key)
+            }
+            None => Ok(settings.require_key),
+        };
+        let needs_key = needs_key.unwrap_or(settings.require_key);
+        let has_key = std::env::var(TOKEN_NAME).is_ok_and(|token| is_key(token.as_bytes()));
+        if needs_key && !has_key {
             eprintln!(
-                "headgate: a key is required here; put one into ANTHROPIC_AUTH_TOKEN (`headgate keys add NAME`)"
+                "headgate: clients need a key here; put one that `headgate keys add NAME` has made into {TOKEN_NAME}, \
+                 which is left as it is"
             );
         }
-        let lines = [("ANTHROPIC_BASE_URL", address.as_str()), ("ANTHROPIC_AUTH_TOKEN", TOKEN)];
+        let token = (!needs_key && !has_key).then_some((TOKEN_NAME, TOKEN));
+        let lines: Vec<_> = [("ANTHROPIC_BASE_URL", address.as_str())].into_iter().chain(token).collect();
         if global.json {
             table::json(&lines.into_iter().collect::<std::collections::BTreeMap<_, _>>());
             return Ok(());

@@ -4,11 +4,13 @@ use std::process::ExitCode;
 
 use crate::{app::AppError, proxy::StartError};
 
-/// What an exit code means. Wrong usage is 2, which clap answers by itself.
+/// What an exit code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// Refused or failed.
     Failed = 1,
+    /// Wrong usage, where clap does not answer that by itself.
+    Usage = 2,
     /// There is no such thing.
     NotFound = 3,
     /// Data folder, database or keychain can't be used.
@@ -35,6 +37,14 @@ impl Trouble {
     /// A failure with its sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+
+    /// A command for changing something was given nothing to change.
+    pub fn no_change(command: &str) -> Self {
+        Self::new(
+            Code::Usage,
+            format!("nothing to change was named; `headgate {command} --help` tells what can be"),
+        )
     }
 
     /// Says it on standard error.

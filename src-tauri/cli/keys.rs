@@ -160,6 +160,9 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
         Act::Set { key, name, enable, disable, terms } => {
             let enabled = (enable || disable).then_some(enable);
             let change = KeyChange { name, enabled, ..terms.into_change(core).await? };
+            if change == KeyChange::default() {
+                return Err(Trouble::no_change("keys set"));
+            }
             let path = path_of(&find(core, &key).await?);
             let changed: KeyView = core.call(Method::PATCH, &path, Some(&change)).await?;
             tell("Changed", &changed, global);

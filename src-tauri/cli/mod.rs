@@ -139,7 +139,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Keys(keys) => keys.run(&global).await,
         Command::Requests(requests) => requests.run(&global).await,
-        Command::Env(env) => env.run(&global),
+        Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,
         Command::Sandbox(sandbox) => sandbox.run().await,

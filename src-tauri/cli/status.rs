@@ -26,6 +26,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         (ProxyState::Paused, Some(address)) => say!("Paused on {address}."),
         _ => say!("Not running. Start it with `headgate serve`."),
     }
+    if status.needs_key {
+        say!("Clients on this machine need a key; make one with `headgate keys add NAME`.");
+    }
     for listener in &status.listeners {
         match &listener.fingerprint {
             Some(fingerprint) => {

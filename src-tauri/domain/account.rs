@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Model, ModelMap, Pause, WireFormat};
+use super::{AccountId, Bench, Model, ModelMap, Pause};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +86,6 @@ pub struct Provider {
     pub about: String,
     /// Its own address, where it has one; otherwise each account names its own.
     pub base_url: Option<Url>,
-    /// How requests and replies are written.
-    pub format: WireFormat,
     /// What its accounts pay with.
     pub credential: Credential,
     /// Whether its upstream counts tokens (`/v1/messages/count_tokens`); otherwise they are estimated here.

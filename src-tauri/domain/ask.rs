@@ -73,14 +73,6 @@ impl fmt::Display for Family {
     }
 }
 
-/// How requests and replies are written on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WireFormat {
-    /// Anthropic's Messages API.
-    Anthropic,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

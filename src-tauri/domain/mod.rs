@@ -15,7 +15,7 @@ mod verdict;
 mod window;
 
 pub use account::{Account, AccountName, BadName, Credential, Provider, ProviderId, Spill, SpillTo};
-pub use ask::{Ask, Family, WireFormat};
+pub use ask::{Ask, Family};
 pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
 pub use id::{AccountId, BadId, ExchangeId};
 pub use key::{BadModelRule, Budget, ClientKey, Grant, KeyId, KeyName, ModelRule, Scope, Scopes, Spent};

@@ -21,6 +21,8 @@ const MAX_MODEL: usize = 256;
 pub struct RequestHead<'a> {
     /// `model`, where it is a string.
     pub model: Option<Arc<str>>,
+    /// Parsers may differ in which model that is: it stands twice, or as `Model` as well.
+    pub is_model_ambiguous: bool,
     /// `stream`.
     pub stream: bool,
     metadata: Option<&'a [u8]>,
@@ -32,8 +34,14 @@ impl<'a> RequestHead<'a> {
     /// # Errors
     /// `Malformed` if the body is not one JSON object.
     pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
-        let [model, stream, metadata] = Fields::values(["model", "stream", "metadata"], body)?;
-        Ok(Self { model: model.and_then(model_of), stream: stream == Some(b"true"), metadata })
+        let fields = Fields::read(["model", "stream", "metadata"], body)?;
+        let [model, stream, metadata] = fields.values_in(body);
+        Ok(Self {
+            model: model.and_then(model_of),
+            is_model_ambiguous: fields.is_ambiguous(0),
+            stream: stream == Some(b"true"),
+            metadata,
+        })
     }
 
     /// `session_id` inside the JSON string `metadata.user_id`, as Claude Code sends it. Read only when asked

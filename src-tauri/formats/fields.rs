@@ -2,7 +2,7 @@
 //! is not asked for at memory speed, keeps no more than a bounded copy of each value, and refuses to
 //! judge the grammar below the top level: that is the upstream's matter.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 /// Why bytes are not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,8 @@ pub struct Fields<const N: usize> {
     /// Where values stand that a later field of the same name has replaced.
     replaced: Vec<(usize, Range<u64>)>,
     is_crowded: bool,
+    /// Whether a field stands there in other letters too: `Model` beside `model`.
+    is_cased: [bool; N],
     keep: usize,
     state: State,
     key: Vec<u8>,
@@ -73,6 +75,7 @@ impl<const N: usize> Fields<N> {
             spans: std::array::from_fn(|_| None),
             replaced: Vec::new(),
             is_crowded: false,
+            is_cased: [false; N],
             keep,
             state: State::Start,
             key: Vec::new(),
@@ -101,9 +104,14 @@ impl<const N: usize> Fields<N> {
         wanted: [&'static str; N],
         object: &'a [u8],
     ) -> Result<[Option<&'a [u8]>; N], Malformed> {
-        let fields = Self::read(wanted, object)?;
+        Ok(Self::read(wanted, object)?.values_in(object))
+    }
+
+    /// The values as they stand in the bytes that were fed.
+    pub fn values_in<'a>(&self, object: &'a [u8]) -> [Option<&'a [u8]>; N] {
         let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
-        Ok(fields.spans.map(|span| span.and_then(|span| object.get(at(span.start)..at(span.end)))))
+        let value = |span: &Range<u64>| object.get(at(span.start)..at(span.end));
+        std::array::from_fn(|index| self.spans[index].as_ref().and_then(value))
     }
 
     /// The value of the `index`th wanted field as it stands in the bytes; `None` if there is none or it
@@ -123,6 +131,17 @@ impl<const N: usize> Fields<N> {
     pub fn every_span(&self, index: usize) -> Option<Vec<Range<u64>>> {
         let earlier = self.replaced.iter().filter(|(field, _)| *field == index).map(|(_, span)| span.clone());
         (!self.is_crowded).then(|| earlier.chain(self.span(index)).collect())
+    }
+
+    /// Whether parsers may differ in what this field says: it stands more than once, or in another letter case,
+    /// which some of them take for the same name.
+    pub fn is_ambiguous(&self, index: usize) -> bool {
+        self.is_cased(index) || self.replaced.iter().any(|(field, _)| *field == index)
+    }
+
+    /// Whether this field stands there in another letter case.
+    pub fn is_cased(&self, index: usize) -> bool {
+        self.is_cased[index]
     }
 
     /// Whether the object has ended.
@@ -222,7 +241,7 @@ impl<const N: usize> Fields<N> {
     }
 
     fn end_key(&mut self) {
-        self.field = position_of(&self.key, &self.wanted);
+        self.field = self.field_of_key();
         self.state = State::Colon;
         let Some(field) = self.field else { return };
         self.values[field].clear();
@@ -231,6 +250,14 @@ impl<const N: usize> Fields<N> {
             self.replaced.truncate(MAX_REPLACED - 1);
             self.replaced.push((field, span));
         }
+    }
+
+    fn field_of_key(&mut self) -> Option<usize> {
+        let key = plain(&self.key);
+        let field = self.wanted.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(&key))?;
+        let is_exact = self.wanted[field].as_bytes() == &*key;
+        self.is_cased[field] |= !is_exact;
+        is_exact.then_some(field)
     }
 
     /// Runs over a value that is no scalar: to its end, or as far as the piece goes.
@@ -328,15 +355,13 @@ fn holds(eight: u64, byte: u8) -> u64 {
     other.wrapping_sub(ONES) & !other & (ONES << 7)
 }
 
-/// Which of the wanted names a key is. `mod\u0065l` is `model` too: whoever limits what a field may say has to
-/// find it under every spelling.
-fn position_of(key: &[u8], wanted: &[&str]) -> Option<usize> {
+/// `mod\u0065l` is `model` too: whoever limits what a field may say has to find it under every spelling.
+fn plain(key: &[u8]) -> Cow<'_, [u8]> {
     if !key.contains(&b'\\') {
-        return wanted.iter().position(|name| key == name.as_bytes());
+        return key.into();
     }
     let quoted = [b"\"", key, b"\""].concat();
-    let key: String = serde_json::from_slice(&quoted).ok()?;
-    wanted.iter().position(|name| key == *name)
+    serde_json::from_slice::<String>(&quoted).map_or_else(|_| key.into(), |key| key.into_bytes().into())
 }
 
 #[cfg(test)]
@@ -383,6 +408,23 @@ mod tests {
         assert_eq!(fields.value(0), Some(br#""second""#.as_slice()));
         assert_eq!(fields.every_span(0).unwrap().len(), 2);
         assert_eq!(fields.every_span(1), Some(vec![]));
+    }
+
+    #[test]
+    fn a_name_in_other_letters_is_another_name_and_makes_the_field_ambiguous() {
+        for (json, is_ambiguous) in [
+            (r#"{"model":"a","x":{"Model":"b"},"models":["c"],"MODE":1}"#, false),
+            (r#"{"Model":"b","model":"a"}"#, true),
+            (r#"{"model":"a","MODEL":"b"}"#, true),
+            (r#"{"model":"a","m\u004fdel":"b"}"#, true),
+            (r#"{"model":"a","model":"a"}"#, true),
+            (r#"{"mOdel":"b"}"#, true),
+            (r#"{"model":"a","STREAM":true}"#, false),
+        ] {
+            let fields = read(json).unwrap();
+            assert_eq!(fields.is_ambiguous(0), is_ambiguous, "{json}");
+            assert_ne!(fields.value(0), Some(br#""b""#.as_slice()), "{json}");
+        }
     }
 
     #[test]
@@ -447,6 +489,37 @@ mod tests {
             prop_assert_eq!(parse(0), model);
             prop_assert_eq!(parse(2), metadata);
             prop_assert!(fields.value(1).is_none());
+        }
+
+        /// A parser that knows no letter case, whichever of two values it takes, reads what we read.
+        #[test]
+        fn what_is_not_ambiguous_means_one_thing_to_every_parser(
+            keys in proptest::collection::vec(
+                prop_oneof!["[mM][oO][dD][eE][lL]", Just("model".to_owned()), "[a-zA-Z]{0,7}"], 0..4,
+            ),
+            escaped in any::<u8>(),
+        ) {
+            let spelled = |key: &String| -> String {
+                let escape = |(at, c): (usize, char)| {
+                    if escaped >> (at % 8) & 1 == 1 { format!("\\u{:04x}", u32::from(c)) } else { c.into() }
+                };
+                key.chars().enumerate().map(escape).collect()
+            };
+            let members = keys.iter().enumerate().map(|(at, key)| format!("\"{}\":{at}", spelled(key)));
+            let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+            let fields = Fields::read(["model"], json.as_bytes()).unwrap();
+            let blind: Vec<String> = keys
+                .iter()
+                .enumerate()
+                .filter(|(_, key)| key.eq_ignore_ascii_case("model"))
+                .map(|(at, _)| at.to_string())
+                .collect();
+            if !fields.is_ambiguous(0) {
+                prop_assert!(blind.len() < 2);
+                prop_assert_eq!(fields.values_in(json.as_bytes())[0], blind.first().map(String::as_bytes));
+            }
+            let is_plain = keys.iter().filter(|key| key.eq_ignore_ascii_case("model")).eq(["model"]);
+            prop_assert!(!(is_plain && fields.is_ambiguous(0)), "what everybody sends is not ambiguous");
         }
 
         #[test]

@@ -13,5 +13,5 @@ pub use anthropic::{
     usage_in,
 };
 pub use fields::{Fields, Malformed};
-pub use splice::{Unspliceable, names_several_models, splice_model};
+pub use splice::{Unspliceable, splice_model};
 pub use sse::{EventData, EventLines, MAX_EVENT};

@@ -14,15 +14,21 @@ pub enum Unspliceable {
     /// A field that stands so often is no mistake; parsers differ in which one counts.
     #[error("it names its model too often")]
     TooOften,
+    /// Some parsers take `Model` for `model`, and would read the one that is not replaced.
+    #[error("it names its model in another letter case too")]
+    OtherCase,
 }
 
 /// The body with `model` as the value of every top-level `model` field. One that stands twice is replaced
 /// twice, so that it does not matter which one the upstream goes by.
 ///
 /// # Errors
-/// [`Unspliceable`], for a body without a model or with too many.
+/// [`Unspliceable`], for a body without a model, with too many, or with one that only some would read.
 pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
     let fields = Fields::read(["model"], body).map_err(|_| Unspliceable::NoModel)?;
+    if fields.is_cased(0) {
+        return Err(Unspliceable::OtherCase);
+    }
     let mut spans = fields.every_span(0).ok_or(Unspliceable::TooOften)?;
     if spans.is_empty() {
         return Err(Unspliceable::NoModel);
@@ -40,12 +46,6 @@ pub fn splice_model(body: &Bytes, model: &str) -> Result<Bytes, Unspliceable> {
     }
     spliced.extend_from_slice(&body[kept..]);
     Ok(spliced.freeze())
-}
-
-/// Whether a body has more than one top-level `model`.
-pub fn names_several_models(body: &[u8]) -> bool {
-    let spans = Fields::read(["model"], body).map(|fields| fields.every_span(0));
-    spans.is_ok_and(|spans| spans.is_none_or(|spans| spans.len() > 1))
 }
 
 #[cfg(test)]
@@ -70,6 +70,9 @@ mod tests {
         assert_eq!(spliced(body, "z").unwrap(), r#"{"model":"z","\u006dodel":"z","model":"z"}"#);
         let often = format!("{{{}}}", vec![r#""model":"a""#; 40].join(","));
         assert_eq!(spliced(&often, "z"), Err(Unspliceable::TooOften));
+        for other in [r#"{"model":"a","Model":"b"}"#, r#"{"m\u004fdel":"b","model":"a"}"#] {
+            assert_eq!(spliced(other, "z"), Err(Unspliceable::OtherCase), "{other}");
+        }
     }
 
     #[test]

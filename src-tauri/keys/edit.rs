@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{
     Holder, Register,
     mint::{digest_of, mint, prefix_of},
@@ -48,6 +50,8 @@ pub enum EditError {
     BadBudget,
     #[error("a key names at least one account or model and at most 256; leave the list out to allow all")]
     BadList,
+    #[error("an expiry lies ahead; to take a key out of use, disable or revoke it")]
+    Past,
     #[error("there are 1000 keys already; revoke one that nobody uses")]
     TooMany,
     #[error("this system gives no random numbers: {0}")]
@@ -74,13 +78,15 @@ impl Register {
         let inner = self.inner();
         let name = KeyName::new(name)?;
         check(&grant)?;
+        let now = inner.clock.now();
+        check_expiry(grant.expires_at, now)?;
         let (secret, digest) = new_secret()?;
         let _acting = lock(&inner.acting);
         if self.live().len() >= MOST_KEYS {
             return Err(EditError::TooMany);
         }
         let prefix = prefix_of(&secret);
-        let row = NewKeyRow { name, prefix, digest, grant, created_at: inner.clock.now() };
+        let row = NewKeyRow { name, prefix, digest, grant, created_at: now };
         let key = inner.store.add_key(&row).map_err(|error| named(error, &row.name))?;
         let holder = inner.publish(key, digest);
         inner.events.tell(|| Event::Keys);
@@ -99,11 +105,17 @@ impl Register {
         edit: impl FnOnce(&mut Grant),
     ) -> Result<Arc<Holder>, EditError> {
         let name = name.map(KeyName::new).transpose()?;
+        let now = self.inner().clock.now();
         self.act(id, |store, key| {
+            let expired = key.grant.expires_at;
             key.name = name.unwrap_or_else(|| key.name.clone());
             key.enabled = enabled.unwrap_or(key.enabled);
             edit(&mut key.grant);
             check(&key.grant)?;
+            // What else a key says can be changed when it has expired, too.
+            if key.grant.expires_at != expired {
+                check_expiry(key.grant.expires_at, now)?;
+            }
             store.save_key(key).map_err(|error| named(error, &key.name))?;
             Ok(None)
         })
@@ -167,6 +179,10 @@ fn named(error: StoreError, name: &KeyName) -> EditError {
         StoreError::NameTaken => EditError::NameTaken(name.to_string()),
         other => other.into(),
     }
+}
+
+fn check_expiry(end: Option<Timestamp>, now: Timestamp) -> Result<(), EditError> {
+    if end.is_some_and(|end| end <= now) { Err(EditError::Past) } else { Ok(()) }
 }
 
 fn check(grant: &Grant) -> Result<(), EditError> {

@@ -13,13 +13,12 @@ use jiff::Timestamp;
 use super::{
     edit::EditError,
     mint::digest_of,
-    period::Period,
     rate::LastMinute,
     spending::{Limit, Spending, Usages},
 };
 use crate::{
     clock::Clock,
-    domain::{Ask, ClientKey, ExchangeId, KeyId, KeyName, Micros, Scope, Spent, Usage},
+    domain::{Ask, ClientKey, KeyId, KeyName, Micros, Scope, Usage},
     events::Events,
     store::{Digest, Store},
 };
@@ -91,14 +90,12 @@ impl Register {
     /// If the store can't be read.
     pub fn load(store: Store, clock: Clock, events: Events) -> Result<Self, EditError> {
         let now = clock.now();
-        let since = |period: Period| ExchangeId::first_of(period.since.as_millisecond());
-        let (day, month) = (since(Period::day(now)), since(Period::month(now)));
         let mut known = Known::default();
         for (key, digest) in store.keys()? {
             let spending = if key.revoked_at.is_some() {
-                Spending::new(now, Spent::default(), Spent::default())
+                Spending::new(now)
             } else {
-                Spending::new(now, store.spent(key.id, day)?, store.spent(key.id, month)?)
+                Spending::load(now, |period| store.spent(key.id, period.since, period.until))?
             };
             known.put(Holder::new(key, digest, spending));
         }
@@ -148,7 +145,7 @@ impl Inner {
         let holder = if let Some(before) = next.by_id.get(&key.id) {
             Holder { counts: Arc::clone(&before.counts), key, digest }
         } else {
-            let spending = Spending::new(key.created_at, Spent::default(), Spent::default());
+            let spending = Spending::new(key.created_at);
             Holder::new(key, digest, spending)
         };
         let holder = next.put(holder);
@@ -224,8 +221,8 @@ impl Holder {
     }
 
     /// Adds what an exchange of its holder used.
-    pub fn spend(&self, usage: &Usage, cost: Option<Micros>, began: Timestamp, now: Timestamp) {
-        lock(&self.counts.spending).add(usage, cost, began, now);
+    pub fn spend(&self, usage: &Usage, cost: Option<Micros>, began: Timestamp) {
+        lock(&self.counts.spending).add(usage, cost, began);
     }
 
     /// What it has used today and this month.

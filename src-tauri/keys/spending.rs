@@ -1,25 +1,39 @@
-//! What a key has used today and this month, in memory: filled once from the store, kept up as exchanges
+//! What a key has used today and this month, in memory: filled from the store at the start, kept up as exchanges
 //! end. An exchange counts where it began. Money counts exchanges that have a known price, and the others
-//! are numbered, so that nobody takes the sum for the whole.
+//! are numbered, so that nobody takes the sum for the whole. A clock that is set over midnight and back finds
+//! each period's sum as it was.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::period::Period;
 use crate::domain::{Budget, Grant, Micros, Spent, Usage};
 
-/// Both periods of one key.
+/// Days and months of one key.
 #[derive(Debug)]
 pub struct Spending {
-    day: Account,
-    month: Account,
+    days: Sums,
+    months: Sums,
+}
+
+/// The periods that the clock was in last, the one that it is in first. There is always one; more than
+/// [`KEPT`] are not kept, and one that is forgotten begins anew.
+#[derive(Debug)]
+struct Sums {
+    sums: Vec<Sum>,
+    period: fn(Timestamp) -> Period,
 }
 
 /// One period with what was used in it.
 #[derive(Debug)]
-struct Account {
+struct Sum {
     period: Period,
     spent: Spent,
 }
+
+/// Yesterday, today and tomorrow.
+const KEPT: usize = 3;
+/// As far back a clock may be set that has just been started, and find what was used before.
+const BACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was used, and until when that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,55 +61,72 @@ pub enum Amount {
 }
 
 impl Spending {
-    /// Filled with what the store has of the day and the month of `now`.
-    pub fn new(now: Timestamp, day: Spent, month: Spent) -> Self {
-        Self {
-            day: Account { period: Period::day(now), spent: day },
-            month: Account { period: Period::month(now), spent: month },
+    /// Nothing was used yet.
+    pub fn new(now: Timestamp) -> Self {
+        Self { days: Sums::new(Period::day, now), months: Sums::new(Period::month, now) }
+    }
+
+    /// Filled with what `read` has of the periods around `now`: the clock may be set back, or may have been.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn load<E>(now: Timestamp, read: impl Fn(Period) -> Result<Spent, E>) -> Result<Self, E> {
+        let mut spending = Self::new(now);
+        for Sums { sums, period } in [&mut spending.days, &mut spending.months] {
+            let current = sums[0].period;
+            sums[0].spent = read(current)?;
+            let around = [now.checked_sub(BACK).ok(), Some(current.until)];
+            for period in around.into_iter().flatten().map(*period).filter(|near| *near != current) {
+                sums.push(Sum { period, spent: read(period)? });
+            }
         }
+        Ok(spending)
     }
 
     /// The budget of this grant that is used up and lasts longest, if any is.
     pub fn exceeded(&mut self, grant: &Grant, now: Timestamp) -> Option<Limit> {
-        self.turn_to(now);
-        let month = self.month.exceeded(grant.monthly, ["monthly token", "monthly money"]);
-        month.or_else(|| self.day.exceeded(grant.daily, ["daily token", "daily money"]))
+        let month = self.months.at(now).exceeded(grant.monthly, ["monthly token", "monthly money"]);
+        month.or_else(|| self.days.at(now).exceeded(grant.daily, ["daily token", "daily money"]))
     }
 
     /// Adds what an exchange used that began at `began`.
-    pub fn add(&mut self, usage: &Usage, cost: Option<Micros>, began: Timestamp, now: Timestamp) {
-        self.turn_to(now);
-        for account in [&mut self.day, &mut self.month] {
-            if account.period.holds(began) {
-                account.add(usage.total(), cost);
+    pub fn add(&mut self, usage: &Usage, cost: Option<Micros>, began: Timestamp) {
+        for sums in [&mut self.days, &mut self.months] {
+            // Of a period that was forgotten nobody asks any more.
+            if let Some(sum) = sums.sums.iter_mut().find(|sum| sum.period.holds(began)) {
+                sum.add(usage.total(), cost);
             }
         }
     }
 
     /// What was used so far.
     pub fn usages(&mut self, now: Timestamp) -> Usages {
-        self.turn_to(now);
-        Usages {
-            day: (self.day.spent, self.day.period.until),
-            month: (self.month.spent, self.month.period.until),
-        }
-    }
-
-    /// Begins anew where a period is over, and where the clock was set back to before it: staying would leave
-    /// the budget without effect until the clock is there again.
-    fn turn_to(&mut self, now: Timestamp) {
-        self.day.turn_to(now, Period::day);
-        self.month.turn_to(now, Period::month);
+        let told = |sum: &Sum| (sum.spent, sum.period.until);
+        Usages { day: told(self.days.at(now)), month: told(self.months.at(now)) }
     }
 }
 
-impl Account {
-    fn turn_to(&mut self, now: Timestamp, period: fn(Timestamp) -> Period) {
-        if !self.period.holds(now) {
-            *self = Self { period: period(now), spent: Spent::default() };
-        }
+impl Sums {
+    fn new(period: fn(Timestamp) -> Period, now: Timestamp) -> Self {
+        Self { sums: vec![Sum { period: period(now), spent: Spent::default() }], period }
     }
 
+    /// The sum of the period that `now` is in. To stay with another one would leave a budget without effect
+    /// until the clock is there again.
+    fn at(&mut self, now: Timestamp) -> &Sum {
+        match self.sums.iter().position(|sum| sum.period.holds(now)) {
+            Some(0) => {}
+            Some(at) => self.sums[..=at].rotate_right(1),
+            None => {
+                self.sums.truncate(KEPT - 1);
+                self.sums.insert(0, Sum { period: (self.period)(now), spent: Spent::default() });
+            }
+        }
+        &self.sums[0]
+    }
+}
+
+impl Sum {
     fn add(&mut self, tokens: u64, cost: Option<Micros>) {
         self.spent.tokens = self.spent.tokens.saturating_add(tokens);
         match cost {
@@ -125,6 +156,8 @@ impl std::fmt::Display for Amount {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -143,22 +176,22 @@ mod tests {
         }
     }
 
-    fn new(now: Timestamp) -> Spending {
-        Spending::new(now, Spent::default(), Spent::default())
+    fn day(spending: &mut Spending, now: Timestamp) -> u64 {
+        spending.usages(now).day.0.tokens
     }
 
     #[test]
     fn a_budget_is_used_up_exactly_at_its_limit_and_starts_anew_with_its_period() {
         let now = at("2026-11-24T13:00:00Z");
-        let mut spending = new(now);
-        spending.add(&used(99), None, now, now);
+        let mut spending = Spending::new(now);
+        spending.add(&used(99), None, now);
         assert_eq!(spending.exceeded(&grant(100, 100), now), None);
-        spending.add(&used(1), Some(Micros(999_999)), now, now);
+        spending.add(&used(1), Some(Micros(999_999)), now);
         let limit = spending.exceeded(&grant(100, 100), now).unwrap();
         assert_eq!((limit.name, limit.until), ("daily token", at("2026-11-25T00:00:00Z")));
         assert_eq!(spending.exceeded(&grant(100, 100), limit.until), None, "a new day");
 
-        spending.add(&used(0), Some(Micros(1)), limit.until, limit.until);
+        spending.add(&used(0), Some(Micros(1)), limit.until);
         let limit = spending.exceeded(&grant(100, 100), limit.until).unwrap();
         assert_eq!((limit.name, limit.until), ("monthly money", at("2026-12-01T00:00:00Z")));
     }
@@ -166,19 +199,72 @@ mod tests {
     #[test]
     fn what_began_yesterday_is_not_todays() {
         let (late, early) = (at("2026-11-24T23:59:59Z"), at("2026-11-25T00:00:01Z"));
-        let mut spending = new(late);
-        spending.add(&used(100), None, late, early);
+        let mut spending = Spending::new(late);
+        spending.add(&used(100), None, late);
         let usages = spending.usages(early);
         assert_eq!((usages.day.0.tokens, usages.month.0.tokens), (0, 100));
+        spending.add(&used(7), None, late);
+        assert_eq!(day(&mut spending, early), 0, "nor what ends today");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_over_midnight_and_back_neither_doubles_nor_forgets() {
+        let (late, early) = (at("2026-11-30T23:59:50Z"), at("2026-12-01T00:00:10Z"));
+        let mut spending = Spending::new(late);
+        spending.add(&used(100), None, late);
+        for _ in 0..10 {
+            assert_eq!(spending.exceeded(&grant(100, 100), early), None);
+            let limit = spending.exceeded(&grant(100, 100), late).unwrap();
+            assert_eq!(limit.until, at("2026-12-01T00:00:00Z"));
+        }
+        spending.add(&used(1), None, early);
+        spending.add(&used(20), None, late);
+        let (before, after) = (spending.usages(late), spending.usages(early));
+        assert_eq!((before.day.0.tokens, before.month.0.tokens), (120, 120));
+        assert_eq!((after.day.0.tokens, after.month.0.tokens), (1, 1));
+    }
+
+    #[test]
+    fn a_start_reads_the_periods_around_it_each_once() {
+        let started = |now: &str| {
+            let read = std::cell::RefCell::new(Vec::new());
+            let spent = |period: Period| {
+                read.borrow_mut().push(period.since.to_string());
+                Ok::<_, ()>(Spent { tokens: period.since.as_second().unsigned_abs(), ..Spent::default() })
+            };
+            let spending = Spending::load(at(now), spent).unwrap();
+            (spending, read.into_inner())
+        };
+        let (mut spending, read) = started("2026-12-15T12:00:00Z");
+        let days = ["2026-12-15T00:00:00Z", "2026-12-14T00:00:00Z", "2026-12-16T00:00:00Z"];
+        assert_eq!(read[..3], days);
+        assert_eq!(read[3..], ["2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"]);
+        for since in days.map(at) {
+            assert_eq!(day(&mut spending, since), since.as_second().unsigned_abs());
+        }
+        let (_, read) = started("2026-12-01T00:00:10Z");
+        assert_eq!(
+            read[4], "2026-11-01T00:00:00Z",
+            "the month before, while the clock may be set back to it"
+        );
+    }
+
+    #[test]
+    fn no_number_of_jumps_makes_it_grow() {
+        let mut spending = Spending::new(at("2026-11-24T13:00:00Z"));
+        for days in 0..1000 {
+            spending.usages(at("2026-11-24T13:00:00Z") + SignedDuration::from_hours(24 * days));
+        }
+        assert_eq!((spending.days.sums.len(), spending.months.sums.len()), (KEPT, KEPT));
     }
 
     #[test]
     fn what_has_no_price_is_numbered_and_not_taken_for_free() {
         let now = at("2026-11-24T13:00:00Z");
-        let mut spending = new(now);
-        spending.add(&used(100), None, now, now);
-        spending.add(&used(0), None, now, now);
-        spending.add(&used(5), Some(Micros(7)), now, now);
+        let mut spending = Spending::new(now);
+        spending.add(&used(100), None, now);
+        spending.add(&used(0), None, now);
+        spending.add(&used(5), Some(Micros(7)), now);
         let day = spending.usages(now).day.0;
         assert_eq!(day, Spent { tokens: 105, money: Micros(7), unpriced: 1 });
     }
@@ -186,9 +272,31 @@ mod tests {
     #[test]
     fn a_clock_that_jumped_ahead_and_back_leaves_no_budget_without_effect() {
         let now = at("2026-11-24T13:00:00Z");
-        let mut spending = new(now);
+        let mut spending = Spending::new(now);
         assert_eq!(spending.exceeded(&grant(100, 100), at("2027-11-24T13:00:00Z")), None);
-        spending.add(&used(100), None, now, now);
+        spending.add(&used(100), None, now);
         assert!(spending.exceeded(&grant(100, 100), now).is_some());
+    }
+
+    proptest! {
+        /// Three days in a row, in whatever order the clock is in them, are summed as a ledger would.
+        #[test]
+        fn each_day_has_what_began_in_it(
+            moves in proptest::collection::vec((0..3i64, 0..3i64, 0..100u64), 0..60),
+        ) {
+            let moment = |day: i64| at("2026-11-24T13:00:00Z") + SignedDuration::from_hours(24 * day);
+            let mut spending = Spending::new(moment(0));
+            let mut ledger = [0; 3];
+            let mut visited = [true, false, false];
+            for (now, began, tokens) in moves {
+                visited[usize::try_from(now).unwrap()] = true;
+                prop_assert_eq!(day(&mut spending, moment(now)), ledger[usize::try_from(now).unwrap()]);
+                // What ends began while the clock was there.
+                if visited[usize::try_from(began).unwrap()] {
+                    spending.add(&used(tokens), None, moment(began));
+                    ledger[usize::try_from(began).unwrap()] += tokens;
+                }
+            }
+        }
     }
 }

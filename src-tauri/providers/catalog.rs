@@ -9,7 +9,7 @@ use url::Url;
 use jiff::Timestamp;
 
 use super::verdict::{Dialects, Reply};
-use crate::domain::{Credential, Model, Provider, ProviderId, Verdict, WireFormat};
+use crate::domain::{Credential, Model, Provider, ProviderId, Verdict};
 
 const TEXT: &str = include_str!("catalog.toml");
 const MODELS: &str = include_str!("models.toml");
@@ -30,7 +30,6 @@ struct Entry {
     title: String,
     about: String,
     base_url: Option<Url>,
-    format: WireFormat,
     verdicts: String,
     credential: PaysWith,
     models: Option<String>,
@@ -122,7 +121,6 @@ impl Catalog {
                 title: entry.title,
                 about: entry.about,
                 base_url: entry.base_url,
-                format: entry.format,
                 credential: entry.credential.read(&id)?,
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,

@@ -62,9 +62,11 @@ pub async fn attempt(
 
 /// The body as this account's upstream wants it, and in a few words what was changed in it.
 fn body_for(arrival: &Arrival, account: &Contender) -> Result<(Bytes, Option<Arc<str>>), Arc<str>> {
-    let asked = arrival.ask.model.as_deref();
-    let Some((asked, sent)) = asked.and_then(|asked| Some((asked, account.account.models.sent(asked)?)))
-    else {
+    let (asked, models) = (arrival.ask.model.as_deref(), &account.account.models);
+    let Some((asked, sent)) = asked.and_then(|asked| Some((asked, models.sent(asked)?))) else {
+        if arrival.is_model_ambiguous && !models.is_empty() {
+            return Err("the request names its model twice, or in another letter case".into());
+        }
         return Ok((arrival.body.clone(), None));
     };
     let body = formats::splice_model(&arrival.body, sent)

@@ -4,7 +4,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::{
         Arc,
@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -43,6 +43,10 @@ const MAX_STREAMS: u32 = 256;
 const MAX_RESETS: usize = 20;
 /// Streams that we reset for a client's faults; beyond it the connection is ended.
 const MAX_FAULTS: usize = 64;
+/// Requests on one connection over HTTP/2 that the client has left before their answer was through. Beyond it
+/// the client is told to take another one, and with twice as many the connection is cut: beginning a request
+/// costs us more than resetting it costs a client.
+const MAX_LEFT: usize = 256;
 /// A peer that is silent for the first time is asked; if it does not answer within the second, it is dead.
 const PING_AFTER: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(20);
@@ -61,15 +65,20 @@ pub struct Conversation {
 struct Activity {
     open: AtomicUsize,
     begun: AtomicUsize,
+    left: AtomicUsize,
 }
 
 /// One open request, until its answer's body is gone.
-struct Open(Arc<Activity>);
+struct Open {
+    activity: Arc<Activity>,
+    /// Whether it counts as left by the client if it ends now.
+    is_wanted: bool,
+}
 
 /// An answer's body that keeps its request open.
 struct Counted {
     body: AnswerBody,
-    _open: Open,
+    open: Open,
 }
 
 impl Conversation {
@@ -110,12 +119,13 @@ impl Conversation {
         F: Future<Output = Response<AnswerBody>> + Send + 'static,
     {
         let activity = Arc::new(Activity::default());
-        let service = service_fn(|request| {
-            let open = Open::begin(&activity);
+        let service = service_fn(|request: Request<Incoming>| {
+            // Over HTTP/1.1 whoever leaves takes the connection along.
+            let open = Open::begin(&activity, request.version() == Version::HTTP_2);
             // Of its own size, it would stay with the connection for as long as that lives: some 10 KiB for
             // each stream, which needs none of it once its head is there.
             let answer = Box::pin(serve(request));
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, _open: open })) }
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, open })) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(io), service);
         let quiet = tokio::time::sleep(self.limit);
@@ -125,12 +135,19 @@ impl Conversation {
         loop {
             tokio::select! {
                 biased;
-                ended = &mut connection => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection ended early");
+                ended = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                    Poll::Pending if activity.is_too_much(is_ending) => Poll::Ready(None),
+                    polled => polled.map(Some),
+                }) => match ended {
+                    Some(Ok(())) => return,
+                    Some(Err(error)) => return tracing::debug!(%error, "a connection ended early"),
+                    None if is_ending => return,
+                    None => {
+                        is_ending = true;
+                        connection.as_mut().graceful_shutdown();
+                        quiet.as_mut().reset(after(LAST_BYTES));
                     }
-                    return;
-                }
+                },
                 () = &mut quiet => {
                     let begun = activity.begun.load(Ordering::Relaxed);
                     let was_used = begun != known || activity.open.load(Ordering::Relaxed) > 0;
@@ -161,17 +178,33 @@ fn after(pause: Duration) -> Instant {
     Instant::now() + pause
 }
 
+impl Activity {
+    fn is_too_much(&self, was_told: bool) -> bool {
+        self.left.load(Ordering::Relaxed) > if was_told { 2 * MAX_LEFT } else { MAX_LEFT }
+    }
+}
+
 impl Open {
-    fn begin(activity: &Arc<Activity>) -> Self {
+    fn begin(activity: &Arc<Activity>, is_wanted: bool) -> Self {
         activity.begun.fetch_add(1, Ordering::Relaxed);
         activity.open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
+        Self { activity: Arc::clone(activity), is_wanted }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.activity.open.fetch_sub(1, Ordering::Relaxed);
+        if self.is_wanted {
+            self.activity.left.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // What says itself that it is over is not asked again.
+        self.open.is_wanted &= !self.body.is_end_stream();
     }
 }
 
@@ -180,7 +213,11 @@ impl Body for Counted {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
+            self.open.is_wanted = false;
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Gateway, attempt::write, headers, upstream::Upstreams};
 use crate::{
@@ -54,14 +55,9 @@ async fn ask(gateway: &Gateway, upstreams: &Upstreams, contender: &Contender) ->
     let mut target = String::from("/v1/models?limit=1000");
     for _ in 0..MAX_PAGES {
         let page = read(&page(gateway, upstreams, contender, &target).await?)?;
-        let last = page.data.last().and_then(|model| Model::told(&model.id, None, None));
-        models.extend(
-            page.data.iter().filter_map(|told| {
-                Model::told(&told.id, told.display_name.as_deref(), told.max_input_tokens)
-            }),
-        );
-        match last.filter(|_| page.has_more) {
-            Some(last) => target = format!("/v1/models?limit=1000&after_id={}", escaped(&last.id)),
+        models.extend(page.models);
+        match page.next {
+            Some(last) => target = format!("/v1/models?limit=1000&after_id={}", escaped(&last)),
             None => break,
         }
     }
@@ -92,24 +88,30 @@ async fn page(
     Some(Limited::new(answer.into_body(), MAX_PAGE).collect().await.ok()?.to_bytes())
 }
 
-#[derive(Deserialize)]
 struct Page {
-    data: Vec<Told>,
-    #[serde(default)]
-    has_more: bool,
+    models: Vec<Model>,
+    /// The id behind which the next page begins, if there is one.
+    next: Option<Arc<str>>,
 }
 
-#[derive(Deserialize)]
-struct Told {
-    id: Arc<str>,
-    #[serde(default)]
-    display_name: Option<Arc<str>>,
-    #[serde(default)]
-    max_input_tokens: Option<u64>,
-}
-
+/// What a page says. An entry that is none costs itself and not the others.
 fn read(page: &[u8]) -> Option<Page> {
-    serde_json::from_slice(page).ok()
+    #[derive(Deserialize)]
+    struct Told {
+        data: Vec<Value>,
+        #[serde(default)]
+        has_more: Value,
+    }
+    let told: Told = serde_json::from_slice(page).ok()?;
+    let text = |entry: &Value, name| entry.get(name).and_then(Value::as_str).map(str::to_owned);
+    let model = |entry: &Value| {
+        let title = text(entry, "display_name");
+        let context = entry.get("max_input_tokens").and_then(Value::as_u64);
+        Model::told(&text(entry, "id")?, title.as_deref(), context)
+    };
+    let models: Vec<Model> = told.data.iter().filter_map(model).collect();
+    let last = models.last().map(|model| Arc::clone(&model.id));
+    Some(Page { models, next: last.filter(|_| told.has_more == Value::Bool(true)) })
 }
 
 /// For a query: everything but letters, digits and a few signs as `%XX`.
@@ -122,4 +124,30 @@ fn escaped(id: &str) -> String {
         }
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(page: &str) -> Option<Vec<String>> {
+        Some(read(page.as_bytes())?.models.iter().map(|model| model.id.to_string()).collect())
+    }
+
+    #[test]
+    fn an_odd_entry_costs_itself_and_not_the_list() {
+        let page = r#"{"data":[null,7,"a",[],{},{"id":null},{"id":"two words"},{"id":"good"},
+            {"id":"titled","display_name":7,"max_input_tokens":"many"},{"id":9}],"has_more":"yes"}"#;
+        assert_eq!(ids(page).unwrap(), ["good", "titled"]);
+        assert_eq!(read(page.as_bytes()).unwrap().next, None);
+        let more = r#"{"data":[{"id":"good"},{"id":{}}],"has_more":true}"#;
+        assert_eq!(read(more.as_bytes()).unwrap().next.as_deref(), Some("good"));
+        assert!(
+            read(br#"{"data":[{"id":7}],"has_more":true}"#).unwrap().next.is_none(),
+            "there is no way on"
+        );
+        for none in ["", "[]", "{}", r#"{"data":{}}"#, r#"{"data":[}"#] {
+            assert_eq!(ids(none), None, "{none}");
+        }
+    }
 }

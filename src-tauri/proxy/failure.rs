@@ -55,6 +55,8 @@ pub enum Failure {
     Upgrade,
     /// The path has something in it that servers read differently.
     CrookedPath,
+    /// A key of ours stands in the path or in the query.
+    KeyInAddress,
 }
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -90,6 +92,7 @@ impl Failure {
             | Self::BodyCut
             | Self::ClimbingPath
             | Self::CrookedPath
+            | Self::KeyInAddress
             | Self::Upgrade => (400, ErrorKind::InvalidRequestError),
             Self::Tunnel => (405, ErrorKind::InvalidRequestError),
             Self::BodyLate => (408, ErrorKind::TimeoutError),
@@ -132,6 +135,9 @@ impl Failure {
             Self::Upgrade => "Headgate speaks HTTP/1.1 and HTTP/2, and changes to no other protocol.".into(),
             Self::CrookedPath => {
                 "The path has an empty segment, a backslash or a control character in it, which servers read differently.".into()
+            }
+            Self::KeyInAddress => {
+                "A key of Headgate stands in this request's address, where it ends up in logs. Send it as x-api-key or as a bearer, and give it a new secret with `headgate keys rotate NAME`.".into()
             }
         }
     }

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use super::{
     AnswerBody, Gateway,
     failure::Failure,
-    request::{Arrival, ignore},
+    request::{Arrival, Patience, ignore},
 };
 use crate::{
     domain::KeyName,
-    formats::{ErrorKind, names_several_models},
+    formats::ErrorKind,
     keys::{Denial, Holder, looks_like_a_key},
 };
 
@@ -64,8 +64,8 @@ pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<A
 pub fn limit(holder: &Holder, arrival: &mut Arrival, now: Timestamp) -> Result<(), Failure> {
     arrival.ask.only.clone_from(&holder.key.grant.accounts);
     let denied = |why| Denied::to(holder, why);
-    // Parsers differ in which of two counts: the upstream's may take the one that we did not look at.
-    if holder.key.grant.models.is_some() && names_several_models(&arrival.body) {
+    // The upstream may take the one that we did not look at.
+    if holder.key.grant.models.is_some() && arrival.is_model_ambiguous {
         return Err(denied(Denial::NoModel));
     }
     holder.let_in(&arrival.ask, arrival.method == Method::POST, now).map_err(denied)
@@ -77,7 +77,11 @@ pub async fn turn_away(
     request: Request<Incoming>,
     failure: &Failure,
 ) -> Response<AnswerBody> {
-    ignore(request.into_body()).await;
+    let is_stranger = matches!(failure, Failure::NeedsKey | Failure::Denied(_))
+        && request.extensions().get::<BeyondLoopback>().is_some();
+    let limits = &gateway.limits;
+    let patience = if is_stranger { Patience::with_a_stranger(limits) } else { Patience::usual() };
+    ignore(request.into_body(), patience).await;
     failure.answer(None, gateway.clock.now())
 }
 
@@ -134,7 +138,7 @@ impl Denied {
                 let model: String = model.chars().filter(|c| !c.is_control()).take(80).collect();
                 format!("The model {model} is not among those that {key} may ask for. See `headgate keys`, or allow it with `headgate keys set NAME --model`.")
             }
-            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model."),
+            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model, once, as `model`."),
             Denial::Rate { limit, wait } => {
                 format!("The limit of {key} is {limit} requests a minute; the next one may come in {} s.", wait.as_secs())
             }

@@ -3,6 +3,8 @@
 
 use http::{HeaderMap, Uri, header};
 
+use crate::keys::looks_like_a_key;
+
 /// Whether a request is meant for us: under a name of this machine (a page that rebinds its DNS name to
 /// us sends its own), and not from a web page of another origin.
 pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap, is_tls: bool, is_ours: impl Fn(&str) -> bool) -> bool {
@@ -51,6 +53,38 @@ pub fn is_crooked(path: &str) -> bool {
         || path.contains('\\')
         || path.to_ascii_lowercase().replace("%25", "%").contains("%5c")
         || decoded.match_indices('%').any(|(at, _)| is_control(at))
+}
+
+/// Whether a path or query has a key of ours in it, plain or percent-encoded. An address is written into logs
+/// on its way, and this one would go upstream as it is.
+pub fn holds_a_key(target: &str) -> bool {
+    if !target.contains('%') {
+        return has_key(target);
+    }
+    let mut target = unescaped(target);
+    // Whoever takes what is escaped three times for a key has asked for it.
+    for _ in 0..2 {
+        target = unescaped(&target);
+    }
+    has_key(&target)
+}
+
+fn has_key(target: &str) -> bool {
+    let words = target.split(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c));
+    words.map(str::as_bytes).any(looks_like_a_key)
+}
+
+/// Undoes `%XX`; what is no UTF-8 then is replaced.
+pub(super) fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+        let (byte, taken) = hex.filter(|_| *first == b'%').map_or((*first, 0), |byte| (byte, 2));
+        bytes.push(byte);
+        rest = &tail[taken..];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The path with the escapes undone that matter here.
@@ -155,6 +189,38 @@ mod tests {
             ["/v1/messages", "/v1/messages/", "/v1/a%20b", "/v1/100%25.txt", "/v1/%C3%BC", "/v1/a%2fb"]
         {
             assert!(!is_crooked(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_an_address_is_seen_wherever_it_stands_and_however_it_is_written() {
+        for target in [
+            "/v1/messages?key=hg_abc",
+            "/v1/messages?beta=true&x-api-key=hg_abc",
+            "/v1/messages?beta=true;key=hg_abc",
+            "/v1/messages?authorization=Bearer+hg_abc",
+            "/v1/messages?authorization=Bearer%20hg_abc",
+            "/v1/messages?hg_abc",
+            "/v1/messages?hg_abc=1",
+            "/v1/messages?key=%68g_abc",
+            "/v1/messages?key=hg%5fabc",
+            "/v1/messages?key=%2568g_abc",
+            "/v1/messages?key=%22hg_abc%22",
+            "/v1/files/hg_abc",
+            "/v1/messages?u=a:hg_abc",
+        ] {
+            assert!(holds_a_key(target), "{target}");
+        }
+        for target in [
+            "/v1/messages?beta=true",
+            "/v1/messages",
+            "/v1/models?after_id=claude-hg_1",
+            "/v1/files?name=100%25&key=sk-ant",
+            "/v1/files?key=HG_abc",
+            "/v1/files?key=xhg_abc",
+            "/v1/files?key=%ff%",
+        ] {
+            assert!(!holds_a_key(target), "{target}");
         }
     }
 }

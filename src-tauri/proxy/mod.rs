@@ -24,6 +24,7 @@ mod relay;
 mod request;
 mod self_signed;
 mod server;
+mod shortage;
 mod tls;
 mod tries;
 mod upstream;
@@ -37,7 +38,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
-pub use keyholder::BeyondLoopback;
+pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};
 pub use login::PLACEHOLDER;
 pub use meant::{climbs, is_crooked, is_meant_for_us};

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Serialize;
 
-use super::{AnswerBody, Gateway, failure::plain, keyholder::Denied, login::is_brought};
+use super::{AnswerBody, Gateway, failure::plain, keyholder::Denied, login::is_brought, meant::unescaped};
 use crate::{
     accounts::Offer,
     domain::{AccountName, Ask},
@@ -167,17 +167,4 @@ fn refuse(message: &str) -> Response<AnswerBody> {
         "application/json",
         error_body(ErrorKind::InvalidRequestError, message, None),
     )
-}
-
-/// Undoes `%XX`; what is no UTF-8 then is no id.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
-        let (byte, taken) = hex.filter(|_| *first == b'%').map_or((*first, 0), |byte| (byte, 2));
-        bytes.push(byte);
-        rest = &tail[taken..];
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

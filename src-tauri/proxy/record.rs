@@ -192,8 +192,7 @@ impl Drop for Record {
         self.end(ending, None);
         self.exchange.duration = Some(self.gateway.clock.instant().duration_since(self.arrived));
         if let Some(holder) = &self.holder {
-            let (began, now) = (self.exchange.start.started_at, self.gateway.clock.now());
-            holder.spend(&self.exchange.usage, self.exchange.cost, began, now);
+            holder.spend(&self.exchange.usage, self.exchange.cost, self.exchange.start.started_at);
         }
         // Whoever hears of the end may count on its place being free.
         self.permit = None;

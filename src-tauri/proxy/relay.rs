@@ -154,6 +154,8 @@ struct Relay {
     is_page: bool,
 }
 
+/// How long an upstream that has said its last word may take to end the body.
+const LINGER: Duration = Duration::from_secs(1);
 /// How many characters of an upstream's error are kept.
 const MAX_ERROR: usize = 256;
 /// How much of an error's body is read for its message.
@@ -219,6 +221,17 @@ impl Relay {
         self.record.end(ending, error);
     }
 
+    /// Whether a stream has come to its last event. Whatever becomes of the connection then, nothing is lost.
+    fn has_said_all(&self) -> bool {
+        self.ends_by_itself && self.tally.is_plain_stream() && self.tally.is_whole()
+    }
+
+    fn finish_early(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.end();
+        self.has_had_last_word = true;
+        Poll::Ready(None)
+    }
+
     /// The upstream has been silent for too long. A stream ends with an error event, which tells the client
     /// to ask again; any other body is cut.
     fn stall(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -238,8 +251,12 @@ impl Relay {
 
     /// Whether the upstream has been silent for as long as it may.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
-        let deadline = self.heard_at + self.idle_limit;
+        let limit = if self.has_said_all() { LINGER.min(self.idle_limit) } else { self.idle_limit };
+        let deadline = self.heard_at + limit;
         let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if idle.deadline() > deadline {
+            idle.as_mut().reset(deadline);
+        }
         while idle.as_mut().poll(cx).is_ready() {
             if idle.deadline() >= deadline {
                 return true;
@@ -280,6 +297,7 @@ impl Body for Relay {
                 self.heard_at = now();
                 self.pass(frame.into_data().unwrap_or_default())
             }
+            Poll::Ready(Some(Err(_))) if self.has_said_all() => self.finish_early(),
             Poll::Ready(Some(Err(error))) => {
                 let why: Arc<str> = format!("the upstream's answer broke off: {error}").into();
                 self.record.end(Ending::UpstreamCut, Some(Arc::clone(&why)));
@@ -290,8 +308,9 @@ impl Body for Relay {
                 Poll::Pending
             }
             Poll::Ready(None) => self.finish(),
-            Poll::Pending if self.poll_idle(cx) => self.stall(),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending if !self.poll_idle(cx) => Poll::Pending,
+            Poll::Pending if self.has_said_all() => self.finish_early(),
+            Poll::Pending => self.stall(),
         }
     }
 

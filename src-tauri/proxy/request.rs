@@ -24,6 +24,8 @@ pub struct Arrival {
     pub body: Bytes,
     /// What it asks for.
     pub ask: Ask,
+    /// Its upstream may read another model in the body than the ask has.
+    pub is_model_ambiguous: bool,
     /// The client's own sign-in, where there is an account to pass it through. It ends with the request.
     pub login: Option<Brought>,
 }
@@ -32,9 +34,12 @@ pub struct Arrival {
 pub const SESSION: &str = "x-claude-code-session-id";
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.
 const MAX_PREPARED: usize = 1 << 20;
-/// How much of a body that is too large is still read, so that the client hears the answer.
+/// How much of a body that nobody wants is still read, so that the client hears the answer.
 const MAX_IGNORED: usize = 256 << 20;
 const IGNORE_FOR: Duration = Duration::from_secs(20);
+/// The same of a stranger who came from another machine.
+const STRANGERS_BYTES: usize = 1 << 20;
+const STRANGERS_TIME: Duration = Duration::from_secs(3);
 /// Longer values of a header are nobody's session or agent.
 const MAX_WORD: usize = 256;
 
@@ -47,8 +52,10 @@ impl Arrival {
         let (head, body) = request.into_parts();
         let body = read_body(body, &head.headers, limits).await?;
         let mut ask = ask_of(&head.headers, body.len());
+        let mut is_model_ambiguous = false;
         match RequestHead::read(&body) {
             Ok(read) => {
+                is_model_ambiguous = read.is_model_ambiguous;
                 ask.stream = read.stream;
                 ask.session = ask.session.or_else(|| read.session());
                 ask.model = read.model;
@@ -60,7 +67,15 @@ impl Arrival {
             Err(_) => {}
         }
         let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Ok(Self { method: head.method, target, headers: head.headers, body, ask, login: None })
+        Ok(Self {
+            method: head.method,
+            target,
+            headers: head.headers,
+            body,
+            ask,
+            is_model_ambiguous,
+            login: None,
+        })
     }
 }
 
@@ -102,7 +117,7 @@ async fn read_body(body: Incoming, headers: &HeaderMap, limits: &Limits) -> Resu
     let claimed: Option<usize> =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if claimed.is_some_and(|length| length > limit) {
-        ignore(body).await;
+        ignore(body, Patience::usual()).await;
         return Err(Failure::TooLarge { limit });
     }
     // Whoever stops in the middle of a body, or lets it drip, may not keep a place for ever.
@@ -116,7 +131,7 @@ async fn read_within(mut body: Incoming, limit: usize, claimed: usize) -> Result
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Failure::BodyCut)?.into_data() else { continue };
         if whole.len() + first.len() + data.len() > limit {
-            ignore(body).await;
+            ignore(body, Patience::usual()).await;
             return Err(Failure::TooLarge { limit });
         }
         if first.is_empty() && whole.is_empty() {
@@ -132,12 +147,31 @@ async fn read_within(mut body: Incoming, limit: usize, claimed: usize) -> Result
     Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
+/// How much is read of a body that nobody wants, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    bytes: usize,
+    time: Duration,
+}
+
+impl Patience {
+    /// With a client of ours.
+    pub(super) fn usual() -> Self {
+        Self { bytes: MAX_IGNORED, time: IGNORE_FOR }
+    }
+
+    /// With somebody from another machine whom we don't know: a refusal may cost next to nothing.
+    pub(super) fn with_a_stranger(limits: &Limits) -> Self {
+        Self { bytes: STRANGERS_BYTES, time: STRANGERS_TIME.min(limits.client()) }
+    }
+}
+
 /// Reads on without keeping anything: a client that is still writing would see a broken connection
 /// instead of our answer.
-pub(super) async fn ignore(mut body: Incoming) {
+pub(super) async fn ignore(mut body: Incoming, patience: Patience) {
     let reading = async {
         let mut ignored = 0;
-        while ignored < MAX_IGNORED {
+        while ignored < patience.bytes {
             match body.frame().await {
                 Some(Ok(frame)) => ignored += frame.data_ref().map_or(0, Bytes::len),
                 Some(Err(_)) | None => return,
@@ -145,5 +179,5 @@ pub(super) async fn ignore(mut body: Incoming) {
         }
     };
     // Late or not, the client gets its answer next.
-    let _ = tokio::time::timeout(IGNORE_FOR, reading).await;
+    let _ = tokio::time::timeout(patience.time, reading).await;
 }

@@ -24,7 +24,8 @@ use super::{
     forward::forward,
     keyholder::{BeyondLoopback, is_key},
     listener::{self, Listener, Places, StartError, needs_key},
-    meant::{climbs, is_crooked, is_meant_for_us},
+    meant::{climbs, holds_a_key, is_crooked, is_meant_for_us},
+    shortage::{self, Shortage},
     upstream::Upstreams,
 };
 use crate::tasks::Tasks;
@@ -56,6 +57,7 @@ impl Server {
         let failed = |source| StartError::Io { address: listeners[0].address(), source };
         let count = thread::available_parallelism().map_or(2, usize::from).min(MAX_WORKERS);
         let room = Arc::new(Semaphore::new(gateway.limits.connections));
+        let shortage = Arc::<Shortage>::default();
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
             let copy =
@@ -71,6 +73,7 @@ impl Server {
                 ),
                 conversation: Conversation::new(&gateway.limits),
                 room: Arc::clone(&room),
+                shortage: Arc::clone(&shortage),
                 gateway: gateway.clone(),
                 door: Arc::clone(&door),
                 tasks: tasks.clone(),
@@ -121,6 +124,7 @@ struct Worker {
     conversation: Conversation,
     /// For connections of clients; all workers share it.
     room: Arc<Semaphore>,
+    shortage: Arc<Shortage>,
     door: Door,
     tasks: Tasks,
 }
@@ -193,15 +197,21 @@ impl Worker {
             let socket = tokio::select! {
                 accepted = socket.accept() => match accepted {
                     Ok((socket, _)) => socket,
+                    Err(error) if shortage::is_of_one(&error) => continue,
                     Err(error) => {
+                        if self.shortage.met(self.gateway.clock.instant()) {
+                            tracing::warn!(%error, "connections can't be accepted; it is tried again until they can");
+                        }
                         // Out of file descriptors, most likely: wait for some to come back.
-                        tracing::warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
                     }
                 },
                 () = self.tasks.stopping() => return,
             };
+            if let Some(failures) = self.shortage.passed(|| self.gateway.clock.instant()) {
+                tracing::info!(failures, "connections are accepted again");
+            }
             // Whoever comes beyond the bound finds the connection closed.
             let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { continue };
             let _ = socket.set_nodelay(true);
@@ -287,6 +297,9 @@ fn check(request: &Request<Incoming>, way: &Way) -> Result<(), Failure> {
         }
         if is_crooked(uri.path()) {
             return Err(Failure::CrookedPath);
+        }
+        if uri.path_and_query().is_some_and(|target| holds_a_key(target.as_str())) {
+            return Err(Failure::KeyInAddress);
         }
     }
     Ok(())

@@ -121,9 +121,7 @@ fn wait(ask: &Ask, snapshot: &Snapshot, allowed: Allowed<'_>, is_busy: bool, now
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{
-        Account, Credential, Provider, ProviderId, Window, WindowName, WindowSource, WireFormat,
-    };
+    use crate::domain::{Account, Credential, Provider, ProviderId, Window, WindowName, WindowSource};
     use jiff::SignedDuration;
     use proptest::prelude::*;
 
@@ -154,7 +152,6 @@ pub(super) mod tests {
             title: String::new(),
             about: String::new(),
             base_url: None,
-            format: WireFormat::Anthropic,
             credential: Credential::Key(Vec::new()),
             counts_tokens: true,
             models: [].into(),

@@ -11,7 +11,7 @@ use super::{
     columns::{Count, Ms, unknown_word},
 };
 use crate::domain::{
-    AccountId, Budget, ClientKey, ExchangeId, Grant, KeyId, KeyName, Micros, ModelRule, Scope, Scopes, Spent,
+    AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, Scope, Scopes, Spent,
 };
 
 /// SHA-256 of a secret.
@@ -53,7 +53,7 @@ pub(super) const SPENT: &str = "SELECT
         CAST(coalesce(sum(cost_micros * 1.0), 0) AS INTEGER) AS micros,
         count(*) FILTER (WHERE cost_micros IS NULL AND coalesce(input, output, cache_read, cache_write) > 0)
             AS unpriced
-    FROM exchanges INDEXED BY exchanges_key WHERE key_id = ?1 AND id >= ?2";
+    FROM exchanges INDEXED BY exchanges_key WHERE key_id = ?1 AND started_at >= ?2 AND started_at < ?3";
 
 impl Store {
     /// Every key there ever was with its digest, revoked ones too, in the order in which they were made.
@@ -153,8 +153,9 @@ impl Store {
         self.write(move |tx| one(tx.execute(REVOKE, params![id.0, Ms(now)])?))
     }
 
-    /// What a key has used from `since` on.
-    pub fn spent(&self, key: KeyId, since: ExchangeId) -> Result<Spent, StoreError> {
+    /// What a key has used in exchanges that began from `since` until before `until`. Their ids would not tell:
+    /// they never go back, not even when the clock does.
+    pub fn spent(&self, key: KeyId, since: Timestamp, until: Timestamp) -> Result<Spent, StoreError> {
         self.read(|conn| {
             let sums = |row: &Row<'_>| {
                 Ok(Spent {
@@ -163,7 +164,7 @@ impl Store {
                     unpriced: row.get::<_, Count>("unpriced")?.0,
                 })
             };
-            Ok(conn.prepare_cached(SPENT)?.query_row([key.0, since.0], sums)?)
+            Ok(conn.prepare_cached(SPENT)?.query_row(params![key.0, Ms(since), Ms(until)], sums)?)
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use headgate::{accounts::NewAccount, domain::AccountId, secrets::Sensitive};
+use headgate::domain::AccountId;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -62,14 +62,7 @@ impl Echo {
 
     /// Makes it an account of this house.
     pub fn account(&self, house: &House, name: &str) -> AccountId {
-        let new = NewAccount {
-            name: name.into(),
-            provider: "anthropic".into(),
-            base_url: Some(self.base_url.clone()),
-            priority: 0,
-            key: Some(Sensitive::new(format!("key-{name}"))),
-        };
-        house.app.api().gateway.roster.add(new).unwrap().account.id
+        house.add(name, &self.base_url, 0)
     }
 }
 

@@ -7,7 +7,7 @@ use headgate::{
     api::views::RequestView,
     app::App,
     clock::Clock,
-    domain::Exchange,
+    domain::{AccountId, Exchange},
     events::Event,
     sandbox::{Behaviour, Sandbox, Scenario, ScriptedAccount},
     secrets::{Memory, Sensitive},
@@ -84,6 +84,18 @@ impl House {
         let client = Client::to(&address.to_string(), &tasks);
         let events = app.api().events.subscribe();
         Self { app, sandbox, clock, client, folder, events, tasks }
+    }
+
+    /// Adds an account at this address, its key `key-NAME`.
+    pub fn add(&self, name: &str, base_url: &str, priority: i32) -> AccountId {
+        let new = NewAccount {
+            name: name.into(),
+            provider: "anthropic".into(),
+            base_url: Some(base_url.into()),
+            priority,
+            key: Some(Sensitive::new(format!("key-{name}"))),
+        };
+        self.app.api().gateway.roster.add(new).unwrap().account.id
     }
 
     /// Has an account be served at another address.

@@ -58,16 +58,31 @@ impl Program {
         child.wait_with_output().unwrap()
     }
 
-    /// Starts serving on a free port and waits for the line that says so.
+    /// Serves with nothing special.
     pub fn serve(&self) -> Served {
+        self.serve_as(self.command(&["serve", "--port", "0"]))
+    }
+
+    /// The same with at most so many files open at once.
+    #[cfg(unix)]
+    pub fn serve_with_files(&self, most: u32) -> Served {
+        let program = self.command(&["serve", "--port", "0"]);
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\""));
+        limited.arg(program.get_program()).args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        self.serve_as(limited)
+    }
+
+    /// Starts what serves on a free port and waits for the line that says so.
+    pub fn serve_as(&self, mut command: Command) -> Served {
         let log = std::fs::File::create(self.folder.path().join("stderr.log")).unwrap();
-        let mut child = self
-            .command(&["serve", "--port", "0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").map(str::to_owned);

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -21,8 +21,9 @@ use hyper_util::{
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Deserialize;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::JoinSet,
@@ -60,7 +61,7 @@ impl Authority {
         Network { extra_ca: Some(self.file()), ..Network::default() }
     }
 
-    fn config(&self, names: &[&str], expired: bool, alpn: &[&str]) -> Arc<rustls::ServerConfig> {
+    fn issue(&self, names: &[&str], expired: bool) -> (rcgen::Certificate, KeyPair) {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).unwrap();
         if expired {
@@ -68,8 +69,20 @@ impl Authority {
             params.not_after = rcgen::date_time_ymd(2020, 2, 1);
         }
         let key = KeyPair::generate().unwrap();
-        let certificate: CertificateDer<'static> =
-            params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// Writes a new certificate for these names, and its key, into PEM files.
+    pub fn write(&self, names: &[&str], cert: &Path, key: &Path) -> CertificateDer<'static> {
+        let (certificate, own) = self.issue(names, false);
+        std::fs::write(key, own.serialize_pem()).unwrap();
+        std::fs::write(cert, certificate.pem()).unwrap();
+        certificate.der().clone()
+    }
+
+    fn config(&self, names: &[&str], expired: bool, alpn: &[&str]) -> Arc<rustls::ServerConfig> {
+        let (certificate, key) = self.issue(names, expired);
+        let certificate = certificate.der().clone();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -87,8 +100,18 @@ impl Authority {
         Secure::start(self.config(names, false, &["h2", "http/1.1"]), Manner::Whole).await
     }
 
-    pub async fn expired(&self, names: &[&str]) -> Secure {
-        Secure::start(self.config(names, true, &["h2", "http/1.1"]), Manner::Whole).await
+    /// One with whom no handshake comes to its end.
+    pub async fn failing(&self, handshake: Handshake) -> Secure {
+        let (mut names, mut issuer, mut manner) = (["127.0.0.1"], self, Manner::Whole);
+        let stranger = Self::new();
+        match handshake {
+            Handshake::Stranger => issuer = &stranger,
+            Handshake::WrongName => names = ["other.example"],
+            Handshake::Expired => {}
+            Handshake::Cut | Handshake::Stall | Handshake::Plain => manner = Manner::Spoiled(handshake),
+        }
+        let is_expired = matches!(handshake, Handshake::Expired);
+        Secure::start(issuer.config(&names, is_expired, &["h2", "http/1.1"]), manner).await
     }
 
     /// One whose answers begin and never end.
@@ -102,7 +125,26 @@ impl Authority {
     }
 }
 
+/// What fails before the first byte of HTTP.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handshake {
+    /// The certificate is of an authority that nobody knows.
+    Stranger,
+    /// It is another name's.
+    WrongName,
+    /// Its time is over.
+    Expired,
+    /// The connection is closed when the client has said hello.
+    Cut,
+    /// Nothing comes back.
+    Stall,
+    /// What comes back is no TLS.
+    Plain,
+}
+
 enum Manner {
+    Spoiled(Handshake),
     Whole,
     Endless,
     Turns(Vec<Turn>),
@@ -161,6 +203,9 @@ impl Secure {
                 let number = told.connections.fetch_add(1, Ordering::Relaxed);
                 let (acceptor, told, manner) = (acceptor.clone(), Arc::clone(&told), Arc::clone(&manner));
                 running.spawn(async move {
+                    if let Manner::Spoiled(handshake) = &*manner {
+                        return spoil(socket, *handshake).await;
+                    }
                     let Ok(io) = acceptor.accept(socket).await else { return };
                     if let Manner::Turns(turns) = &*manner {
                         play(io, turns[number.min(turns.len() - 1)], &told).await;
@@ -177,6 +222,15 @@ impl Secure {
 
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+}
+
+async fn spoil(mut socket: TcpStream, handshake: Handshake) {
+    let _ = socket.read(&mut [0; 2048]).await;
+    match handshake {
+        Handshake::Stall => drop(socket.read(&mut [0]).await),
+        Handshake::Plain => drop(socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await),
+        _ => {}
     }
 }
 
@@ -249,6 +303,34 @@ async fn play(io: tokio_rustls::server::TlsStream<TcpStream>, turn: Turn, heard:
     }
 }
 
+async fn give_way(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    port: u16,
+    status: &str,
+    told: &Mutex<Vec<Asked>>,
+) {
+    let mut client = BufReader::new(socket);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.trim().to_owned());
+    }
+    let credential = lines.iter().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("proxy-authorization").then(|| value.trim().to_owned())
+    });
+    told.lock().unwrap().push((lines[0].clone(), credential));
+    client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.unwrap();
+    if status.starts_with("200") {
+        let mut upstream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+    }
+}
+
 /// The first line of a request and its credential.
 type Asked = (String, Option<String>);
 
@@ -260,7 +342,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// In plain text.
     pub async fn towards(port: u16, status: &'static str) -> Self {
+        Self::start(port, status, None).await
+    }
+
+    /// Over TLS, under a certificate of this authority.
+    pub async fn secure(authority: &Authority, port: u16) -> Self {
+        let config = authority.config(&["127.0.0.1"], false, &["http/1.1"]);
+        Self::start(port, "200 OK", Some(config.into())).await
+    }
+
+    async fn start(port: u16, status: &'static str, tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -269,27 +362,11 @@ impl Proxy {
         tasks.spawn(async move {
             let mut running = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let told = Arc::clone(&told);
+                let (told, tls) = (Arc::clone(&told), tls.clone());
                 running.spawn(async move {
-                    let mut client = BufReader::new(socket);
-                    let mut lines = Vec::new();
-                    loop {
-                        let mut line = String::new();
-                        client.read_line(&mut line).await.unwrap();
-                        if line.trim().is_empty() {
-                            break;
-                        }
-                        lines.push(line.trim().to_owned());
-                    }
-                    let credential = lines.iter().find_map(|line| {
-                        let (name, value) = line.split_once(':')?;
-                        name.eq_ignore_ascii_case("proxy-authorization").then(|| value.trim().to_owned())
-                    });
-                    told.lock().unwrap().push((lines[0].clone(), credential));
-                    client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.unwrap();
-                    if status.starts_with("200") {
-                        let mut upstream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                        let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+                    let Some(tls) = tls else { return give_way(socket, port, status, &told).await };
+                    if let Ok(socket) = tls.accept(socket).await {
+                        give_way(socket, port, status, &told).await;
                     }
                 });
             }

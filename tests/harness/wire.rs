@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use headgate::{accounts::NewAccount, domain::AccountId, secrets::Sensitive};
+use headgate::domain::AccountId;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -90,14 +90,7 @@ impl Wire {
 
     /// Makes it an account of this house.
     pub fn account(&self, house: &House, name: &str, priority: i32) -> AccountId {
-        let new = NewAccount {
-            name: name.into(),
-            provider: "anthropic".into(),
-            base_url: Some(self.base_url.clone()),
-            priority,
-            key: Some(Sensitive::new(format!("key-{name}"))),
-        };
-        house.app.api().gateway.roster.add(new).unwrap().account.id
+        house.add(name, &self.base_url, priority)
     }
 }
 

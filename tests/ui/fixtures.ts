@@ -21,7 +21,7 @@ export const providers: Provider[] = [
 
 export const status: Status = {
   version: "0.1.0", proxy: "running", address: "http://127.0.0.1:8417", problem: null, vault: "keychain",
-  data_dir: "/home/mira/.local/share/headgate", started_at: at(-5 * HOUR), running: 2, waiting: 0, held: 0, listeners: [], unused_login: false,
+  data_dir: "/home/mira/.local/share/headgate", started_at: at(-5 * HOUR), running: 2, waiting: 0, held: 0, listeners: [], unused_login: false, needs_key: false,
 };
 
 function windowOf(name: string, utilization: number | null, resetsIn: number | null, spent = false): UsageWindow {

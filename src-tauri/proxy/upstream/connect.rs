@@ -2,7 +2,7 @@
 //! Refuses to lead back to Headgate itself, whatever name was used.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock},
 };
 
@@ -14,7 +14,11 @@ use tokio::net::TcpStream;
 
 use super::{line::Io, origin::Origin, unreached::Unreached};
 use crate::{
-    proxy::tls::TlsConnector,
+    providers::base_url,
+    proxy::{
+        identity::{host_name, outer_addresses},
+        tls::TlsConnector,
+    },
     settings::{Network, Proxies},
 };
 
@@ -25,6 +29,9 @@ pub struct Outward {
     proxies: Proxies,
     /// Where we listen ourselves: a request that went there would come round and round.
     own: Arc<OnceLock<Vec<SocketAddr>>>,
+    /// Where we are to listen, and under which names.
+    planned: Arc<[SocketAddr]>,
+    names: Arc<[String]>,
 }
 
 /// A way that is open, and what is spoken on it.
@@ -36,12 +43,16 @@ pub struct Open {
 }
 
 impl Outward {
-    /// As the user chose.
-    pub fn new(network: &Network) -> Self {
+    /// As the user chose; `port` is ours on the loopback.
+    pub fn new(network: &Network, port: u16) -> Self {
+        let further = network.listen.iter().map(|listen| listen.address);
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
             tls: TlsConnector::new(network.extra_ca.clone(), network.upstream_http2),
             proxies: network.proxies.clone(),
             own: Arc::default(),
+            planned: further.chain([loopback]).collect(),
+            names: network.hosts.iter().cloned().chain(host_name()).collect(),
         }
     }
 
@@ -58,6 +69,26 @@ impl Outward {
     /// Whether an origin leads back to us by its name alone.
     pub fn is_ourselves(&self, origin: &Origin) -> bool {
         self.own().iter().any(|own| origin.is_at(*own))
+    }
+
+    /// Whether an address that a person typed is one where we listen, or are to listen, as far as its name
+    /// tells. What it does not tell shows when the connection is made.
+    pub fn leads_back(&self, typed: &str) -> bool {
+        let url = base_url(typed).ok();
+        let uri = url.and_then(|url| url.as_str().parse().ok());
+        let Some(origin) = uri.and_then(|uri| Origin::of(&uri)) else { return false };
+        let known = self.own.get().map_or(&*self.planned, Vec::as_slice);
+        known
+            .iter()
+            .any(|own| origin.is_at(*own) || (origin.port == own.port() && self.is_ours(&origin, *own)))
+    }
+
+    fn is_ours(&self, origin: &Origin, own: SocketAddr) -> bool {
+        match origin.host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(ip) if own.ip().is_unspecified() => outer_addresses().contains(&ip),
+            Ok(ip) => ip == own.ip(),
+            Err(_) => self.names.iter().any(|name| name.eq_ignore_ascii_case(&origin.host)),
+        }
     }
 
     /// Opens a way to an origin.
@@ -175,6 +206,7 @@ async fn connect(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::{Listen, ListenTls, ProxyVariables};
 
     #[test]
     fn a_connection_to_our_own_listener_is_recognised_by_its_ends() {
@@ -190,5 +222,52 @@ mod tests {
         assert!(!same("192.0.2.8:8443", "192.0.2.7:5000", "0.0.0.0:8443"), "another machine's same port");
         assert!(!same("127.0.0.1:8418", "127.0.0.1:5000", "127.0.0.1:8417"));
         assert!(!same("127.0.0.2:8417", "127.0.0.1:5000", "127.0.0.1:8417"));
+    }
+
+    #[test]
+    fn an_address_of_ours_is_known_before_anybody_connects_to_it() {
+        let listen = Listen { address: "10.0.0.5:8443".parse().unwrap(), tls: ListenTls::SelfSigned };
+        let hosts = vec!["headgate.lan".to_owned()];
+        let outward = Outward::new(&Network { listen: vec![listen], hosts, ..Network::default() }, 8417);
+        for own in [
+            "http://127.0.0.1:8417",
+            " http://localhost:8417/v1 ",
+            "http://[::1]:8417",
+            "https://127.0.0.9:8417",
+            "https://10.0.0.5:8443/",
+            "https://Headgate.LAN:8443",
+        ] {
+            assert!(outward.leads_back(own), "{own}");
+        }
+        for other in [
+            "http://127.0.0.1:8418",
+            "https://api.anthropic.com:8417",
+            "https://10.0.0.6:8443",
+            "https://headgate.lan",
+            "https://headgate.lan.example.com:8443",
+            "http://gateway.lan:8417",
+            "nonsense",
+        ] {
+            assert!(!outward.leads_back(other), "{other}");
+        }
+        outward.avoid(vec!["127.0.0.1:5000".parse().unwrap()]);
+        assert!(outward.leads_back("http://localhost:5000"), "what is listened on counts");
+        assert!(!outward.leads_back("http://localhost:8417"), "and not what was planned");
+    }
+
+    #[test]
+    fn e103_nothing_of_this_machine_is_asked_of_a_proxy() {
+        let proxies = Proxies::new(Some("http://proxy.example:3128"), &ProxyVariables::default()).unwrap();
+        let outward = Outward::new(&Network { proxies, ..Network::default() }, 8417);
+        let proxied = |host: &str| {
+            let origin = Origin { tls: true, host: host.into(), port: 443 };
+            outward.proxy(&origin).unwrap().is_some()
+        };
+        for here in ["127.0.0.1", "127.9.8.7", "[::1]", "localhost", "gateway.localhost", "0.0.0.0"] {
+            assert!(!proxied(here), "{here}");
+        }
+        for there in ["api.anthropic.com", "128.0.0.1", "localhost.example.com"] {
+            assert!(proxied(there), "{there}");
+        }
     }
 }

@@ -5,8 +5,8 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{Folder, at, begun, ended, finish};
 use crate::{
     domain::{
-        AccountId, Budget, Ending, Exchange, ExchangeId, ExchangeStart, Grant, KeyId, KeyName, Micros,
-        ModelRule, Scope, Spent, Usage,
+        AccountId, Budget, Ending, Exchange, ExchangeStart, Grant, KeyId, KeyName, Micros, ModelRule, Scope,
+        Spent, Usage,
     },
     store::{NewKeyRow, Store, StoreError},
 };
@@ -89,7 +89,7 @@ fn used(store: &Store, id: i64, key: Option<i64>, usage: Usage, cost: Option<u64
 }
 
 #[test]
-fn what_a_key_used_is_summed_from_a_moment_on() {
+fn what_a_key_used_is_summed_by_when_it_began_and_not_by_its_id() {
     let folder = Folder::new();
     let store = folder.open();
     let usage = Usage {
@@ -107,10 +107,27 @@ fn what_a_key_used_is_summed_from_a_moment_on() {
     used(&store, 6, None, usage, Some(9));
     store.begin(ExchangeStart { key: Some(KeyId(7)), ..begun(9) });
     store.flush().unwrap();
-    let spent = |key, since| store.spent(KeyId(key), ExchangeId(since)).unwrap();
-    assert_eq!(spent(7, 0), Spent { tokens: 345, money: Micros(1_030), unpriced: 1 });
-    assert_eq!(spent(7, 2), Spent { tokens: 230, money: Micros(30), unpriced: 1 }, "the first is before it");
-    assert_eq!(spent(9, 0), Spent::default());
+    let spent = |key, since, until| store.spent(KeyId(key), at(since), at(until)).unwrap();
+    assert_eq!(spent(7, 0, 9), Spent { tokens: 345, money: Micros(1_030), unpriced: 1 });
+    assert_eq!(
+        spent(7, 2, 9),
+        Spent { tokens: 230, money: Micros(30), unpriced: 1 },
+        "the first is before it"
+    );
+    assert_eq!(
+        spent(7, 1, 2),
+        Spent { tokens: 115, money: Micros(1_000), unpriced: 0 },
+        "the second behind it"
+    );
+    assert_eq!(spent(9, 0, 9), Spent::default());
+    // The clock was a year ahead, and is right again: ids go on from where they were.
+    let start = |id, second| ExchangeStart { started_at: at(second), key: Some(KeyId(5)), ..begun(id) };
+    for (id, second) in [(900, 900), (901, 50), (902, 51)] {
+        let start = start(id, second);
+        finish(&store, Exchange { start: start.into(), usage, ..ended(id, Ending::Complete, 1) });
+    }
+    store.flush().unwrap();
+    assert_eq!((spent(5, 50, 52).tokens, spent(5, 900, 901).tokens), (230, 115));
 }
 
 #[test]
@@ -122,5 +139,5 @@ fn a_sum_beyond_what_can_be_counted_is_no_error() {
         used(&store, id, Some(7), usage, Some(u64::MAX));
     }
     store.flush().unwrap();
-    assert!(store.spent(KeyId(7), ExchangeId(0)).unwrap().tokens > u64::MAX / 4);
+    assert!(store.spent(KeyId(7), at(0), at(9)).unwrap().tokens > u64::MAX / 4);
 }

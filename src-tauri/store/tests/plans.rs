@@ -75,7 +75,10 @@ fn s15_each_filter_takes_the_index_made_for_it() {
     let any = RequestFilter::default();
 
     let budget = plan(&conn, keys::SPENT);
-    assert!(budget.contains("COVERING INDEX exchanges_key (key_id=? AND id>?)"), "{budget}");
+    assert!(
+        budget.contains("COVERING INDEX exchanges_key (key_id=? AND started_at>? AND started_at<?)"),
+        "{budget}"
+    );
     assert!(plan_of(any).contains("USING INTEGER PRIMARY KEY"));
     assert!(plan_of(RequestFilter { running: true, ..any }).contains("exchanges_running"));
     assert!(plan_of(RequestFilter { account: Some(AccountId(1)), ..any }).contains("exchanges_account"));

@@ -728,6 +728,8 @@ export interface components {
             held: number;
             /** @description Where it listens beside that. */
             listeners: components["schemas"]["ListenerView"][];
+            /** @description Whether clients on this machine need a key too. */
+            needs_key: boolean;
             /** @description Why it does not listen, with a next step. */
             problem?: string | null;
             proxy: components["schemas"]["ProxyState"];
