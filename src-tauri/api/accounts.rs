@@ -18,7 +18,7 @@ impl Api {
     /// Every account as it stands.
     pub fn accounts(&self) -> Vec<AccountView> {
         let now = self.clock.now();
-        self.gateway.roster.shown().0.iter().map(|contender| make::account(contender, now)).collect()
+        self.gateway.roster.shown().contenders.iter().map(|contender| make::account(contender, now)).collect()
     }
 
     fn view(&self, changed: &Contender) -> AccountView {

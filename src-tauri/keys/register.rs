@@ -13,13 +13,12 @@ use jiff::Timestamp;
 use super::{
     edit::EditError,
     mint::digest_of,
-    period::Period,
     rate::LastMinute,
     spending::{Limit, Spending, Usages},
 };
 use crate::{
     clock::Clock,
-    domain::{Ask, ClientKey, ExchangeId, KeyId, KeyName, Micros, Scope, Spent, Usage},
+    domain::{Ask, ClientKey, ExchangeId, KeyId, KeyName, Micros, Period, Scope, Spent, Usage},
     events::Events,
     store::{Digest, Store},
 };

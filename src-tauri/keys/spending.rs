@@ -4,8 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::period::Period;
-use crate::domain::{Budget, Grant, Micros, Spent, Usage};
+use crate::domain::{Budget, Grant, Micros, Period, Spent, Usage};
 
 /// Both periods of one key.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::Verdict,
     formats, providers,
-    routing::{Contender, Lease},
+    routing::{Contender, Lease, Pick},
     secrets::Sensitive,
 };
 
@@ -34,15 +34,16 @@ pub async fn attempt(
     gateway: &Gateway,
     upstreams: &Upstreams,
     arrival: &Arrival,
-    account: &Contender,
+    pick: &Pick,
     lease: Lease,
 ) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
+    let account = &*pick.contender;
     let Some(Bearer { credential: key, places }) = Bearer::of(gateway, arrival, account) else {
         let verdict = Verdict::CredentialRefused;
         learn(gateway, arrival, account, &verdict, &[]);
         return Err(("its key is not in the vault".into(), verdict));
     };
-    let (body, change) = body_for(arrival, account).map_err(|why| (why, Verdict::RequestFault))?;
+    let (body, change) = body_for(arrival, pick).map_err(|why| (why, Verdict::RequestFault))?;
     let written = address(arrival, account).and_then(|uri| {
         let headers = headers::upstream(&arrival.headers, places, &key)?;
         Some((write(arrival, body, &uri, headers)?, uri))
@@ -67,11 +68,9 @@ fn address(arrival: &Arrival, account: &Contender) -> Option<Uri> {
     providers::upstream_uri(base, &arrival.target)
 }
 
-/// The body as this account's upstream wants it, and in a few words what was changed in it.
-fn body_for(arrival: &Arrival, account: &Contender) -> Result<(Bytes, Option<Arc<str>>), Arc<str>> {
-    let asked = arrival.ask.model.as_deref();
-    let Some((asked, sent)) = asked.and_then(|asked| Some((asked, account.account.models.sent(asked)?)))
-    else {
+/// The body as it is to be asked, and in a few words what was changed in it.
+fn body_for(arrival: &Arrival, pick: &Pick) -> Result<(Bytes, Option<Arc<str>>), Arc<str>> {
+    let Some((asked, sent)) = arrival.ask.model.as_deref().zip(pick.sent(&arrival.ask)) else {
         return Ok((arrival.body.clone(), None));
     };
     let body = formats::splice_model(&arrival.body, sent)
