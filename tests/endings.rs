@@ -150,7 +150,7 @@ async fn s01_what_a_request_held_is_free_when_it_ends_in_whatever_way() {
     }
     let gateway = &house.app.api().gateway;
     assert_eq!(gateway.admission.occupancy().running, 0);
-    assert_eq!(gateway.roster.snapshot().0[0].load.count(), 0, "no lease is left");
+    assert_eq!(gateway.roster.snapshot().contenders[0].load.count(), 0, "no lease is left");
     assert_eq!(house.written().await.len(), 5);
 }
 

@@ -135,7 +135,7 @@ async fn a_large_body_gets_its_model_and_its_length() {
 #[tokio::test]
 async fn each_account_gets_the_model_under_its_own_name() {
     let mut house = House::with(&["work", "spare"]).await;
-    let spare = house.app.api().gateway.roster.snapshot().0[1].account.id;
+    let spare = house.app.api().gateway.roster.snapshot().contenders[1].account.id;
     let patch = format!("/api/v1/accounts/{}", spare.0);
     let models = r#"{"models":{"claude-opus-5-5":"glm-5.2"}}"#;
     let changed = house.client.call(house.token(), Method::PATCH, &patch, models).await.json().await;

@@ -84,7 +84,7 @@ async fn an_upstream_that_is_not_there_is_passed_over() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let roster = house.app.api().gateway.roster.clone();
-    let work = roster.snapshot().0[0].account.id;
+    let work = roster.snapshot().contenders[0].account.id;
     roster
         .change(work, headgate::accounts::Change { base_url: Some(nowhere), ..Default::default() })
         .unwrap();

@@ -45,7 +45,7 @@ fn ask_aside(house: &House) -> JoinSet<Reply> {
 /// Has the roster publish a snapshot, as any person's act does.
 fn touch(house: &House) {
     let roster = &house.app.api().gateway.roster;
-    let work = roster.snapshot().0[0].account.id;
+    let work = roster.snapshot().contenders[0].account.id;
     roster.change(work, Change { priority: Some(3), ..Change::default() }).unwrap();
 }
 

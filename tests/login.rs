@@ -36,7 +36,7 @@ async fn furnished(names: &[&str], require_key: bool) -> House {
     .await;
     let roster = &house.app.api().gateway.roster;
     // The house makes an account of each; the sign-ins are to have none of their own.
-    for id in roster.snapshot().0.iter().map(|known| known.account.id).skip(names.len()) {
+    for id in roster.snapshot().contenders.iter().map(|known| known.account.id).skip(names.len()) {
         roster.remove(id).unwrap();
     }
     roster.add(passing(&house, -1)).unwrap();
@@ -325,7 +325,7 @@ async fn a_count_goes_under_the_sign_in_and_the_list_of_models_is_for_whoever_ha
 async fn no_question_of_our_own_uses_anybodys_sign_in() {
     let house = House::asking(Limits::default(), Scenario::of([ScriptedAccount::new(MINE, MINE)])).await;
     let roster = &house.app.api().gateway.roster;
-    let id = roster.snapshot().0[0].account.id;
+    let id = roster.snapshot().contenders[0].account.id;
     roster.remove(id).unwrap();
     roster.add(passing(&house, 0)).unwrap();
     assert_eq!(roster.unasked_for(Duration::ZERO).len(), 0);

@@ -76,7 +76,7 @@ async fn paused_and_refused_accounts_offer_nothing_and_one_that_rests_does() {
     assert_eq!(house.standing("work").await["state"], "cooling");
     assert!(!ids(&list(&house, "").await).is_empty(), "it will be back");
     let roster = house.app.api().gateway.roster.clone();
-    let work = roster.snapshot().0[0].account.id;
+    let work = roster.snapshot().contenders[0].account.id;
     roster.pause(work, "").unwrap();
     let empty = list(&house, "").await;
     assert_eq!((empty["data"].as_array().unwrap().len(), &empty["last_id"]), (0, &Value::Null));
@@ -249,7 +249,7 @@ async fn a_count_gets_an_estimate_rather_than_an_error_but_its_own_fault_is_told
     for status in [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST] {
         assert_eq!(house.client.post("/v1/messages/count_tokens", count_of("hi")).await.status, status);
     }
-    for contender in &roster.snapshot().0 {
+    for contender in &roster.snapshot().contenders {
         roster.pause(contender.account.id, "").unwrap();
     }
     let estimated = house.client.post("/v1/messages/count_tokens", count_of("hi")).await;

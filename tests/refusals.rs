@@ -214,7 +214,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
 async fn what_no_account_can_be_asked_for_is_the_requests_own_fault_and_not_retried() {
     let house = House::with(&["work"]).await;
     let roster = house.app.api().gateway.roster.clone();
-    let work = roster.snapshot().0[0].account.id;
+    let work = roster.snapshot().contenders[0].account.id;
     let models = std::collections::BTreeMap::from([("a".into(), "b".into())]);
     roster.change(work, headgate::accounts::Change { models: Some(models), ..Default::default() }).unwrap();
     let body = format!("{{{}}}", vec![r#""model":"a""#; 40].join(","));

@@ -156,7 +156,7 @@ impl Roster {
         }
         self.keep_name(id, account.name.clone());
         let load = Load::within(self.inner().ration.clone());
-        let contender = Arc::new(Contender { account, provider, windows: Vec::new(), load });
+        let contender = Arc::new(Contender::new(account, provider, load));
         inner.insert(Arc::clone(&contender));
         inner.models.forget(id);
         inner.events.tell(|| Event::Accounts);

@@ -73,7 +73,7 @@ impl Logins {
 impl Roster {
     /// Whether there is an account that passes sign-ins on.
     pub fn passes_logins(&self) -> bool {
-        self.snapshot().0.iter().any(|contender| contender.provider.passes_logins())
+        self.snapshot().contenders.iter().any(|contender| contender.provider.passes_logins())
     }
 
     /// A sign-in came that no account passes on. True the first time.
@@ -110,14 +110,15 @@ impl Roster {
 
     fn overlaid(&self, known: impl Fn(AccountId) -> Option<Known>) -> Arc<Snapshot> {
         let snapshot = self.snapshot();
-        if !snapshot.0.iter().any(|one| one.provider.passes_logins()) {
+        if !snapshot.contenders.iter().any(|one| one.provider.passes_logins()) {
             return snapshot;
         }
         let overlay = |one: &Arc<Contender>| match known(one.account.id) {
             Some(known) if one.provider.passes_logins() => Arc::new(known.put_on(one)),
             _ => Arc::clone(one),
         };
-        Arc::new(Snapshot(snapshot.0.iter().map(overlay).collect()))
+        let contenders = snapshot.contenders.iter().map(overlay).collect();
+        Arc::new(Snapshot { contenders, plan: Arc::clone(&snapshot.plan) })
     }
 
     /// Takes in what one attempt with a client's sign-in taught of that sign-in. Nothing is written down, and

@@ -82,7 +82,7 @@ impl Roster {
         let (snapshot, now) = (self.snapshot(), self.inner().clock.now());
         let allowed = Allowed::to(ask, &snapshot);
         let mut enabled: Vec<&Arc<Contender>> = snapshot
-            .0
+            .contenders
             .iter()
             .filter(|one| allowed.lets(one))
             .filter(|one| matches!(standing(one, now).state, StandingState::Ready | StandingState::Cooling))
@@ -129,7 +129,7 @@ impl Roster {
                 Duration::try_from(now.duration_since(asked)).is_ok_and(|age| age >= every)
             }) && matches!(standing(contender, now).state, StandingState::Ready | StandingState::Cooling)
         };
-        snapshot.0.iter().filter(has_key).filter(is_due).cloned().collect()
+        snapshot.contenders.iter().filter(has_key).filter(is_due).cloned().collect()
     }
 
     /// Takes in what an account's upstream said; `None` if it said nothing that could be read, which leaves

@@ -80,12 +80,12 @@ impl Roster {
                 }
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
-            let load = Load::within(ration.clone());
-            contenders.push(Arc::new(Contender { account, provider, windows, load }));
+            let contender = Contender::new(account, provider, Load::within(ration.clone()));
+            contenders.push(Arc::new(Contender { windows, ..contender }));
         }
         let names = store.account_names()?;
         Ok(Self(Arc::new(Inner {
-            snapshot: ArcSwap::from_pointee(Snapshot(contenders)),
+            snapshot: ArcSwap::from_pointee(Snapshot { contenders, ..Snapshot::default() }),
             next: Mutex::default(),
             acting: Mutex::default(),
             keys: RwLock::new(keys),
@@ -185,16 +185,16 @@ impl Inner {
     pub fn forget(&self, id: AccountId) {
         let _next = lock(&self.next);
         let mut next = Snapshot::clone(&self.snapshot.load());
-        next.0.retain(|contender| contender.account.id != id);
+        next.contenders.retain(|contender| contender.account.id != id);
         self.snapshot.store(Arc::new(next));
     }
 
     /// The caller holds `next`.
     fn publish(&self, contender: Arc<Contender>) {
         let mut next = Snapshot::clone(&self.snapshot.load());
-        match next.0.iter_mut().find(|known| known.account.id == contender.account.id) {
+        match next.contenders.iter_mut().find(|known| known.account.id == contender.account.id) {
             Some(known) => *known = contender,
-            None => next.0.push(contender),
+            None => next.contenders.push(contender),
         }
         self.snapshot.store(Arc::new(next));
         self.tell_waiting();

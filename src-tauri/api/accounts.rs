@@ -18,7 +18,7 @@ impl Api {
     /// Every account as it stands.
     pub fn accounts(&self) -> Vec<AccountView> {
         let now = self.clock.now();
-        self.gateway.roster.shown().0.iter().map(|contender| make::account(contender, now)).collect()
+        self.gateway.roster.shown().contenders.iter().map(|contender| make::account(contender, now)).collect()
     }
 
     /// Where we listen is the proxy's to know, so it is asked before the roster judges the rest.

@@ -104,8 +104,7 @@ impl App {
             tracing::warn!(interrupted, "requests were running when Headgate ended the last time");
         }
         let kind = vault.kind();
-        let ration =
-            Ration { most: NonZeroU32::new(settings.limits.requests_per_account), ..Ration::default() };
+        let ration = Ration::of(NonZeroU32::new(settings.limits.requests_per_account));
         let roster =
             Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone(), ration)
                 .map_err(AppError::Accounts)?;

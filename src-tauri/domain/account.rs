@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Model, ModelMap, Pause};
+use super::{AccountId, Bench, Guards, Model, ModelMap, Pause, PoolId};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,10 @@ pub struct Account {
     pub base_url: Option<Url>,
     /// Lower goes first, as in a queue. 0 is the default; -1,000 to 1,000.
     pub priority: i32,
+    /// The one pool that it is in.
+    pub pool: PoolId,
+    /// What is kept back of it; `None` is nothing.
+    pub guards: Option<Arc<Guards>>,
     /// Models that its upstream knows under another name.
     pub models: ModelMap,
     /// Set by a person or a rule; only a person lifts a person's pause.
@@ -92,8 +96,21 @@ pub struct Provider {
     pub counts_tokens: bool,
     /// The models that accounts of it are known to serve, before anybody has asked.
     pub models: Arc<[Model]>,
+    /// What its accounts are known not to be able to do.
+    pub lacks: Lacks,
     /// Whose words its refusals are written in: a table of `providers/verdicts.toml`.
     pub verdicts: String,
+}
+
+/// What an upstream is known not to take. Whatever is not known, it may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// Requests that show images.
+    pub images: bool,
+    /// Requests that offer tools.
+    pub tools: bool,
+    /// Beta features: the beginnings of their names.
+    pub betas: Arc<[Arc<str>]>,
 }
 
 /// What the accounts of a provider pay with.

@@ -2,9 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use super::AccountId;
+use super::{AccountId, KeyId, Role};
 
 /// What the client wants, in the few words that decide who serves it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,6 +22,20 @@ pub struct Ask {
     pub stream: bool,
     /// Bytes of the request body.
     pub bytes: u64,
+    /// What it is for (`x-claude-code-request-class`).
+    pub role: Option<Role>,
+    /// What kind of agent asked (`x-claude-code-agent-type`).
+    pub agent_type: Option<Arc<str>>,
+    /// The project that it belongs to, where somebody has said.
+    pub project: Option<Arc<str>>,
+    /// The folder that it was asked from, where somebody has said.
+    pub directory: Option<Arc<str>>,
+    /// What an account has to be able to do for it.
+    pub needs: Needs,
+    /// What its prompt costs from a cache and into one, where that is known.
+    pub cache_price: Option<CachePrice>,
+    /// The client's key that it came with. The exchange keeps it.
+    pub key: Option<KeyId>,
     /// The only accounts that may serve it, where the client's key says so. Not written down.
     pub only: Option<Arc<[AccountId]>>,
     /// It came with a sign-in that an account may pass through. Not written down.
@@ -32,6 +47,57 @@ impl Ask {
     pub fn family(&self) -> Option<Family> {
         self.model.as_deref().and_then(Family::of)
     }
+
+    /// The conversation that it is a turn of; a subagent's is its own. `None` where the client names none.
+    pub fn conversation(&self) -> Option<Conversation> {
+        let session = Arc::clone(self.session.as_ref()?);
+        Some(Conversation { session, agent: self.agent.clone() })
+    }
+
+    /// How long its prompt is: counted, or else taken from its length.
+    pub fn input_tokens(&self) -> u64 {
+        self.needs.tokens.unwrap_or(self.bytes / BYTES_PER_TOKEN)
+    }
+}
+
+/// English text and code have about as many.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// What a request needs besides its model. What is not known to be needed is not asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Needs {
+    /// Tokens of its prompt, where somebody has counted them.
+    pub tokens: Option<u64>,
+    /// It shows images.
+    pub images: bool,
+    /// It offers tools.
+    pub tools: bool,
+    /// The beta features that it uses, as its `anthropic-beta` header names them.
+    pub betas: Option<HeaderValue>,
+}
+
+impl Needs {
+    /// The beta features one by one.
+    pub fn betas(&self) -> impl Iterator<Item = &str> {
+        let list = self.betas.as_ref().and_then(|betas| betas.to_str().ok()).unwrap_or_default();
+        list.split(',').map(str::trim).filter(|beta| !beta.is_empty())
+    }
+}
+
+/// What a token of a prompt costs, in thousandths of a micro-dollar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CachePrice {
+    /// Read from the cache.
+    pub read: u64,
+    /// Written to it.
+    pub write: u64,
+}
+
+/// A conversation: a session, or one subagent's part in it. Each has a prompt of its own in the cache.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Conversation {
+    pub session: Arc<str>,
+    pub agent: Option<Arc<str>>,
 }
 
 /// The part of a model's name that limits are stated for.
@@ -76,6 +142,24 @@ impl fmt::Display for Family {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prompt_is_as_long_as_was_counted_and_else_as_its_bytes_say() {
+        let ask = Ask { bytes: 4_000, ..Ask::default() };
+        assert_eq!(ask.input_tokens(), 1_000);
+        let needs = Needs { tokens: Some(700), ..Needs::default() };
+        assert_eq!(Ask { needs, ..ask }.input_tokens(), 700);
+    }
+
+    #[test]
+    fn beta_features_are_read_one_by_one() {
+        let of = |text: &'static str| {
+            let needs = Needs { betas: Some(HeaderValue::from_static(text)), ..Needs::default() };
+            needs.betas().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(of(" a-1, b-2 ,,"), ["a-1", "b-2"]);
+        assert_eq!(Needs::default().betas().count(), 0);
+    }
 
     #[test]
     fn a_family_is_a_whole_word_of_the_models_name() {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::{AccountId, BadName, Micros, account::checked_name};
 
 /// One key, for life: a new secret, name or grant keeps the id and the history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct KeyId(pub i64);
 

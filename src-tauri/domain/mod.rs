@@ -3,25 +3,40 @@
 
 mod account;
 mod ask;
+mod binding;
+mod decision;
 mod exchange;
+mod guard;
 mod id;
 mod key;
 mod money;
 mod model;
 mod model_map;
+mod period;
+mod pool;
+mod route;
 mod standing;
 mod usage;
 mod verdict;
 mod window;
 
-pub use account::{Account, AccountName, BadName, Credential, Provider, ProviderId, Spill, SpillTo};
-pub use ask::{Ask, Family};
+pub use account::{Account, AccountName, BadName, Credential, Lacks, Provider, ProviderId, Spill, SpillTo};
+pub use ask::{Ask, CachePrice, Conversation, Family, Needs};
+pub use binding::{Binding, BindingId, Role, Subject};
+pub use decision::{Candidate, Choice, DecisionRecord, Gain, MOST_CANDIDATES, Outcome, Prevented, Weighed};
 pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
+pub use guard::{
+    BadPercent, BadTime, BadZone, Caps, Day, Days, Guards, MOST_GUARDS, MinuteOfDay, Outlay, Peak, Percent,
+    Reserve, Spare, ZoneName,
+};
 pub use id::{AccountId, BadId, ExchangeId};
 pub use key::{BadModelRule, Budget, ClientKey, Grant, KeyId, KeyName, ModelRule, Scope, Scopes, Spent};
 pub use model::Model;
 pub use model_map::{BadModelMap, ModelMap};
 pub use money::Micros;
+pub use period::Period;
+pub use pool::{Policy, Pool, PoolId, PoolName};
+pub use route::{MOST_SLOTS, Route, RouteId, RouteModels, RouteName, Slot, Target};
 pub use standing::{Bench, Pause, PausedBy, Standing, StandingState};
 pub use usage::Usage;
 pub use verdict::{Verdict, VerdictKind};

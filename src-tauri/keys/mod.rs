@@ -4,7 +4,6 @@
 
 mod edit;
 mod mint;
-mod period;
 mod rate;
 mod register;
 mod spending;

@@ -5,8 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::period::Period;
-use crate::domain::{Budget, Grant, Micros, Spent, Usage};
+use crate::domain::{Budget, Grant, Micros, Period, Spent, Usage};
 
 /// Days and months of one key.
 #[derive(Debug)]

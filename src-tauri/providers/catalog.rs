@@ -9,7 +9,7 @@ use url::Url;
 use jiff::Timestamp;
 
 use super::verdict::{Dialects, Reply};
-use crate::domain::{Credential, Model, Provider, ProviderId, Verdict};
+use crate::domain::{Credential, Lacks, Model, Provider, ProviderId, Verdict};
 
 const TEXT: &str = include_str!("catalog.toml");
 const MODELS: &str = include_str!("models.toml");
@@ -124,6 +124,7 @@ impl Catalog {
                 credential: entry.credential.read(&id)?,
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,
+                lacks: Lacks::default(),
                 verdicts: entry.verdicts,
             };
             if !dialects.has(&provider.verdicts) {

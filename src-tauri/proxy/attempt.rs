@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::Verdict,
     formats, providers,
-    routing::{Contender, Lease},
+    routing::{Contender, Lease, Pick},
     secrets::Sensitive,
 };
 
@@ -34,15 +34,16 @@ pub async fn attempt(
     gateway: &Gateway,
     upstreams: &Upstreams,
     arrival: &Arrival,
-    account: &Contender,
+    pick: &Pick,
     lease: Lease,
 ) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
+    let account = &*pick.contender;
     let Some(Bearer { credential: key, places }) = Bearer::of(gateway, arrival, account) else {
         let verdict = Verdict::CredentialRefused;
         learn(gateway, arrival, account, &verdict, &[]);
         return Err(("its key is not in the vault".into(), verdict));
     };
-    let (body, change) = body_for(arrival, account).map_err(|why| (why, Verdict::RequestFault))?;
+    let (body, change) = body_for(arrival, pick).map_err(|why| (why, Verdict::RequestFault))?;
     let written = headers::upstream(&arrival.headers, places, &key)
         .and_then(|headers| write(upstreams, account, &arrival.method, &arrival.target, headers, body));
     let Some((request, target)) = written else {
@@ -60,11 +61,10 @@ pub async fn attempt(
     }
 }
 
-/// The body as this account's upstream wants it, and in a few words what was changed in it.
-fn body_for(arrival: &Arrival, account: &Contender) -> Result<(Bytes, Option<Arc<str>>), Arc<str>> {
-    let (asked, models) = (arrival.ask.model.as_deref(), &account.account.models);
-    let Some((asked, sent)) = asked.and_then(|asked| Some((asked, models.sent(asked)?))) else {
-        if arrival.is_model_ambiguous && !models.is_empty() {
+/// The body as it is to be asked, and in a few words what was changed in it.
+fn body_for(arrival: &Arrival, pick: &Pick) -> Result<(Bytes, Option<Arc<str>>), Arc<str>> {
+    let Some((asked, sent)) = arrival.ask.model.as_deref().zip(pick.sent(&arrival.ask)) else {
+        if arrival.is_model_ambiguous && !pick.contender.account.models.is_empty() {
             return Err("the request names its model twice, or in another letter case".into());
         }
         return Ok((arrival.body.clone(), None));

@@ -18,6 +18,7 @@ use crate::{
     domain::AccountId,
     formats::error_in,
     metering::{Estimate, Scales},
+    routing::Aside,
     tasks::Tasks,
 };
 
@@ -51,7 +52,7 @@ impl Counting {
 
     /// Whom a request need not ask, because it wants a count that they can't give. With the first such
     /// request the tables are read, aside.
-    pub fn passed_over(&self, arrival: &Arrival, roster: &Roster, now: Timestamp) -> Vec<AccountId> {
+    pub fn passed_over(&self, arrival: &Arrival, roster: &Roster, now: Timestamp) -> Vec<Aside> {
         if !arrival.counts_tokens() {
             return Vec::new();
         }
@@ -63,8 +64,9 @@ impl Counting {
         let mut cannot = self.cannot();
         cannot.retain(|id, until| *until > now && snapshot.get(*id).is_some());
         let is_out = |id| cannot.contains_key(&id);
-        let out = snapshot.0.iter().filter(|one| !one.provider.counts_tokens || is_out(one.account.id));
-        out.map(|one| one.account.id).collect()
+        let out =
+            snapshot.contenders.iter().filter(|one| !one.provider.counts_tokens || is_out(one.account.id));
+        out.map(|one| Aside::wholly(one.account.id)).collect()
     }
 
     /// Whether an answer says that its upstream does not count at all; then it is not asked again for a while.

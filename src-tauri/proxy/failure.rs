@@ -183,6 +183,9 @@ impl Failure {
 
 fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
     let mut text = String::from("No account can take this request now.");
+    for note in &wait.notes {
+        let _ = write!(text, " {note}");
+    }
     for PassedOver { account, standing } in &wait.why {
         let reason = standing.reason.as_deref().unwrap_or("it has just failed this request");
         let paused = if standing.state == StandingState::Paused { "paused, " } else { "" };
@@ -233,8 +236,13 @@ mod tests {
     fn refusal(pauses: &[Duration]) -> (String, Option<String>, String) {
         let why: Vec<_> =
             pauses.iter().enumerate().map(|(n, pause)| resting(&format!("account {n}"), *pause)).collect();
-        let wait =
-            Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), is_busy: false, why };
+        let wait = Wait {
+            until: why.iter().filter_map(|passed| passed.standing.until).min(),
+            why,
+            is_busy: false,
+            notes: Vec::new(),
+            prevented: None,
+        };
         let failure = Failure::of_wait(wait);
         let answer = failure.answer(None, now());
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());

@@ -44,8 +44,8 @@ async fn serve(
     loop {
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
-        let account = match pick(&arrival.ask, &accounts, &tries.set_aside, now) {
-            Decision::Take(account) => account,
+        let pick = match pick(&arrival.ask, &accounts, None, &tries.set_aside, now) {
+            Decision::Take(pick) => pick,
             Decision::Wait(wait) => match hold.out(gateway, arrival, &tries.set_aside, &wait).await {
                 Held::HasRoom => continue,
                 Held::IsReady => {
@@ -56,30 +56,30 @@ async fn serve(
                 Held::Over if counts => return estimate(gateway, arrival, record).await,
                 Held::Over if wait.is_busy => return record.refuse(&gateway.admission.full()),
                 Held::Over => match last_resort(&arrival.ask, &accounts, &tries.set_aside, now) {
-                    Some(account) => account,
+                    Some(pick) => pick,
                     None => return tries.give_up(wait, record, &arrival.method, idle),
                 },
             },
         };
+        let account = &pick.contender;
         let Some(lease) = account.load.lease() else { continue };
-        let id = account.account.id;
-        record.try_account(id);
-        match attempt(gateway, upstreams, arrival, &account, lease).await {
+        record.try_account(account.account.id);
+        match attempt(gateway, upstreams, arrival, &pick, lease).await {
             Ok((mut answer, verdict)) => {
                 let early = gate::early_verdict(gateway, arrival, &tries.set_aside, &mut answer).await;
                 let verdict = early.unwrap_or(verdict);
                 record.learn(Some(answer.head.status.as_u16()), &verdict, answer.early_error.clone());
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
-                let is_for_another = !is_the_clients_to_mend(&account, &verdict) && tries.may_go_on(&verdict);
+                let is_for_another = !is_the_clients_to_mend(account, &verdict) && tries.may_go_on(&verdict);
                 if !is_missing && !is_for_another {
                     return answer.relay(record, &arrival.method, idle);
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
-                tries.answered(id, answer);
+                tries.answered(&pick, answer);
             }
             Err((why, verdict)) => {
                 record.learn(None, &verdict, Some(why.clone()));
-                tries.failed(id, why, &verdict);
+                tries.failed(&pick, why, &verdict);
             }
         }
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{AccountId, Verdict},
     metering::Tally,
-    routing::{Decision, pick},
+    routing::{Aside, Decision, pick},
 };
 
 /// As much of a stream is held back. The events before the first word are a few hundred bytes.
@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub async fn early_verdict(
     gateway: &Gateway,
     arrival: &Arrival,
-    set_aside: &[AccountId],
+    set_aside: &[Aside],
     answer: &mut Answer,
 ) -> Option<Verdict> {
     if !gateway.limits.early_failover || answer.head.status != StatusCode::OK {
@@ -50,13 +50,13 @@ pub async fn early_verdict(
 }
 
 /// Whether the request could still move on from this account.
-fn has_another(gateway: &Gateway, arrival: &Arrival, set_aside: &[AccountId], from: AccountId) -> bool {
+fn has_another(gateway: &Gateway, arrival: &Arrival, set_aside: &[Aside], from: AccountId) -> bool {
     let snapshot = arrival.accounts(gateway);
-    if snapshot.0.len() <= set_aside.len() + 1 {
+    if snapshot.contenders.len() <= set_aside.len() + 1 {
         return false;
     }
-    let without = [set_aside, &[from]].concat();
-    matches!(pick(&arrival.ask, &snapshot, &without, gateway.clock.now()), Decision::Take(_))
+    let without = [set_aside, &[Aside::wholly(from)]].concat();
+    matches!(pick(&arrival.ask, &snapshot, None, &without, gateway.clock.now()), Decision::Take(_))
 }
 
 /// Reads a stream up to its first word, its end or its failure; `tally` hears it.

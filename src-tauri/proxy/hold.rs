@@ -5,10 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Gateway, request::Arrival};
-use crate::{
-    domain::AccountId,
-    routing::{Decision, Wait, pick},
-};
+use crate::routing::{Aside, Decision, Wait, pick};
 
 /// How long one request may still be held, counted from when it was held first.
 #[derive(Debug, Default)]
@@ -34,7 +31,7 @@ impl Hold {
         &mut self,
         gateway: &Gateway,
         arrival: &Arrival,
-        set_aside: &[AccountId],
+        set_aside: &[Aside],
         wait: &Wait,
     ) -> Held {
         let (is_over, held) = if wait.is_busy {
@@ -60,7 +57,7 @@ impl Hold {
             // Listened for before the look, so that no change falls in between.
             let changed = gateway.roster.changed();
             let now = gateway.clock.now();
-            let until = match pick(&arrival.ask, &arrival.accounts(gateway), &[], now) {
+            let until = match pick(&arrival.ask, &arrival.accounts(gateway), None, &[], now) {
                 // Whoever is ready but full has to be waited for all the same.
                 Decision::Take(_) | Decision::Wait(Wait { is_busy: true, .. }) => return held.is_some(),
                 Decision::Wait(Wait { until, .. }) => until,
@@ -88,7 +85,7 @@ impl Hold {
         &mut self,
         gateway: &Gateway,
         arrival: &Arrival,
-        set_aside: &[AccountId],
+        set_aside: &[Aside],
     ) -> bool {
         let first = *self.first_busy.get_or_insert_with(|| gateway.clock.instant());
         let _held = gateway.admission.hold();
@@ -96,7 +93,7 @@ impl Hold {
             let changed = gateway.roster.changed();
             let snapshot = arrival.accounts(gateway);
             // Nobody is busy any more where the last one that could take it has fallen ill.
-            let is_busy = matches!(pick(&arrival.ask, &snapshot, set_aside, gateway.clock.now()), Decision::Wait(wait) if wait.is_busy);
+            let is_busy = matches!(pick(&arrival.ask, &snapshot, None, set_aside, gateway.clock.now()), Decision::Wait(wait) if wait.is_busy);
             if !is_busy {
                 return true;
             }

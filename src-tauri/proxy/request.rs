@@ -101,14 +101,11 @@ fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
         (!value.is_empty() && value.len() <= MAX_WORD).then(|| value.into())
     };
     Ask {
-        model: None,
         session: word(SESSION),
         agent: word("x-claude-code-agent-id"),
         client: word("user-agent"),
-        stream: false,
         bytes: bytes as u64,
-        only: None,
-        login: false,
+        ..Ask::default()
     }
 }
 

@@ -6,15 +6,15 @@ use http::{Method, Response};
 
 use super::{AnswerBody, failure::Failure, record::Record, relay::Answer};
 use crate::{
-    domain::{AccountId, Verdict},
-    routing::Wait,
+    domain::Verdict,
+    routing::{Aside, Pick, Wait},
 };
 
 /// The tries of one request.
 #[derive(Default)]
 pub struct Tries {
     /// Who is not asked again.
-    pub set_aside: Vec<AccountId>,
+    pub set_aside: Vec<Aside>,
     /// The last answer that another account might better.
     answer: Option<Box<Answer>>,
     /// Why the last one without an answer had none.
@@ -24,7 +24,7 @@ pub struct Tries {
 
 impl Tries {
     /// Nobody was tried, and these need not be.
-    pub fn but(set_aside: Vec<AccountId>) -> Self {
+    pub fn but(set_aside: Vec<Aside>) -> Self {
         Self { set_aside, ..Self::default() }
     }
 
@@ -41,15 +41,15 @@ impl Tries {
     }
 
     /// An account gave this answer. It may show it later, but is no longer busy with it.
-    pub fn answered(&mut self, account: AccountId, mut answer: Answer) {
+    pub fn answered(&mut self, pick: &Pick, mut answer: Answer) {
         answer.lease = None;
         self.answer = Some(Box::new(answer));
-        self.set_aside.push(account);
+        self.set_aside.push(pick.aside());
     }
 
     /// An account gave none.
-    pub fn failed(&mut self, account: AccountId, why: Arc<str>, verdict: &Verdict) {
-        self.set_aside.push(account);
+    pub fn failed(&mut self, pick: &Pick, why: Arc<str>, verdict: &Verdict) {
+        self.set_aside.push(pick.aside());
         match verdict {
             // The roster knows it and names it among the reasons.
             Verdict::CredentialRefused => {}

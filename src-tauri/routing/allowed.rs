@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Contender, Snapshot};
-use crate::domain::Ask;
+use crate::domain::{AccountId, Ask};
 
 /// The terms of one request.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,21 @@ impl<'a> Allowed<'a> {
 
     /// Whether nobody may serve it but accounts that pass its own sign-in on.
     pub fn is_for_logins_alone(&self) -> bool {
-        self.is_bound && self.snapshot.0.iter().all(|one| one.provider.passes_logins() || !self.lets(one))
+        self.is_bound
+            && self.snapshot.contenders.iter().all(|one| one.provider.passes_logins() || !self.lets(one))
+    }
+
+    /// Whether nothing keeps it from this account but that it might cost money, and nobody has allowed that path.
+    pub fn is_path_closed(&self, contender: &Contender) -> bool {
+        self.is_bound
+            && !contender.provider.passes_logins()
+            && self.key_lets(contender)
+            && !self.is_open_to(contender)
+    }
+
+    /// The account that the request's own sign-in belongs to, where that binds it.
+    pub fn home(&self) -> Option<AccountId> {
+        self.passers().next().filter(|_| self.is_bound).map(|passer| passer.account.id)
     }
 
     fn key_lets(&self, contender: &Contender) -> bool {
@@ -71,7 +85,7 @@ impl<'a> Allowed<'a> {
     /// The accounts that may pass a sign-in on for this request, paused ones too: a pause is no leave to pay.
     fn passers(&self) -> impl Iterator<Item = &'a Arc<Contender>> {
         let this = *self;
-        self.snapshot.0.iter().filter(move |one| one.provider.passes_logins() && this.key_lets(one))
+        self.snapshot.contenders.iter().filter(move |one| one.provider.passes_logins() && this.key_lets(one))
     }
 }
 
@@ -84,9 +98,10 @@ mod tests {
     fn lets(ask: &Ask, spill: Option<SpillTo>) -> Vec<i64> {
         let mut mine = login_account(1);
         mine.account.spill = spill.map(|to| Spill { to, allowed_at: now() });
-        let snapshot = Snapshot(vec![Arc::new(mine), Arc::new(account(2)), Arc::new(account(3))]);
+        let snapshot = Snapshot::of([mine, account(2), account(3)]);
         let allowed = Allowed::to(ask, &snapshot);
-        let (let_in, kept_out): (Vec<_>, Vec<_>) = snapshot.0.iter().partition(|one| allowed.lets(one));
+        let (let_in, kept_out): (Vec<_>, Vec<_>) =
+            snapshot.contenders.iter().partition(|one| allowed.lets(one));
         assert!(let_in.iter().all(|one| allowed.why_not(one).is_none()));
         assert!(kept_out.iter().all(|one| allowed.why_not(one).is_some()), "each has its reason");
         let_in.iter().map(|one| one.account.id.0).collect()

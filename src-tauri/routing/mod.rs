@@ -1,14 +1,30 @@
-//! Who goes next. Pure decisions: values in, a value out, `now` is an argument. Knows nothing of HTTP,
-//! disks or keys, and holds no state of its own.
+//! Who goes next. Pure decisions: values in, a value out, `now` is an argument. Knows nothing of HTTP, disks or
+//! keys. The one state is which conversation is bound to which account (`affinity`); decisions are handed it.
 
+mod affinity;
 mod allowed;
+mod aside;
+mod case;
+mod course;
+mod expiry;
+mod explain;
+mod guarded;
+mod offers;
 mod pick;
+mod plan;
+mod rank;
 mod settle;
 mod snapshot;
 mod standing;
+mod weigh;
 
+pub use affinity::{AFFINITY_LIVES, Affinities, Bound, MOST_AFFINITIES, Refuge};
 pub use allowed::Allowed;
-pub use pick::{Decision, PassedOver, Wait, last_resort, pick};
+pub use aside::Aside;
+pub use explain::{explain, why_not};
+pub use offers::Offers;
+pub use pick::{Decision, PassedOver, Pick, Wait, Why, last_resort, pick};
+pub use plan::{Plan, Zones};
 pub use settle::{Learned, is_news, settle};
-pub use snapshot::{Contender, Lease, Load, Ration, Snapshot};
+pub use snapshot::{Contender, Lease, Load, Ration, Seat, Snapshot};
 pub use standing::{standing, standing_for};

@@ -1,20 +1,67 @@
-//! Chooses which account takes a request: lowest priority number first, then the one with most left in
-//! its fullest window, then the least busy. Knows nothing of HTTP or disks, and is told the time.
+//! Chooses which account takes a request: the first that can by the order of its course and the policy there,
+//! unless its conversation is better off where it is. Knows nothing of HTTP or disks, and is told the time.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Allowed, Contender, Snapshot, standing_for};
-use crate::domain::{AccountId, AccountName, Ask, Family, Standing, StandingState};
+use super::{
+    Aside, Bound, Contender, Snapshot,
+    case::{Case, Obstacle, sent},
+    course::Place,
+    explain::wait,
+    rank::Rank,
+    weigh::{self, Tie},
+};
+use crate::domain::{AccountId, AccountName, Ask, Choice, Prevented, Standing, Weighed};
 
 /// The outcome.
 #[derive(Debug, Clone)]
 pub enum Decision {
     /// This account takes it.
-    Take(Arc<Contender>),
+    Take(Pick),
     /// None can.
     Wait(Wait),
+}
+
+/// An account that takes a request.
+#[derive(Debug, Clone)]
+pub struct Pick {
+    /// Who.
+    pub contender: Arc<Contender>,
+    /// The model that it is to be asked for instead of the one that the client named.
+    pub model: Option<Arc<str>>,
+    /// In a few words; `explain` has the others.
+    pub why: Why,
+}
+
+impl Pick {
+    /// The model that goes up in place of the one that was asked for; `None` where that one does.
+    pub fn sent<'a>(&'a self, ask: &'a Ask) -> Option<&'a Arc<str>> {
+        sent(ask, &self.contender, self.model.as_ref())
+    }
+
+    /// For the list of those that are not asked again, once it has failed.
+    pub fn aside(&self) -> Aside {
+        Aside::asked_for(self.contender.account.id, self.model.clone())
+    }
+}
+
+/// Why an account was chosen: as much as costs nothing to keep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Why {
+    /// What made the difference.
+    pub choice: Choice,
+    /// The slot of the route that led to it.
+    pub slot: Option<u8>,
+    /// How many places of accounts were looked at and could take it, this one included.
+    pub able: u16,
+    /// Its conversation is bound to it from now on, if it serves.
+    pub binds: bool,
+    /// The move that was weighed, if there was one.
+    pub weighed: Option<Weighed>,
+    /// What was kept from costing money.
+    pub prevented: Option<Prevented>,
 }
 
 /// Why no account can take it.
@@ -26,6 +73,10 @@ pub struct Wait {
     pub is_busy: bool,
     /// Every account with its reason.
     pub why: Vec<PassedOver>,
+    /// What else stands in the way: settings that contradict or point at nothing. Sentences.
+    pub notes: Vec<Arc<str>>,
+    /// What was kept from costing money.
+    pub prevented: Option<Prevented>,
 }
 
 /// An account that could not take it.
@@ -38,308 +89,149 @@ pub struct PassedOver {
     pub standing: Standing,
 }
 
-/// A window that nobody has told us about counts as half used: neither empty nor full.
-const UNKNOWN: f64 = 0.5;
-
-/// Decides for one ask. `set_aside` are the accounts that have already failed it.
-pub fn pick(ask: &Ask, snapshot: &Snapshot, set_aside: &[AccountId], now: Timestamp) -> Decision {
-    let (family, allowed) = (ask.family(), Allowed::to(ask, snapshot));
-    let ready = || {
-        snapshot
-            .0
-            .iter()
-            .filter(|contender| !set_aside.contains(&contender.account.id) && allowed.lets(contender))
-            .filter(|contender| standing_for(contender, family, now).state == StandingState::Ready)
-    };
-    let best =
-        ready().filter(|contender| contender.load.has_room()).min_by(|a, b| compare(a, b, family, now));
-    match best {
-        Some(contender) => Decision::Take(Arc::clone(contender)),
-        None => Decision::Wait(wait(ask, snapshot, allowed, ready().next().is_some(), now)),
+/// Decides for one ask. `bound` is where its conversation is bound to, and `set_aside` are the accounts that have
+/// already failed it.
+pub fn pick(
+    ask: &Ask,
+    snapshot: &Snapshot,
+    bound: Option<&Bound>,
+    set_aside: &[Aside],
+    now: Timestamp,
+) -> Decision {
+    let case = Case::of(ask, snapshot, set_aside, now);
+    let survey = Survey::of(&case, bound);
+    match survey.choose(&case) {
+        Some((stand, why)) => Decision::Take(stand.pick(why)),
+        None => Decision::Wait(wait(&case, survey.is_busy, survey.prevented(&case, None))),
     }
 }
 
 /// Whom to ask although its window is spent, rather than to refuse a request whose sign-in nobody else may
 /// serve: the upstream's own answer costs nothing, has the true limits in it, and knows of extra usage that was
-/// allowed meanwhile. Not who was paused, nor who asked for a pause: that is believed.
-pub fn last_resort(
-    ask: &Ask,
-    snapshot: &Snapshot,
-    set_aside: &[AccountId],
-    now: Timestamp,
-) -> Option<Arc<Contender>> {
-    let allowed = Allowed::to(ask, snapshot);
-    if !allowed.is_for_logins_alone() {
+/// allowed meanwhile. Not who was paused or is held back by a guard, nor who asked for a pause: that is believed.
+pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Timestamp) -> Option<Pick> {
+    let case = Case::of(ask, snapshot, set_aside, now);
+    if !case.allowed.is_for_logins_alone() {
         return None;
     }
-    let is_benched = |one: &Contender| one.account.bench.as_ref().is_some_and(|bench| bench.until > now);
-    let could = |one: &&Arc<Contender>| {
-        !set_aside.contains(&one.account.id)
-            && allowed.lets(one)
-            && one.account.pause.is_none()
-            && !is_benched(one)
-            && one.load.has_room()
+    let could = places(&case).filter_map(|(contender, place)| {
+        let rank = case.judge_but_for_windows(contender, &place).ok()?;
+        Some(Stand { contender, place, rank })
+    });
+    let best = could.min_by_key(|stand| stand.rank)?;
+    let why = Why {
+        choice: Choice::LastResort,
+        slot: best.place.slot,
+        able: 0,
+        binds: false,
+        weighed: None,
+        prevented: Survey::of(&case, None).prevented(&case, None),
     };
-    snapshot.0.iter().filter(could).min_by(|a, b| compare(a, b, ask.family(), now)).cloned()
+    Some(best.pick(why))
 }
 
-fn compare(a: &Contender, b: &Contender, family: Option<Family>, now: Timestamp) -> Ordering {
-    let used = |contender: &Contender| binding_utilization(contender, family, now).unwrap_or(UNKNOWN);
-    a.account
-        .priority
-        .cmp(&b.account.priority)
-        .then_with(|| used(a).total_cmp(&used(b)))
-        .then_with(|| a.load.count().cmp(&b.load.count()))
-        .then_with(|| a.account.id.cmp(&b.account.id))
-}
-
-/// The fullest of the windows that apply; `None` if none is known.
-fn binding_utilization(contender: &Contender, family: Option<Family>, now: Timestamp) -> Option<f64> {
-    contender
-        .windows
+/// Every account at every place of the course at which it stands.
+pub(super) fn places<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Arc<Contender>, Place<'a>)> {
+    let course = case.course;
+    case.snapshot
+        .contenders
         .iter()
-        .filter(|window| window.applies_to(family))
-        .filter_map(|window| window.utilization_at(now))
-        .max_by(f64::total_cmp)
+        .flat_map(move |contender| course.places(contender).map(move |place| (contender, place)))
 }
 
-fn wait(ask: &Ask, snapshot: &Snapshot, allowed: Allowed<'_>, is_busy: bool, now: Timestamp) -> Wait {
-    let why: Vec<PassedOver> = snapshot
-        .0
-        .iter()
-        .map(|contender| PassedOver {
-            account: contender.account.name.clone(),
-            standing: match allowed.why_not(contender) {
-                None => standing_for(contender, ask.family(), now),
-                reason => Standing { reason, ..Standing::READY },
-            },
-        })
-        .collect();
-    Wait { until: why.iter().filter_map(|passed| passed.standing.until).min(), is_busy, why }
+/// An account at a place where it could take the request.
+#[derive(Clone, Copy)]
+pub(super) struct Stand<'a> {
+    pub contender: &'a Arc<Contender>,
+    pub place: Place<'a>,
+    pub rank: Rank,
+}
+
+impl Stand<'_> {
+    pub fn id(&self) -> AccountId {
+        self.contender.account.id
+    }
+
+    fn pick(&self, why: Why) -> Pick {
+        Pick { contender: Arc::clone(self.contender), model: self.place.model.cloned(), why }
+    }
+
+    fn or_better(self, other: Option<Self>) -> Option<Self> {
+        Some(other.filter(|other| other.rank < self.rank).unwrap_or(self))
+    }
+}
+
+/// What one look at all accounts finds.
+pub(super) struct Survey<'a> {
+    bound: Option<Bound>,
+    /// First by the policy.
+    best: Option<Stand<'a>>,
+    /// The account that the conversation is bound to.
+    home: Option<Stand<'a>>,
+    /// The one that it went to while that one could not take it.
+    refuge: Option<Stand<'a>>,
+    /// First by the policy among those that are kept from it as they might cost money.
+    kept_out: Option<Stand<'a>>,
+    able: u16,
+    pub is_busy: bool,
+}
+
+impl<'a> Survey<'a> {
+    pub fn of(case: &Case<'a>, bound: Option<&Bound>) -> Self {
+        // An account that is gone binds nobody.
+        let bound = bound.copied().filter(|bound| case.snapshot.get(bound.account).is_some());
+        let refuge = bound.and_then(|bound| bound.refuge).map(|refuge| refuge.account);
+        let mut survey =
+            Self { bound, best: None, home: None, refuge: None, kept_out: None, able: 0, is_busy: false };
+        for (contender, place) in places(case) {
+            let id = contender.account.id;
+            match case.judge(contender, &place) {
+                Ok(rank) => {
+                    let stand = Stand { contender, place, rank };
+                    survey.able = survey.able.saturating_add(1);
+                    survey.best = stand.or_better(survey.best);
+                    if bound.is_some_and(|bound| bound.account == id) {
+                        survey.home = stand.or_better(survey.home);
+                    } else if refuge == Some(id) {
+                        survey.refuge = stand.or_better(survey.refuge);
+                    }
+                }
+                Err(Obstacle::Full) => survey.is_busy = true,
+                Err(Obstacle::Terms) if case.allowed.is_path_closed(contender) => {
+                    if let Ok(rank) = case.judge_beyond_terms(contender, &place) {
+                        survey.kept_out = Stand { contender, place, rank }.or_better(survey.kept_out);
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        survey
+    }
+
+    /// Who takes it; `None` if nobody can.
+    pub fn choose(&self, case: &Case<'a>) -> Option<(Stand<'a>, Why)> {
+        let best = self.best?;
+        let (stand, choice, binds, weighed) = match self.bound {
+            None => {
+                let choice = if self.able == 1 { Choice::Sole } else { Choice::Policy };
+                (best, choice, case.ask.session.is_some(), None)
+            }
+            Some(bound) => {
+                let tie = Tie { bound, home: self.home, refuge: self.refuge };
+                weigh::settle(case, &tie, best)
+            }
+        };
+        let prevented = self.prevented(case, Some(stand.rank));
+        let why = Why { choice, slot: stand.place.slot, able: self.able, binds, weighed, prevented };
+        Some((stand, why))
+    }
+
+    /// What would have cost money, had it not been kept out: it would have gone before this one.
+    pub fn prevented(&self, case: &Case<'_>, chosen: Option<Rank>) -> Option<Prevented> {
+        let kept_out = self.kept_out.filter(|kept_out| chosen.is_none_or(|chosen| kept_out.rank < chosen))?;
+        Some(Prevented { from: case.allowed.home()?, to: kept_out.id() })
+    }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::domain::{Account, Credential, Provider, ProviderId, Window, WindowName, WindowSource};
-    use jiff::SignedDuration;
-    use proptest::prelude::*;
-
-    pub(in crate::routing) fn now() -> Timestamp {
-        "2026-11-23T12:00:00Z".parse().unwrap()
-    }
-
-    pub(in crate::routing) fn in_minutes(minutes: i64) -> Timestamp {
-        now() + SignedDuration::from_mins(minutes)
-    }
-
-    pub(in crate::routing) fn window(name: &str, used: f64, spent: bool, reset_minutes: i64) -> Window {
-        let name = WindowName(name.into());
-        Window {
-            family: name.family(),
-            name,
-            utilization: Some(used),
-            resets_at: Some(in_minutes(reset_minutes)),
-            spent,
-            source: WindowSource::Header,
-            learned_at: now(),
-        }
-    }
-
-    pub(in crate::routing) fn account(id: i64) -> Contender {
-        let provider = Provider {
-            id: ProviderId("test".into()),
-            title: String::new(),
-            about: String::new(),
-            base_url: None,
-            credential: Credential::Key(Vec::new()),
-            counts_tokens: true,
-            models: [].into(),
-            verdicts: "anthropic".into(),
-        };
-        let account = Account {
-            id: AccountId(id),
-            name: AccountName::new(&format!("account {id}")).unwrap(),
-            provider: provider.id.clone(),
-            base_url: None,
-            priority: 0,
-            pause: None,
-            bench: None,
-            refused: None,
-            models: crate::domain::ModelMap::default(),
-            spill: None,
-            created_at: now(),
-        };
-        Contender {
-            account,
-            provider: Arc::new(provider),
-            windows: Vec::new(),
-            load: super::super::Load::default(),
-        }
-    }
-
-    pub(in crate::routing) fn login_account(id: i64) -> Contender {
-        let contender = account(id);
-        let provider = Provider { credential: Credential::Client, ..Provider::clone(&contender.provider) };
-        Contender { provider: Arc::new(provider), ..contender }
-    }
-
-    impl Contender {
-        pub(in crate::routing) fn with(mut self, window: Window) -> Self {
-            self.windows.push(window);
-            self
-        }
-
-        fn priority(mut self, priority: i32) -> Self {
-            self.account.priority = priority;
-            self
-        }
-    }
-
-    fn picked(contenders: Vec<Contender>, set_aside: &[i64]) -> Option<i64> {
-        let snapshot = Snapshot(contenders.into_iter().map(Arc::new).collect());
-        let set_aside: Vec<AccountId> = set_aside.iter().copied().map(AccountId).collect();
-        match pick(&Ask::default(), &snapshot, &set_aside, now()) {
-            Decision::Take(contender) => Some(contender.account.id.0),
-            Decision::Wait(_) => None,
-        }
-    }
-
-    #[test]
-    fn priority_comes_before_utilisation() {
-        let full = account(1).with(window("5h", 0.9, false, 60));
-        let empty = account(2).with(window("5h", 0.1, false, 60)).priority(1);
-        assert_eq!(picked(vec![full, empty], &[]), Some(1));
-    }
-
-    #[test]
-    fn among_equals_the_fullest_window_decides() {
-        let a = account(1).with(window("5h", 0.1, false, 60)).with(window("7d", 0.8, false, 600));
-        let b = account(2).with(window("5h", 0.6, false, 60)).with(window("7d", 0.2, false, 600));
-        assert_eq!(picked(vec![a, b], &[]), Some(2));
-    }
-
-    #[test]
-    fn unknown_is_neither_empty_nor_full() {
-        let known = |used| account(2).with(window("5h", used, false, 60));
-        assert_eq!(picked(vec![account(1), known(0.2)], &[]), Some(2), "unknown is not empty");
-        assert_eq!(picked(vec![account(1), known(0.9)], &[]), Some(1), "unknown is not full");
-        let past = account(2).with(window("5h", 0.9, false, -1));
-        assert_eq!(
-            picked(vec![account(1).with(window("5h", 0.6, false, 9)), past], &[]),
-            Some(2),
-            "a past window says nothing"
-        );
-    }
-
-    #[test]
-    fn of_two_that_are_alike_the_idle_one_goes() {
-        let busy = account(1);
-        let _lease = busy.load.lease().unwrap();
-        assert_eq!(picked(vec![busy, account(2)], &[]), Some(2));
-    }
-
-    #[test]
-    fn an_account_with_its_hands_full_is_passed_over_and_when_all_have_that_is_said() {
-        let ration = crate::routing::Ration { most: std::num::NonZeroU32::new(1), ..Default::default() };
-        let within = |id| Contender { load: crate::routing::Load::within(ration.clone()), ..account(id) };
-        let snapshot = Snapshot(vec![Arc::new(within(1)), Arc::new(within(2).priority(1))]);
-        let decide = || pick(&Ask::default(), &snapshot, &[], now());
-        let first = snapshot.0[0].load.lease();
-        assert!(matches!(decide(), Decision::Take(taken) if taken.account.id == AccountId(2)));
-        let second = snapshot.0[1].load.lease();
-        assert!(matches!(decide(), Decision::Wait(wait) if wait.is_busy));
-        assert!(snapshot.0[1].load.lease().is_none(), "nobody gets a place that is not there");
-        drop((first, second));
-        assert!(matches!(decide(), Decision::Take(taken) if taken.account.id == AccountId(1)));
-    }
-
-    #[test]
-    fn nobody_is_asked_twice_and_the_wait_names_everyone() {
-        let spent = account(1).with(window("5h", 1.0, true, 38));
-        let snapshot = Snapshot(vec![Arc::new(spent), Arc::new(account(2))]);
-        let Decision::Wait(wait) = pick(&Ask::default(), &snapshot, &[AccountId(2)], now()) else {
-            panic!("both are out")
-        };
-        assert_eq!(wait.until, Some(in_minutes(38)));
-        assert_eq!(wait.why.len(), 2);
-    }
-
-    #[test]
-    fn only_the_accounts_that_the_key_allows_are_asked_and_the_others_are_passed_over_with_a_reason() {
-        let resting = account(2).with(window("5h", 1.0, true, 38));
-        let snapshot = Snapshot(vec![Arc::new(account(1)), Arc::new(resting), Arc::new(account(3))]);
-        let decide = |only: &[i64]| {
-            let only = only.iter().copied().map(AccountId).collect();
-            pick(&Ask { only: Some(only), ..Ask::default() }, &snapshot, &[], now())
-        };
-        assert!(matches!(decide(&[2, 3]), Decision::Take(taken) if taken.account.id == AccountId(3)));
-        let Decision::Wait(wait) = decide(&[2]) else { panic!("the only one rests") };
-        assert_eq!(wait.until, Some(in_minutes(38)));
-        let reasons: Vec<_> =
-            wait.why.iter().map(|passed| passed.standing.reason.as_deref().unwrap()).collect();
-        assert!(reasons[0].contains("key") && reasons[1].contains("5h") && reasons[2].contains("key"));
-        let Decision::Wait(wait) = decide(&[]) else { panic!("nobody is allowed") };
-        assert_eq!((wait.until, wait.why.len()), (None, 3));
-    }
-
-    #[test]
-    fn a_sign_in_whose_window_is_spent_is_asked_only_where_nobody_else_may_serve() {
-        let ask = Ask { login: true, ..Ask::default() };
-        let decide = |mine: Contender| {
-            let snapshot = Snapshot(vec![Arc::new(mine), Arc::new(account(2))]);
-            assert!(
-                !matches!(pick(&ask, &snapshot, &[], now()), Decision::Take(taken) if taken.account.id.0 == 1)
-            );
-            last_resort(&ask, &snapshot, &[], now()).is_some()
-        };
-        let spent = || login_account(1).with(window("5h", 1.0, true, 38));
-        assert!(decide(spent()));
-        let mut open = spent();
-        open.account.spill =
-            Some(crate::domain::Spill { to: crate::domain::SpillTo::All, allowed_at: now() });
-        assert!(!decide(open), "account 2 may serve");
-        let mut benched = spent();
-        benched.account.bench =
-            Some(crate::domain::Bench { until: in_minutes(1), reason: "asked".into(), streak: 1 });
-        assert!(!decide(benched), "a pause that was asked for is believed");
-        let mut paused = spent();
-        let by = crate::domain::PausedBy::User;
-        paused.account.pause = Some(crate::domain::Pause { reason: "".into(), by, at: now() });
-        assert!(!decide(paused));
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_in_which_accounts_are_listed_does_not_matter(
-            accounts in proptest::collection::vec((-2i32..3, 0.0f64..1.2, any::<bool>(), -60i64..60), 1..6), turn in 0usize..6,
-        ) {
-            let build = || accounts.iter().enumerate().map(|(index, (priority, used, spent, reset))| {
-                account(i64::try_from(index).unwrap()).priority(*priority).with(window("5h", *used, *spent, *reset))
-            }).collect::<Vec<_>>();
-            let mut turned = build();
-            turned.rotate_left(turn % accounts.len());
-            turned.reverse();
-            prop_assert_eq!(picked(build(), &[]), picked(turned, &[]));
-        }
-
-        #[test]
-        fn an_account_that_cannot_serve_is_never_picked(
-            accounts in proptest::collection::vec((any::<bool>(), any::<bool>(), 1i64..60), 1..6),
-        ) {
-            let build = accounts.iter().enumerate().map(|(index, (spent, refused, reset))| {
-                let mut contender = account(i64::try_from(index).unwrap()).with(window("5h", 0.5, *spent, *reset));
-                contender.account.refused = refused.then(|| "refused".into());
-                contender
-            }).collect::<Vec<_>>();
-            let can_serve = accounts.iter().any(|(spent, refused, _)| !spent && !refused);
-            match picked(build, &[]) {
-                Some(id) => {
-                    let (spent, refused, _) = accounts[usize::try_from(id).unwrap()];
-                    prop_assert!(!spent && !refused);
-                }
-                None => prop_assert!(!can_serve, "nobody starves while an account could serve"),
-            }
-        }
-    }
-}
+pub(super) mod tests;

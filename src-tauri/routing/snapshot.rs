@@ -1,27 +1,38 @@
-//! What a decision is made from: every account as it stood at one moment. Readers share it; whoever
-//! learns something makes a new one.
+//! What a decision is made from: every account as it stood at one moment, and what a person has decided about
+//! who serves whom. Readers share it; whoever learns something makes a new one.
 
 use std::{
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
 use tokio::sync::Notify;
 use url::Url;
 
-use crate::domain::{Account, AccountId, Provider, Window};
+use super::{Offers, Plan};
+use crate::domain::{Account, AccountId, Outlay, Provider, Window};
 
-/// All accounts, in the order of their ids.
+/// See the file.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshot(pub Vec<Arc<Contender>>);
+pub struct Snapshot {
+    /// All accounts, in the order of their ids.
+    pub contenders: Vec<Arc<Contender>>,
+    /// Pools, routes, bindings and settings.
+    pub plan: Arc<Plan>,
+}
 
 impl Snapshot {
+    /// These accounts, in one pool, with nothing decided about them.
+    pub fn of(contenders: impl IntoIterator<Item = Contender>) -> Self {
+        Self { contenders: contenders.into_iter().map(Arc::new).collect(), plan: Arc::default() }
+    }
+
     /// The account with this id.
     pub fn get(&self, id: AccountId) -> Option<&Arc<Contender>> {
-        self.0.iter().find(|contender| contender.account.id == id)
+        self.contenders.iter().find(|contender| contender.account.id == id)
     }
 }
 
@@ -34,31 +45,59 @@ pub struct Contender {
     pub provider: Arc<Provider>,
     /// What is known of its limits.
     pub windows: Vec<Window>,
+    /// What is known of its models; `None` is nothing.
+    pub offers: Option<Arc<Offers>>,
+    /// What it has spent, as far as its caps need it.
+    pub outlay: Outlay,
     /// Requests that it serves right now.
     pub load: Load,
 }
 
 impl Contender {
+    /// An account of which nothing is known yet.
+    pub fn new(account: Account, provider: Arc<Provider>, load: Load) -> Self {
+        Self { account, provider, windows: Vec::new(), offers: None, outlay: Outlay::default(), load }
+    }
+
     /// Where it is asked: its own address, else its provider's.
     pub fn base_url(&self) -> Option<&Url> {
         self.account.base_url.as_ref().or(self.provider.base_url.as_ref())
     }
 }
 
-/// How many requests one account may serve at once, and who is told when one of them is over.
+/// How many requests one account may serve at once, and who is told when one of them is over. Accounts that
+/// take turns have it in common.
 #[derive(Debug, Clone, Default)]
 pub struct Ration {
     /// `None`: as many as come.
     pub most: Option<NonZeroU32>,
     /// Told of each place that gets free, if there is a limit.
     pub freed: Arc<Notify>,
+    /// How many turns were taken so far, by whomever.
+    turns: Arc<AtomicU64>,
 }
 
-/// How many requests an account serves at this moment. Clones count together.
+impl Ration {
+    /// So many for each account.
+    pub fn of(most: Option<NonZeroU32>) -> Self {
+        Self { most, ..Self::default() }
+    }
+}
+
+/// What an account is busy with at this moment. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Load {
-    running: Arc<AtomicU32>,
+    busy: Arc<Busy>,
     ration: Ration,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    running: AtomicU32,
+    /// Conversations that are bound to it.
+    bound: AtomicU32,
+    /// The turn that it took last; 0 before its first.
+    turn: AtomicU64,
 }
 
 impl Load {
@@ -67,9 +106,19 @@ impl Load {
         Self { ration, ..Self::default() }
     }
 
-    /// The number now.
+    /// Requests that it serves now.
     pub fn count(&self) -> u32 {
-        self.running.load(Ordering::Relaxed)
+        self.busy.running.load(Ordering::Relaxed)
+    }
+
+    /// Conversations that are bound to it now.
+    pub fn bound(&self) -> u32 {
+        self.busy.bound.load(Ordering::Relaxed)
+    }
+
+    /// Grows with each request that it takes: of two, the one with the smaller turn was used longer ago.
+    pub fn turn(&self) -> u64 {
+        self.busy.turn.load(Ordering::Relaxed)
     }
 
     /// Whether it may serve one more.
@@ -81,8 +130,16 @@ impl Load {
     pub fn lease(&self) -> Option<Lease> {
         let most = self.ration.most.map_or(u32::MAX, NonZeroU32::get);
         let one_more = |running: u32| (running < most).then_some(running + 1);
-        let taken = self.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.ok().map(|_| Lease(self.clone()))
+        let taken = self.busy.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.ok()?;
+        self.busy.turn.store(self.ration.turns.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        Some(Lease(self.clone()))
+    }
+
+    /// One more conversation is bound to it, until the seat is dropped.
+    pub fn seat(&self) -> Seat {
+        self.busy.bound.fetch_add(1, Ordering::Relaxed);
+        Seat(Arc::clone(&self.busy))
     }
 }
 
@@ -92,9 +149,19 @@ pub struct Lease(Load);
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.0.busy.running.fetch_sub(1, Ordering::Relaxed);
         if self.0.ration.most.is_some() {
             self.0.ration.freed.notify_waiters();
         }
+    }
+}
+
+/// One conversation that is bound to an account.
+#[derive(Debug)]
+pub struct Seat(Arc<Busy>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.bound.fetch_sub(1, Ordering::Relaxed);
     }
 }

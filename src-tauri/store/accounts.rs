@@ -13,7 +13,7 @@ use super::{
     columns::{Ms, unknown_word},
 };
 use crate::domain::{
-    Account, AccountId, AccountName, Bench, ModelMap, Pause, PausedBy, ProviderId, Spill, SpillTo,
+    Account, AccountId, AccountName, Bench, ModelMap, Pause, PausedBy, PoolId, ProviderId, Spill, SpillTo,
 };
 
 /// An account before it has an id.
@@ -180,6 +180,8 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         provider: ProviderId(row.get("provider")?),
         base_url: base_url(row)?,
         priority: row.get("priority")?,
+        pool: PoolId::MAIN,
+        guards: None,
         models: models(row)?,
         pause: pause(row)?,
         bench: bench(row)?,

@@ -246,8 +246,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
                 client: row.get("client")?,
                 stream: row.get("stream")?,
                 bytes: row.get::<_, Count>("request_bytes")?.0,
-                only: None,
-                login: false,
+                ..Ask::default()
             },
             key: row.get::<_, Option<i64>>("key_id")?.map(KeyId),
         }),

@@ -103,7 +103,7 @@ impl House {
         let roster = &self.app.api().gateway.roster;
         let account = roster
             .snapshot()
-            .0
+            .contenders
             .iter()
             .find(|known| known.account.name.to_string() == name)
             .unwrap()

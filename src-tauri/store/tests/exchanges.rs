@@ -61,8 +61,7 @@ fn start() -> impl Strategy<Value = ExchangeStart> {
             client,
             stream,
             bytes: bytes.into(),
-            only: None,
-            login: false,
+            ..Ask::default()
         });
     let key = option::of(any::<i64>().prop_map(KeyId));
     (0..1i64 << 44, word(), word(), ask, key).prop_map(|(ms, method, path, ask, key)| ExchangeStart {

@@ -1,11 +1,13 @@
-//! Days and months in UTC, the spans that budgets are for.
+//! Days, weeks and months in UTC, the spans that budgets and caps are for.
 
 use jiff::{Span, Timestamp, ZonedDateTime, tz::TimeZone};
 
 /// From one moment to the next, the first included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
+    /// Its first moment.
     pub since: Timestamp,
+    /// The first one after it.
     pub until: Timestamp,
 }
 
@@ -13,6 +15,15 @@ impl Period {
     /// The day that a moment is in.
     pub fn day(now: Timestamp) -> Self {
         Self::of(now, ZonedDateTime::start_of_day, Span::new().days(1))
+    }
+
+    /// The week that a moment is in, from Monday.
+    pub fn week(now: Timestamp) -> Self {
+        let monday = |now: &ZonedDateTime| {
+            let days = Span::new().days(now.weekday().to_monday_zero_offset());
+            now.checked_sub(days)?.start_of_day()
+        };
+        Self::of(now, monday, Span::new().weeks(1))
     }
 
     /// The month that a moment is in.
@@ -59,9 +70,17 @@ mod tests {
     }
 
     #[test]
+    fn a_week_goes_from_monday_to_monday() {
+        for moment in ["2026-11-23T00:00:00Z", "2026-11-25T12:00:00Z", "2026-11-29T23:59:59Z"] {
+            let week = Period::week(at(moment));
+            assert_eq!((week.since, week.until), (at("2026-11-23T00:00:00Z"), at("2026-11-30T00:00:00Z")));
+        }
+    }
+
+    #[test]
     fn the_ends_of_time_are_no_panic() {
         for moment in [Timestamp::MIN, Timestamp::MAX] {
-            let _ = (Period::day(moment), Period::month(moment));
+            let _ = (Period::day(moment), Period::week(moment), Period::month(moment));
         }
     }
 }

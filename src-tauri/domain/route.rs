@@ -1,0 +1,126 @@
+//! Routes: named chains of places to try, in order, for the models that they are for. A route says where a
+//! request goes first, and whether it goes on to the usual selection after its last slot.
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{AccountId, BadName, Family, ModelRule, PoolId, account::checked_name};
+
+/// One route, for life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct RouteId(pub i64);
+
+/// A name a person gave to a route; the same rules as for accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RouteName(Arc<str>);
+
+impl RouteName {
+    /// Takes a name as typed, without the blanks around it.
+    ///
+    /// # Errors
+    /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        checked_name(text).map(Self)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RouteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A route as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Stable for life.
+    pub id: RouteId,
+    /// Chosen by the user, unique without regard to case.
+    pub name: RouteName,
+    /// Switched off, it is as if it were not there.
+    pub enabled: bool,
+    /// Which requests take it. Of several that fit, the one that says most exactly which model it means, then
+    /// the oldest.
+    pub models: RouteModels,
+    /// Where they go, in order. One that points at nothing is skipped. At most [`MOST_SLOTS`].
+    pub slots: Vec<Slot>,
+    /// Whether a request that no slot can serve goes on to the usual selection. Otherwise it waits or is
+    /// refused, even if every slot points at nothing.
+    pub falls_through: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A longer chain than this is nobody's plan.
+pub const MOST_SLOTS: usize = 32;
+
+/// Which models a route is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteModels {
+    /// Each whose name has the family's word in it.
+    Family(Family),
+    /// This one, or those whose names begin so.
+    Named(ModelRule),
+}
+
+impl RouteModels {
+    /// How exactly it means this model; `None` if it does not. Names outrank beginnings, longer beginnings
+    /// shorter ones, and all of them families.
+    pub fn fit(&self, model: &str) -> Option<usize> {
+        match self {
+            Self::Family(family) => (Family::of(model) == Some(*family)).then_some(0),
+            Self::Named(rule) if !rule.allows(model) => None,
+            Self::Named(rule) if rule.as_str().ends_with('*') => Some(rule.as_str().len()),
+            Self::Named(_) => Some(usize::MAX),
+        }
+    }
+}
+
+/// One place of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// Who serves there.
+    pub target: Target,
+    /// The model that is asked for instead there; `None`: the one that the client named.
+    pub model: Option<Arc<str>>,
+}
+
+/// Where a slot points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// One account.
+    Account(AccountId),
+    /// Whoever of a pool its policy chooses.
+    Pool(PoolId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_names_a_model_more_exactly_fits_better() {
+        let named = |rule: &str| RouteModels::Named(ModelRule::new(rule).unwrap()).fit("claude-opus-5-5");
+        let family = |family| RouteModels::Family(family).fit("claude-opus-5-5");
+        let fits = [
+            named("claude-opus-5-5"),
+            named("claude-opus-*"),
+            named("claude-*"),
+            named("*"),
+            family(Family::Opus),
+        ];
+        assert!(fits.is_sorted_by(|a, b| a > b), "{fits:?}");
+        assert_eq!((named("claude-opus-5"), family(Family::Haiku)), (None, None));
+    }
+}

@@ -1,0 +1,295 @@
+//! Says in words why a request goes where it goes, from the same inputs and by the same judgement as `pick`.
+//! Costs what words cost: for whoever reads a decision, and for refusals.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    Aside, Bound, Contender, PassedOver, Pick, Snapshot, Wait,
+    case::{Case, Lack, Obstacle},
+    course::{Bounds, Place},
+    guarded::{self, HeldBy},
+    last_resort,
+    pick::{Stand, Survey, Why, places},
+    rank::{Doubt, used},
+    standing_for,
+};
+use crate::domain::{
+    AccountId, Ask, Candidate, Choice, DecisionRecord, MOST_CANDIDATES, Outcome, Policy, Prevented, Standing,
+    StandingState, Target,
+};
+
+/// The whole record of a decision, from what it was made of.
+pub fn explain(
+    ask: &Ask,
+    snapshot: &Snapshot,
+    bound: Option<&Bound>,
+    set_aside: &[Aside],
+    now: Timestamp,
+) -> DecisionRecord {
+    let case = Case::of(ask, snapshot, set_aside, now);
+    let survey = Survey::of(&case, bound);
+    let chosen = survey.choose(&case);
+    let resort = if chosen.is_none() { last_resort(ask, snapshot, set_aside, now) } else { None };
+    let why = chosen.map(|(_, why)| why).or(resort.as_ref().map(|pick| pick.why));
+    let account =
+        chosen.map(|(stand, _)| stand.id()).or(resort.as_ref().map(|pick| pick.contender.account.id));
+    let until = if chosen.is_some() { None } else { wait(&case, survey.is_busy, None).until };
+    let mut candidates = candidates(&case, chosen);
+    if let Some(at) = resort.as_ref().and_then(|pick| candidates.iter().position(|one| is_pick(one, pick))) {
+        candidates[at].outcome = Outcome::Chosen;
+        candidates[..=at].rotate_right(1);
+    }
+    let left_out = candidates.len().saturating_sub(MOST_CANDIDATES);
+    candidates.truncate(MOST_CANDIDATES);
+    let pool = case.course.pool().and_then(|id| snapshot.plan.pool(id));
+    DecisionRecord {
+        at: now,
+        account,
+        choice: why.map(|why| why.choice),
+        policy: chosen.map(|(stand, _)| stand.place.policy),
+        pool: pool.map(|pool| pool.name.as_str().into()),
+        route: case.course.route.map(|route| route.name.as_str().into()),
+        binding: case.course.binding.map(|binding| binding.subject.to_string().into()),
+        bound_to: bound.map(|bound| bound.account),
+        weighed: why.and_then(|why| why.weighed),
+        prevented: why.map_or_else(|| survey.prevented(&case, None), |why| why.prevented),
+        until,
+        notes: notes(&case),
+        candidates,
+        left_out: u32::try_from(left_out).unwrap_or(u32::MAX),
+    }
+}
+
+fn is_pick(candidate: &Candidate, pick: &Pick) -> bool {
+    candidate.account == pick.contender.account.id && candidate.slot == pick.why.slot
+}
+
+/// Why nobody can take it.
+pub(super) fn wait(case: &Case<'_>, is_busy: bool, prevented: Option<Prevented>) -> Wait {
+    let passed = |contender: &Arc<Contender>| PassedOver {
+        account: contender.account.name.clone(),
+        standing: not_eligible(case, contender).unwrap_or(Standing::READY),
+    };
+    let why: Vec<PassedOver> = case.snapshot.contenders.iter().map(passed).collect();
+    let until = why.iter().filter_map(|passed| passed.standing.until).min();
+    Wait { until, is_busy, why, notes: notes(case), prevented }
+}
+
+/// Why this account takes no request like this one now, guards and all, and until when; `None` if it does, or is
+/// not there.
+pub fn why_not(ask: &Ask, snapshot: &Snapshot, account: AccountId, now: Timestamp) -> Option<Standing> {
+    not_eligible(&Case::of(ask, snapshot, &[], now), snapshot.get(account)?)
+}
+
+/// Of several places of an account, the reason of the one at which it is back first.
+fn not_eligible(case: &Case<'_>, contender: &Contender) -> Option<Standing> {
+    let back = |standing: &Standing| standing.until.unwrap_or(Timestamp::MAX);
+    let mut first: Option<Standing> = None;
+    for place in case.course.places(contender) {
+        let standing = standing(case, contender, &place, case.judge(contender, &place).err()?);
+        if first.as_ref().is_none_or(|first| back(&standing) < back(first)) {
+            first = Some(standing);
+        }
+    }
+    Some(first.unwrap_or_else(|| because(elsewhere(case, contender))))
+}
+
+/// The chosen one, who comes next, then who can't, those that are back soonest first.
+fn candidates(case: &Case<'_>, chosen: Option<(Stand<'_>, Why)>) -> Vec<Candidate> {
+    let mut able: Vec<(Stand<'_>, Candidate)> = Vec::new();
+    let mut unable: Vec<(u8, Candidate)> = Vec::new();
+    for (contender, place) in places(case) {
+        let model = case.sent(contender, place.model).cloned();
+        let slot = place.slot;
+        let candidate = |outcome, why: Arc<str>, until| Candidate {
+            account: contender.account.id,
+            name: contender.account.name.as_str().into(),
+            slot,
+            model,
+            outcome,
+            why,
+            until,
+        };
+        match case.judge(contender, &place) {
+            Ok(rank) => {
+                let stand = Stand { contender, place, rank };
+                let takes = chosen.filter(|(taker, _)| taker.rank == rank);
+                let outcome = if takes.is_some() { Outcome::Chosen } else { Outcome::Next };
+                let why = match (takes, chosen) {
+                    (Some((_, why)), _) => reason(place.policy, &why).into(),
+                    (None, Some((taker, why))) => behind(case, &taker, &why, &stand),
+                    (None, None) => "it could".into(),
+                };
+                able.push((stand, candidate(outcome, why, None)));
+            }
+            Err(obstacle) => {
+                let standing = standing(case, contender, &place, obstacle);
+                let why = standing.reason.unwrap_or_else(|| "it has just failed this request".into());
+                unable.push((place.stage, candidate(Outcome::PassedOver, why, standing.until)));
+            }
+        }
+    }
+    let is_elsewhere = |one: &&Arc<Contender>| case.course.places(one).next().is_none();
+    let others = case.snapshot.contenders.iter().filter(is_elsewhere).map(|contender| Candidate {
+        account: contender.account.id,
+        name: contender.account.name.as_str().into(),
+        slot: None,
+        model: None,
+        outcome: Outcome::PassedOver,
+        why: elsewhere(case, contender),
+        until: None,
+    });
+    able.sort_by_key(|(stand, candidate)| (Reverse(candidate.outcome == Outcome::Chosen), stand.rank));
+    unable.sort_by_key(|(stage, one)| (*stage, one.until.unwrap_or(Timestamp::MAX), one.account));
+    let able = able.into_iter().map(|(_, candidate)| candidate);
+    able.chain(unable.into_iter().map(|(_, candidate)| candidate)).chain(others).collect()
+}
+
+/// An obstacle as the standing that it amounts to.
+fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle: Obstacle) -> Standing {
+    match obstacle {
+        Obstacle::Terms => Standing { reason: case.allowed.why_not(contender), ..Standing::READY },
+        Obstacle::AnotherModel => {
+            let sent = case.sent(contender, place.model).map_or("another model", AsRef::as_ref);
+            because(
+                format!(
+                    "it would be asked for {sent} instead, and only the model that was asked for is served"
+                )
+                .into(),
+            )
+        }
+        Obstacle::Lack(lack) => because(
+            match lack {
+                Lack::Images => "its upstream takes no images",
+                Lack::Tools => "its upstream takes no tools",
+                Lack::Beta => "its upstream does not know a beta feature that this request uses",
+            }
+            .into(),
+        ),
+        // Whoever has failed it may rest by now.
+        Obstacle::Aside | Obstacle::Standing => {
+            standing_for(contender, case.family(contender, place.model), case.now)
+        }
+        Obstacle::Held => held(case, contender, place),
+        Obstacle::Full => because("it serves as many requests as it may".into()),
+    }
+}
+
+fn held(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Standing {
+    let family = case.family(contender, place.model);
+    let Some(held) = guarded::held(contender, family, &case.snapshot.plan.zones, case.now) else {
+        return Standing::READY;
+    };
+    let reason = match held.by {
+        HeldBy::Reserve(window, stop_at) => format!("its {window} window is to stop at {stop_at}"),
+        HeldBy::Cap(period) => format!("its {period} cap is reached"),
+        HeldBy::Peak => "it is not used at this hour".into(),
+    };
+    Standing { state: StandingState::Cooling, reason: Some(reason.into()), until: held.until }
+}
+
+/// A reason that lies in the request.
+fn because(reason: Arc<str>) -> Standing {
+    Standing { reason: Some(reason), ..Standing::READY }
+}
+
+/// Why the course of a request does not lead to an account.
+fn elsewhere(case: &Case<'_>, contender: &Contender) -> Arc<str> {
+    let plan = &case.snapshot.plan;
+    let name = |id| plan.pool(id).map_or("main", |pool| pool.name.as_str());
+    match (case.course.bounds, case.course.route) {
+        (Bounds::Pool(binding), _) if binding.pool != plan.pool_of(contender) => {
+            format!("this request does not leave the pool {}", name(binding.pool)).into()
+        }
+        (Bounds::Gone(_) | Bounds::Contradiction(..), _) => {
+            "this request may leave no pool, and is in none".into()
+        }
+        (_, Some(route)) if !route.falls_through => {
+            format!("the route {} does not lead to it", route.name).into()
+        }
+        _ => format!(
+            "it is in the pool {}, to which nothing leads this request",
+            name(plan.pool_of(contender))
+        )
+        .into(),
+    }
+}
+
+/// What contradicts or points at nothing, each as a sentence.
+fn notes(case: &Case<'_>) -> Vec<Arc<str>> {
+    let plan = &case.snapshot.plan;
+    let mut notes: Vec<Arc<str>> = Vec::new();
+    match case.course.bounds {
+        Bounds::None | Bounds::Pool(_) => {}
+        Bounds::Gone(binding) => notes.push(
+            format!("It is bound to a pool that is gone, and may not leave it ({}).", binding.subject).into(),
+        ),
+        Bounds::Contradiction(one, other) => notes.push(
+            format!("It is bound to two pools, and may leave neither ({}; {}).", one.subject, other.subject)
+                .into(),
+        ),
+    }
+    for (at, slot) in case.course.slots().iter().enumerate() {
+        let what = match slot.target {
+            Target::Account(id) if case.snapshot.get(id).is_none() => "an account",
+            Target::Pool(id) if id != crate::domain::PoolId::MAIN && plan.pool(id).is_none() => "a pool",
+            Target::Account(_) | Target::Pool(_) => continue,
+        };
+        let route = case.course.route.map_or("", |route| route.name.as_str());
+        notes.push(format!("Slot {} of the route {route} points at {what} that is gone.", at + 1).into());
+    }
+    notes
+}
+
+/// Why the chosen one was chosen.
+fn reason(policy: Policy, why: &Why) -> &'static str {
+    match why.choice {
+        Choice::Sole => "nobody else could",
+        Choice::Bound => "its conversation is bound to it",
+        Choice::Kept => "its conversation is bound to it, and moving would cost more than it gains",
+        Choice::Moved => "its conversation moves here, for that gains more than it costs",
+        Choice::Spilled => "the account of its conversation can't take it now",
+        Choice::Rebound => "the account of its conversation is away for longer than its cache lives",
+        Choice::LastResort => "nobody else may serve it",
+        Choice::Policy => match policy {
+            Policy::Priority => "it has the lowest priority number, and of those the most left",
+            Policy::Headroom => "it has most left in its fullest window",
+            Policy::SoonestReset => "what it has left expires first",
+            Policy::RoundRobin => "it was used longest ago",
+        },
+    }
+}
+
+/// Why one that could take it comes after the chosen one.
+fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> Arc<str> {
+    if other.rank < chosen.rank {
+        let kept = why.weighed.map(|weighed| weighed.cold_tokens).filter(|tokens| *tokens > 0);
+        return match kept {
+            Some(tokens) => format!("moving here would write {tokens} tokens into the cache anew").into(),
+            None => "the conversation is bound to another".into(),
+        };
+    }
+    if other.rank.stage != chosen.rank.stage {
+        return "it comes later on the way".into();
+    }
+    match other.rank.doubt {
+        doubt if doubt == chosen.rank.doubt => {}
+        Doubt::Spared => return "it is spared at this hour".into(),
+        Doubt::Unfit => return "its upstream does not list the model, or reads less".into(),
+        Doubt::None => {}
+    }
+    let (theirs, its) = (chosen.contender.account.priority, other.contender.account.priority);
+    match other.place.policy {
+        Policy::Priority if its != theirs => format!("priority {its} comes after {theirs}").into(),
+        Policy::RoundRobin => "it was used more recently".into(),
+        Policy::SoonestReset => "what it has left expires later".into(),
+        Policy::Priority | Policy::Headroom => {
+            match used(case, other.contender, case.family(other.contender, other.place.model)) {
+                Some(share) => format!("{:.0} % of its fullest window is used", share * 100.0).into(),
+                None => "nobody knows how much of it is left".into(),
+            }
+        }
+    }
+}
