@@ -70,8 +70,8 @@ pub fn holds_a_key(target: &str) -> bool {
 }
 
 fn has_key(target: &str) -> bool {
-    let words = target.split(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c));
-    words.map(str::as_bytes).any(looks_like_a_key)
+    let ends_a_word = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"_-.".contains(byte);
+    target.as_bytes().split(ends_a_word).any(looks_like_a_key)
 }
 
 /// Undoes `%XX`; what is no UTF-8 then is replaced.
