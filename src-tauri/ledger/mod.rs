@@ -19,7 +19,7 @@ pub use entry::{Entry, Slot};
 use crate::{
     domain::ExchangeId,
     events::Events,
-    store::{Store, StoreError},
+    store::{Permit, Store, StoreError},
 };
 
 /// Exchanges that may be in memory at once, running or waiting for the disk: about 1 KiB each.
@@ -51,12 +51,21 @@ impl Ledger {
     /// # Errors
     /// `Closed` if nothing can be recorded any more: such a request must not go on.
     pub async fn admit(&self) -> Result<Slot, StoreError> {
-        let slots = Arc::clone(&self.0.slots);
-        let permit = slots.acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        if !self.0.store.is_open() {
-            return Err(StoreError::Closed);
-        }
-        Ok(Slot::new(self.clone(), permit))
+        let permit = Arc::clone(&self.0.slots).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        self.slot(permit)
+    }
+
+    /// Takes a slot if one is free and nobody waits for it; `None` if not.
+    ///
+    /// # Errors
+    /// As [`Ledger::admit`].
+    pub fn try_admit(&self) -> Option<Result<Slot, StoreError>> {
+        let permit = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
+        Some(self.slot(permit))
+    }
+
+    fn slot(&self, permit: Permit) -> Result<Slot, StoreError> {
+        if self.0.store.is_open() { Ok(Slot::new(self.clone(), permit)) } else { Err(StoreError::Closed) }
     }
 
     /// An id above all that were given before, in this run and in earlier ones.

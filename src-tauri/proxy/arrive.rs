@@ -26,14 +26,14 @@ pub async fn arrive(
     let arrived = Arrived { at: gateway.clock.now(), instant: gateway.clock.instant() };
     let holder = match holder(gateway, &request) {
         Ok(holder) => holder,
-        Err(failure) => return Err(turn_away(gateway, request, &failure).await),
+        Err(failure) => return Err(Box::pin(turn_away(gateway, request, &failure)).await),
     };
     if let Some(answer) = models::answer(gateway, &request, holder.as_deref()) {
         return Err(answer);
     }
     let mut record = match admit(gateway, arrived, holder.clone(), &request).await {
         Ok(record) => record,
-        Err(failure) => return Err(turn_away(gateway, request, &failure).await),
+        Err(failure) => return Err(Box::pin(turn_away(gateway, request, &failure)).await),
     };
     let mut arrival = match Arrival::read(request, &gateway.limits).await {
         Ok(arrival) => arrival,

@@ -102,7 +102,7 @@ async fn judge(
     key: Arc<Sensitive<String>>,
 ) -> (Answer, Verdict) {
     let (head, mut body) = response.into_parts();
-    let begun = if head.status.as_u16() >= 400 { beginning(&mut body).await } else { Bytes::new() };
+    let begun = if head.status.as_u16() >= 400 { Box::pin(beginning(&mut body)).await } else { Bytes::new() };
     let now = gateway.clock.now();
     let windows = providers::read_windows(&head.headers, now);
     let reply = providers::Reply {

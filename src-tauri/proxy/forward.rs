@@ -46,14 +46,15 @@ async fn serve(
         let accounts = arrival.accounts(gateway);
         let pick = match pick(&arrival.ask, &accounts, None, &tries.set_aside, now) {
             Decision::Take(pick) => pick,
-            Decision::Wait(wait) => match hold.out(gateway, arrival, &tries.set_aside, &wait).await {
+            Decision::Wait(wait) => match Box::pin(hold.out(gateway, arrival, &tries.set_aside, &wait)).await
+            {
                 Held::HasRoom => continue,
                 Held::IsReady => {
                     tries.start_anew();
                     continue;
                 }
                 // A count costs nothing: an estimate is better than an error.
-                Held::Over if counts => return estimate(gateway, arrival, record).await,
+                Held::Over if counts => return Box::pin(estimate(gateway, arrival, record)).await,
                 Held::Over if wait.is_busy => return record.refuse(&gateway.admission.full()),
                 Held::Over => match last_resort(&arrival.ask, &accounts, &tries.set_aside, now) {
                     Some(pick) => pick,

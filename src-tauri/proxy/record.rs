@@ -56,8 +56,16 @@ impl Record {
         method: &Method,
         path: &str,
     ) -> Result<Box<Self>, Failure> {
-        let slot = tokio::time::timeout(gateway.limits.wait(), gateway.ledger.admit()).await;
-        let slot = slot.map_err(|_| Failure::disk_behind())?.map_err(|_| Failure::NotRecorded)?;
+        let slot = match gateway.ledger.try_admit() {
+            Some(slot) => slot,
+            None => {
+                let waiting = Box::pin(gateway.ledger.admit());
+                tokio::time::timeout(gateway.limits.wait(), waiting)
+                    .await
+                    .map_err(|_| Failure::disk_behind())?
+            }
+        };
+        let slot = slot.map_err(|_| Failure::NotRecorded)?;
         let start = ExchangeStart {
             id: gateway.ledger.next_id(arrived.at),
             started_at: arrived.at,

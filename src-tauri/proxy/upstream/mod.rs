@@ -114,7 +114,7 @@ impl Upstreams {
         if origin.tls
             && let Some(stream) = self.0.trunks.take(origin)
         {
-            match stream.exchange(target, request).await {
+            match Box::pin(stream.exchange(target, request)).await {
                 Ok(head) => return Ok(self.answer_on(head, stream, origin)),
                 Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
                 // The upstream goes away, or said that it has not looked at it.
@@ -130,12 +130,13 @@ impl Upstreams {
                 Err(Lost::Unsent(unsent)) => request = *unsent,
             }
         }
-        match self.open(origin).await? {
+        // The rare ways are kept apart: each request's future would be as large as the largest of them.
+        match Box::pin(self.open(origin)).await? {
             Way::Alone(mut line) => match line.exchange(request).await {
                 Ok(head) => Ok(self.answer(head, line, origin)),
                 Err(why) => Err(lost(why)),
             },
-            Way::Shared(stream) => match stream.exchange(target, request).await {
+            Way::Shared(stream) => match Box::pin(stream.exchange(target, request)).await {
                 Ok(head) => Ok(self.answer_on(head, stream, origin)),
                 Err(why) => Err(lost(why)),
             },
