@@ -55,7 +55,7 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// How connections are held. Clones share it.
 #[derive(Clone)]
-pub struct Conversation {
+pub struct Connections {
     builder: Arc<auto::Builder<TokioExecutor>>,
     limit: Duration,
 }
@@ -81,7 +81,7 @@ struct Counted {
     open: Open,
 }
 
-impl Conversation {
+impl Connections {
     /// Under these bounds.
     pub fn new(limits: &Limits) -> Self {
         let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -109,7 +109,7 @@ impl Conversation {
     }
 
     /// Serves a connection to its end. `stop` tells of a drain, by a change or by being gone.
-    pub async fn hold<T, F>(
+    pub async fn serve<T, F>(
         &self,
         io: T,
         serve: impl Fn(Request<Incoming>) -> F,

@@ -39,7 +39,7 @@ pub async fn early_verdict(
     if !tally.is_before_content() || !has_another(gateway, arrival, set_aside, answer.account) {
         return None;
     }
-    answer.begun = hold(&mut answer.body, &mut tally).await;
+    answer.begun = until_its_first_word(&mut answer.body, &mut tally).await;
     let error = tally.heard().error.filter(|_| !tally.has_content());
     answer.tally = Some(tally);
     let (kind, message) = error?;
@@ -60,7 +60,7 @@ fn has_another(gateway: &Gateway, arrival: &Arrival, set_aside: &[Aside], from: 
 }
 
 /// Reads a stream up to its first word, its end or its failure; `tally` hears it.
-async fn hold(body: &mut UpstreamBody, tally: &mut Tally) -> Bytes {
+async fn until_its_first_word(body: &mut UpstreamBody, tally: &mut Tally) -> Bytes {
     let (mut first, mut held) = (Bytes::new(), BytesMut::new());
     let reading = async {
         while tally.is_before_content() && first.len().max(held.len()) < MOST {

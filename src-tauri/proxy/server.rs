@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{
     AnswerBody, Gateway,
-    connection::Conversation,
+    connection::Connections,
     discover::keep_asking,
     failure::{Failure, plain},
     forward::forward,
@@ -71,7 +71,7 @@ impl Server {
                     gateway.clock.clone(),
                     tasks.clone(),
                 ),
-                conversation: Conversation::new(&gateway.limits),
+                connections: Connections::new(&gateway.limits),
                 room: Arc::clone(&room),
                 shortage: Arc::clone(&shortage),
                 gateway: gateway.clone(),
@@ -121,7 +121,7 @@ impl Drop for Server {
 struct Worker {
     gateway: Gateway,
     upstreams: Upstreams,
-    conversation: Conversation,
+    connections: Connections,
     /// For connections of clients; all workers share it.
     room: Arc<Semaphore>,
     shortage: Arc<Shortage>,
@@ -219,14 +219,14 @@ impl Worker {
             let way = Way { listener: listener.clone(), local: local.ip(), host: OnceLock::new() };
             let (worker, stop) = (self.clone(), stop.subscribe());
             self.tasks.spawn(async move {
-                worker.hold(socket, way, stop).await;
+                worker.serve_connection(socket, way, stop).await;
                 drop(place);
             });
         }
     }
 
     /// Serves one connection, after the TLS handshake where there is one.
-    async fn hold(&self, socket: tokio::net::TcpStream, way: Way, mut stop: watch::Receiver<()>) {
+    async fn serve_connection(&self, socket: tokio::net::TcpStream, way: Way, mut stop: watch::Receiver<()>) {
         // One count for each request instead of one for each part of a worker.
         let seat = Arc::new((self.clone(), way));
         let way = &seat.1;
@@ -235,7 +235,7 @@ impl Worker {
             async move { seat.0.serve(request, &seat.1).await }
         };
         let Some((identity, acceptor)) = way.listener.tls() else {
-            return self.conversation.hold(socket, serve, stop).await;
+            return self.connections.serve(socket, serve, stop).await;
         };
         if identity.is_due() {
             let identity = identity.clone();
@@ -243,12 +243,12 @@ impl Worker {
             drop(tokio::task::spawn_blocking(move || identity.look_again()));
         }
         let shaken = tokio::select! {
-            shaken = tokio::time::timeout(self.conversation.limit(), acceptor.accept(socket)) => shaken,
+            shaken = tokio::time::timeout(self.connections.limit(), acceptor.accept(socket)) => shaken,
             _ = stop.changed() => return,
         };
         match shaken {
             // Apart, so that a connection in plain text is not as large as one with TLS.
-            Ok(Ok(io)) => Box::pin(self.conversation.hold(io, serve, stop)).await,
+            Ok(Ok(io)) => Box::pin(self.connections.serve(io, serve, stop)).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
