@@ -265,3 +265,12 @@ async fn a_slow_first_word_holds_the_start_back_for_a_second_at_most() {
     house.sandbox.release("word");
     assert!(reply.text().await.contains("message_stop"));
 }
+
+#[tokio::test]
+async fn what_came_before_a_chunk_that_makes_no_sense_is_passed_on() {
+    let garbled = |pieces: &[&str]| wire::Reply::Keep(stream(pieces, false) + "nonsense\r\n");
+    let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT])).await;
+    assert_eq!((text, was_cut, ending), ([START, CONTENT].concat(), true, Ending::UpstreamCut));
+    let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT, LAST, STOP])).await;
+    assert_eq!((text, was_cut, ending), ([START, CONTENT, LAST, STOP].concat(), false, Ending::Complete));
+}
