@@ -6,7 +6,7 @@ use headgate::{
     settings::Limits,
 };
 
-use crate::harness::{House, Wire, wire};
+use crate::harness::{House, Wire, soon, wire};
 
 const START: &str = concat!(
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"claude-opus-5-5\",",
@@ -264,4 +264,50 @@ async fn a_slow_first_word_holds_the_start_back_for_a_second_at_most() {
     assert!(piece.starts_with(b"event: message_start"), "it is there though the first word is not");
     house.sandbox.release("word");
     assert!(reply.text().await.contains("message_stop"));
+}
+
+#[tokio::test]
+async fn what_came_before_a_chunk_that_makes_no_sense_is_passed_on() {
+    let garbled = |pieces: &[&str]| wire::Reply::Keep(stream(pieces, false) + "nonsense\r\n");
+    let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT])).await;
+    assert_eq!((text, was_cut, ending), ([START, CONTENT].concat(), true, Ending::UpstreamCut));
+    let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT, LAST, STOP])).await;
+    assert_eq!((text, was_cut, ending), ([START, CONTENT, LAST, STOP].concat(), false, Ending::Complete));
+}
+
+#[tokio::test]
+async fn a_stream_ends_behind_its_last_event_though_its_upstream_goes_on_pinging() {
+    let ping = ": still here\n\n";
+    let ping = format!("{:x}\r\n{ping}\r\n", ping.len()).into_bytes();
+    let mut steps = vec![wire::Step::Bytes(stream(&[START, CONTENT, LAST, STOP], false).into_bytes())];
+    for _ in 0..400 {
+        steps.extend([wire::Step::Wait, wire::Step::Bytes(ping.clone())]);
+    }
+    let told = soon("the stream to end", through(Limits::default(), wire::Reply::Steps(steps))).await;
+    assert!(told.0.starts_with(&[START, CONTENT, LAST, STOP].concat()), "{}", told.0);
+    assert_eq!((told.1, told.2), (false, Ending::Complete));
+}
+
+#[tokio::test]
+async fn what_is_coded_for_the_transfer_in_a_way_that_nobody_asked_for_is_no_answer() {
+    for coding in ["gzip", "gzip, chunked", "chunked, gzip"] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: {coding}\r\n\r\n"
+        );
+        let (_, _, ending, _) = through(Limits::default(), wire::Reply::Close(head + "{\"type\":")).await;
+        assert_eq!(ending, Ending::UpstreamError, "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_document_without_a_length_is_a_cut_whatever_its_head_says_of_the_transfer() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: identity\r\n\r\n";
+    let (text, _, ending, _) =
+        through(Limits::default(), wire::Reply::Close(format!("{head}{{\"type\":"))).await;
+    assert_eq!((text.as_str(), ending), ("{\"type\":", Ending::UpstreamCut));
+    let head = head.replace("application/json", "text/event-stream");
+    let (text, _, ending, changes) =
+        through(Limits::default(), wire::Reply::Close(head + START + CONTENT + LAST)).await;
+    assert_eq!((text, ending), ([START, CONTENT, LAST].concat(), Ending::UpstreamCut));
+    assert!(changes.is_empty(), "nothing says that this was all: {changes:?}");
 }

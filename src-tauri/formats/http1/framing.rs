@@ -34,6 +34,8 @@ pub struct Chunks {
 enum Step {
     #[default]
     Size,
+    /// Blanks behind a length.
+    Blank,
     Extension,
     SizeEnd,
     Data,
@@ -97,8 +99,12 @@ impl Chunks {
         let (mut at, mut from, mut kept) = (0, 0, 0);
         while at < wire.len() && kept < most && self.step != Step::Over {
             if self.step != Step::Data {
-                self.read(wire[at])?;
-                at += 1;
+                match self.read(wire[at]) {
+                    Ok(()) => at += 1,
+                    // What came before it is the body's all the same; the next call meets this byte again.
+                    Err(_) if kept > 0 => break,
+                    Err(bad) => return Err(bad),
+                }
                 continue;
             }
             let there = (wire.len() - at).min(most - kept);
@@ -131,10 +137,20 @@ impl Chunks {
                 Step::Size
             }
             (Step::Size, b'\r') if self.line > 0 => Step::SizeEnd,
-            (Step::Size, b';' | b' ' | b'\t') if self.line > 0 => {
+            (Step::Size, b' ' | b'\t') if self.line > 0 => {
+                self.line = 0;
+                Step::Blank
+            }
+            (Step::Blank, b' ' | b'\t') if self.line < MAX_EXTENSION => {
+                self.line += 1;
+                Step::Blank
+            }
+            (Step::Blank, b'\r') => Step::SizeEnd,
+            (Step::Size, b';') if self.line > 0 => {
                 self.line = 0;
                 Step::Extension
             }
+            (Step::Blank, b';') => Step::Extension,
             (Step::Extension, b'\r') => Step::SizeEnd,
             (Step::Extension, _) if byte != b'\n' && self.line < MAX_EXTENSION => {
                 self.line += 1;
@@ -211,6 +227,8 @@ mod tests {
             "3\r\nabc\r\n",
             "3\r\nabc\r\n0\r\n",
             "0x3\r\nabc\r\n0\r\n\r\n",
+            "3 3\r\nabc\r\n0\r\n\r\n",
+            "3 x\r\nabc\r\n0\r\n\r\n",
         ] {
             assert_eq!(chunked(wire), Err(BadChunk), "{wire:?}");
         }
@@ -218,6 +236,14 @@ mod tests {
         assert_eq!(chunked(&endless), Err(BadChunk), "trailers have an end");
         let endless = format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(MAX_EXTENSION + 1));
         assert_eq!(chunked(&endless), Err(BadChunk), "so has what stands behind a length");
+    }
+
+    #[test]
+    fn what_came_before_a_chunk_that_makes_no_sense_is_not_lost_with_it() {
+        let mut framing = Framing::Chunked(Chunks::default());
+        let mut wire = BytesMut::from("3\r\nabc\r\n2\r\nde\r\nnonsense");
+        assert_eq!(framing.take(&mut wire, 1024).unwrap(), "abcde");
+        assert_eq!(framing.take(&mut wire, 1024), Err(BadChunk));
     }
 
     #[test]
