@@ -73,8 +73,14 @@ fn each_usual_and_odd_answer_is_the_one_that_hyper_reads() {
         "connection: close",
         "Content-Length: 3\r\nConnection: CLOSE",
     ] {
-        for body in ["abc", "3\r\nabc\r\n0\r\n\r\n", "1;a=b\r\na\r\n2 \r\nbc\r\n0\r\nx: y\r\n\r\n", "ab", ""]
-        {
+        for body in [
+            "abc",
+            "3\r\nabc\r\n0\r\n\r\n",
+            "1;a=b\r\na\r\n2 \r\nbc\r\n0\r\nx: y\r\n\r\n",
+            "1 2\r\na\r\n0\r\n\r\n",
+            "ab",
+            "",
+        ] {
             for status in ["200 OK", "204 No Content", "304 Not Modified", "429 ", "529 Overloaded"] {
                 agree(format!("HTTP/1.1 {status}\r\nx: y\r\n{head}\r\n\r\n{body}").as_bytes());
             }

@@ -34,6 +34,8 @@ pub struct Chunks {
 enum Step {
     #[default]
     Size,
+    /// Blanks behind a length.
+    Blank,
     Extension,
     SizeEnd,
     Data,
@@ -135,11 +137,20 @@ impl Chunks {
                 Step::Size
             }
             (Step::Size, b'\r') if self.line > 0 => Step::SizeEnd,
-            (Step::Size, b';' | b' ' | b'\t') if self.line > 0 => {
+            (Step::Size, b' ' | b'\t') if self.line > 0 => {
+                self.line = 0;
+                Step::Blank
+            }
+            (Step::Blank, b' ' | b'\t') if self.line < MAX_EXTENSION => {
+                self.line += 1;
+                Step::Blank
+            }
+            (Step::Size, b';') if self.line > 0 => {
                 self.line = 0;
                 Step::Extension
             }
-            (Step::Extension, b'\r') => Step::SizeEnd,
+            (Step::Blank, b';') => Step::Extension,
+            (Step::Blank | Step::Extension, b'\r') => Step::SizeEnd,
             (Step::Extension, _) if byte != b'\n' && self.line < MAX_EXTENSION => {
                 self.line += 1;
                 Step::Extension
@@ -215,6 +226,8 @@ mod tests {
             "3\r\nabc\r\n",
             "3\r\nabc\r\n0\r\n",
             "0x3\r\nabc\r\n0\r\n\r\n",
+            "3 3\r\nabc\r\n0\r\n\r\n",
+            "3 x\r\nabc\r\n0\r\n\r\n",
         ] {
             assert_eq!(chunked(wire), Err(BadChunk), "{wire:?}");
         }
