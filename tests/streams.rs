@@ -274,3 +274,27 @@ async fn what_came_before_a_chunk_that_makes_no_sense_is_passed_on() {
     let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT, LAST, STOP])).await;
     assert_eq!((text, was_cut, ending), ([START, CONTENT, LAST, STOP].concat(), false, Ending::Complete));
 }
+
+#[tokio::test]
+async fn what_is_coded_for_the_transfer_in_a_way_that_nobody_asked_for_is_no_answer() {
+    for coding in ["gzip", "gzip, chunked", "chunked, gzip"] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: {coding}\r\n\r\n"
+        );
+        let (_, _, ending, _) = through(Limits::default(), wire::Reply::Close(head + "{\"type\":")).await;
+        assert_eq!(ending, Ending::UpstreamError, "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn half_a_document_without_a_length_is_a_cut_whatever_its_head_says_of_the_transfer() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: identity\r\n\r\n";
+    let (text, _, ending, _) =
+        through(Limits::default(), wire::Reply::Close(format!("{head}{{\"type\":"))).await;
+    assert_eq!((text.as_str(), ending), ("{\"type\":", Ending::UpstreamCut));
+    let head = head.replace("application/json", "text/event-stream");
+    let (text, _, ending, changes) =
+        through(Limits::default(), wire::Reply::Close(head + START + CONTENT + LAST)).await;
+    assert_eq!((text, ending), ([START, CONTENT, LAST].concat(), Ending::UpstreamCut));
+    assert!(changes.is_empty(), "nothing says that this was all: {changes:?}");
+}
