@@ -6,7 +6,7 @@ use headgate::{
     settings::Limits,
 };
 
-use crate::harness::{House, Wire, wire};
+use crate::harness::{House, Wire, soon, wire};
 
 const START: &str = concat!(
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"claude-opus-5-5\",",
@@ -273,6 +273,19 @@ async fn what_came_before_a_chunk_that_makes_no_sense_is_passed_on() {
     assert_eq!((text, was_cut, ending), ([START, CONTENT].concat(), true, Ending::UpstreamCut));
     let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT, LAST, STOP])).await;
     assert_eq!((text, was_cut, ending), ([START, CONTENT, LAST, STOP].concat(), false, Ending::Complete));
+}
+
+#[tokio::test]
+async fn a_stream_ends_behind_its_last_event_though_its_upstream_goes_on_pinging() {
+    let ping = ": still here\n\n";
+    let ping = format!("{:x}\r\n{ping}\r\n", ping.len()).into_bytes();
+    let mut steps = vec![wire::Step::Bytes(stream(&[START, CONTENT, LAST, STOP], false).into_bytes())];
+    for _ in 0..400 {
+        steps.extend([wire::Step::Wait, wire::Step::Bytes(ping.clone())]);
+    }
+    let told = soon("the stream to end", through(Limits::default(), wire::Reply::Steps(steps))).await;
+    assert!(told.0.starts_with(&[START, CONTENT, LAST, STOP].concat()), "{}", told.0);
+    assert_eq!((told.1, told.2), (false, Ending::Complete));
 }
 
 #[tokio::test]

@@ -294,7 +294,10 @@ impl Body for Relay {
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.heard_at = now();
+                // Whatever comes behind the last event, a comment each second say, keeps nobody waiting.
+                if !self.has_said_all() {
+                    self.heard_at = now();
+                }
                 self.pass(frame.into_data().unwrap_or_default())
             }
             Poll::Ready(Some(Err(_))) if self.has_said_all() => self.finish_early(),
