@@ -3,15 +3,18 @@
 //! chunk, which was a third of what a burst of events cost.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{Method, Request, Response, response::Parts};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::unconstrained,
+};
 use tokio_util::io::poll_read_buf;
 
 use crate::formats::http1::{BadChunk, BadHead, Framing, Head, read_head, write_head};
@@ -168,7 +171,9 @@ impl Line {
         let is_at_rest = self.may_stay && self.is_over() && self.is_flushed && self.arrived.is_empty();
         // Anything that can be read now is the end, or an answer that nobody asked for.
         let (mut byte, cx) = ([0], &mut Context::from_waker(Waker::noop()));
-        is_at_rest && Pin::new(&mut self.io).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        let look = poll_fn(|cx| Pin::new(&mut self.io).poll_read(cx, &mut ReadBuf::new(&mut byte)));
+        // A task that has had its turn is told of every socket that nothing is there.
+        is_at_rest && pin!(unconstrained(look)).poll(cx).is_pending()
     }
 
     /// The upstream reads no further.
@@ -219,5 +224,24 @@ impl From<BadHead> for Broken {
 impl From<BadChunk> for Broken {
     fn from(_: BadChunk) -> Self {
         Self::Garbled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_connection_is_not_ready_for_a_task_that_has_had_its_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        drop(listener.accept().await.unwrap());
+        socket.readable().await.unwrap();
+        let mut line = Line::new(Box::new(socket));
+        let cx = &mut Context::from_waker(Waker::noop());
+        while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+        assert!(!line.is_ready());
     }
 }
