@@ -149,8 +149,9 @@ impl Way {
         let is_ours = |host: &str| self.listener.is_named(host, self.local);
         let leads_here = is_meant_for_us(uri, headers, self.listener.tls().is_some(), is_ours);
         if let Some(host) = host.filter(|_| leads_here) {
+            // A copy: the value itself would keep all that was read with it for as long as the connection lasts.
             // The first one stays.
-            let _ = self.host.set(host.clone());
+            let _ = HeaderValue::from_bytes(host.as_bytes()).map(|host| self.host.set(host));
         }
         leads_here
     }
@@ -311,4 +312,29 @@ fn shows_a_key(uri: &Uri, headers: &HeaderMap) -> bool {
     let path = uri.path();
     let is_guarded = path.starts_with("/api/v1/") && path != "/api/v1/session";
     is_guarded && headers.get(header::AUTHORIZATION).is_some_and(|value| is_key(value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{clock::Clock, settings::Network};
+
+    #[test]
+    fn a_connection_keeps_nothing_of_the_head_of_its_first_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = Places { port: 0, network: &Network::default(), folder: folder.path() };
+        let (listener, _) = listener::bind(places, &Clock::movable()).unwrap().remove(0);
+        let way = Way { listener, local: Ipv4Addr::LOCALHOST.into(), host: OnceLock::new() };
+        let head = Bytes::from(b"localhost".to_vec());
+        let host = HeaderValue::from_maybe_shared(head.clone()).unwrap();
+        let headers = HeaderMap::from_iter([(header::HOST, host)]);
+        assert!(way.leads_here(&Uri::from_static("/v1/messages"), &headers));
+        drop(headers);
+        assert!(way.host.get().is_some_and(|host| host == "localhost"));
+        assert!(head.is_unique());
+    }
 }
