@@ -10,6 +10,7 @@ mod answers;
 mod api;
 mod cli;
 mod connections;
+mod early;
 mod endings;
 mod exactness;
 mod failover;
