@@ -145,13 +145,12 @@ impl Chunks {
                 self.line += 1;
                 Step::Blank
             }
-            (Step::Blank, b'\r') => Step::SizeEnd,
             (Step::Size, b';') if self.line > 0 => {
                 self.line = 0;
                 Step::Extension
             }
             (Step::Blank, b';') => Step::Extension,
-            (Step::Extension, b'\r') => Step::SizeEnd,
+            (Step::Blank | Step::Extension, b'\r') => Step::SizeEnd,
             (Step::Extension, _) if byte != b'\n' && self.line < MAX_EXTENSION => {
                 self.line += 1;
                 Step::Extension

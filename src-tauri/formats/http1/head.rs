@@ -125,6 +125,10 @@ impl Head {
             Version::HTTP_10 => has_token(&parts.headers, b"keep-alive"),
             _ => !has_token(&parts.headers, b"close"),
         };
+        // Said twice in one line, some clients take it for no number at all (RFC 9110, section 8.6).
+        if let Some(length) = length.filter(|_| is_a_list(&parts.headers)) {
+            parts.headers.insert(header::CONTENT_LENGTH, length.into());
+        }
         // Two lengths: whoever reads the other one finds another answer behind this one.
         let is_ambiguous = is_encoded && length.is_some();
         if is_ambiguous {
@@ -154,6 +158,10 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, BadHead> {
         length = Some(parsed);
     }
     Ok(length)
+}
+
+fn is_a_list(lengths: &HeaderMap) -> bool {
+    lengths.get_all(header::CONTENT_LENGTH).iter().any(|length| length.as_bytes().contains(&b','))
 }
 
 /// Whether the body comes in pieces. We ask for no coding of the transfer (`te`), so there is no other one but the
@@ -208,6 +216,14 @@ mod tests {
             framed("content-length: 5\r\nconnection: x, Close\r\n"),
             Some((Framing::Length(5), false))
         );
+    }
+
+    #[test]
+    fn a_length_that_is_said_twice_in_one_line_goes_on_as_one() {
+        let head =
+            head("HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\ncontent-length: 5\r\n\r\n").unwrap().unwrap();
+        let told: Vec<_> = head.parts.headers.get_all("content-length").iter().collect();
+        assert_eq!(told, ["5"]);
     }
 
     #[test]
