@@ -56,14 +56,12 @@ impl Record {
         method: &Method,
         path: &str,
     ) -> Result<Box<Self>, Failure> {
-        let slot = match gateway.ledger.try_admit() {
-            Some(slot) => slot,
-            None => {
-                let waiting = Box::pin(gateway.ledger.admit());
-                tokio::time::timeout(gateway.limits.wait(), waiting)
-                    .await
-                    .map_err(|_| Failure::disk_behind())?
-            }
+        let slot = if let Some(slot) = gateway.ledger.try_admit() {
+            slot
+        } else {
+            let waiting = Box::pin(gateway.ledger.admit());
+            let slot = tokio::time::timeout(gateway.limits.wait(), waiting).await;
+            slot.map_err(|_| Failure::disk_behind())?
         };
         let slot = slot.map_err(|_| Failure::NotRecorded)?;
         let start = ExchangeStart {
