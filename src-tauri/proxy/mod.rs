@@ -11,6 +11,7 @@ mod failure;
 mod forward;
 mod gate;
 mod headers;
+mod hints;
 mod hold;
 mod identity;
 mod keyholder;
