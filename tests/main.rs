@@ -6,6 +6,7 @@
 mod harness;
 
 mod accounts;
+mod affinity;
 mod answers;
 mod api;
 mod cli;

@@ -17,7 +17,10 @@ use super::{
     tries::Tries,
     upstream::Upstreams,
 };
-use crate::routing::{Decision, last_resort, pick};
+use crate::{
+    domain::Verdict,
+    routing::{Decision, last_resort, pick},
+};
 
 /// Serves one request of the proxy's own paths.
 pub async fn forward(
@@ -37,14 +40,15 @@ async fn serve(
     arrival: &Arrival,
     mut record: Box<Record>,
 ) -> Response<AnswerBody> {
-    let counts = arrival.counts_tokens();
+    let (counts, converses) = (arrival.counts_tokens(), arrival.converses());
     let idle = gateway.limits.idle();
     let mut tries = Tries::but(gateway.counting.passed_over(arrival, &gateway.roster, gateway.clock.now()));
     let mut hold = Hold::default();
     loop {
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
-        let pick = match pick(&arrival.ask, &accounts, None, &tries.set_aside, now) {
+        let bound = if converses { gateway.roster.bound(&arrival.ask, now) } else { None };
+        let pick = match pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now) {
             Decision::Take(pick) => pick,
             Decision::Wait(wait) => match hold.out(gateway, arrival, &tries.set_aside, &wait).await {
                 Held::HasRoom => continue,
@@ -72,6 +76,9 @@ async fn serve(
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
                 let is_for_another = !is_the_clients_to_mend(account, &verdict) && tries.may_go_on(&verdict);
                 if !is_missing && !is_for_another {
+                    if converses && verdict == Verdict::Fine {
+                        gateway.roster.serves(&arrival.ask, &pick, now);
+                    }
                     return answer.relay(record, &arrival.method, idle);
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.

@@ -150,6 +150,10 @@ impl Record {
     pub fn hear(&mut self, heard: Heard) {
         self.exchange.usage = heard.usage;
         self.exchange.served_model = heard.model;
+        if let Some(account) = self.exchange.account {
+            let now = self.gateway.clock.now();
+            self.gateway.roster.has_cached(&self.exchange.start.ask, account, &heard.usage, now);
+        }
         let model = self.exchange.served_model.as_deref().or(self.exchange.start.ask.model.as_deref());
         self.exchange.cost = model.and_then(|model| self.gateway.prices.cost(model, &heard.usage));
     }

@@ -92,6 +92,11 @@ impl Arrival {
         gateway.roster.snapshot_for(self.login.as_ref().map(|login| login.id))
     }
 
+    /// Whether it is a turn of a conversation, which a model is to answer.
+    pub fn converses(&self) -> bool {
+        self.ask.session.is_some() && self.ask.model.is_some() && !self.counts_tokens()
+    }
+
     /// Whether it asks for a count of tokens alone.
     pub fn counts_tokens(&self) -> bool {
         self.method == Method::POST && self.target.path() == "/v1/messages/count_tokens"

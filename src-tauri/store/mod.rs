@@ -6,7 +6,7 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `models`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
 
 use std::{
     fmt, io,
@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 mod accounts;
+mod affinities;
 mod attempts;
 mod batch;
 mod columns;
@@ -48,6 +49,7 @@ use queue::Queue;
 use readers::Readers;
 
 pub use accounts::NewAccountRow;
+pub use affinities::AffinityRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
 pub use keys::{Digest, NewKeyRow};
 pub use models::MOST_MODELS;

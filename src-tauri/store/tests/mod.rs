@@ -18,6 +18,7 @@ use crate::domain::{
 };
 
 mod accounts;
+mod affinities;
 mod exchanges;
 mod keys;
 mod opening;
