@@ -9,6 +9,7 @@ use super::{
     arrive::arrive,
     attempt::attempt,
     counting::estimate,
+    decisions::Made,
     gate,
     hold::{Held, Hold},
     login::is_the_clients_to_mend,
@@ -48,6 +49,7 @@ async fn serve(
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
         let bound = if converses { gateway.roster.bound(&arrival.ask, now) } else { None };
+        let made = Made::by_nobody(&arrival.ask, &accounts, bound, &tries.set_aside, now);
         let pick = match pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now) {
             Decision::Take(pick) => pick,
             Decision::Wait(wait) => match hold.out(gateway, arrival, &tries.set_aside, &wait).await {
@@ -58,15 +60,22 @@ async fn serve(
                 }
                 // A count costs nothing: an estimate is better than an error.
                 Held::Over if counts => return estimate(gateway, arrival, record).await,
-                Held::Over if wait.is_busy => return record.refuse(&gateway.admission.full()),
+                Held::Over if wait.is_busy => {
+                    record.decided(made);
+                    return record.refuse(&gateway.admission.full());
+                }
                 Held::Over => match last_resort(&arrival.ask, &accounts, &tries.set_aside, now) {
                     Some(pick) => pick,
-                    None => return tries.give_up(wait, record, &arrival.method, idle),
+                    None => {
+                        record.decided(made);
+                        return tries.give_up(wait, record, &arrival.method, idle);
+                    }
                 },
             },
         };
         let account = &pick.contender;
         let Some(lease) = account.load.lease() else { continue };
+        record.decided(made.takes(&pick));
         record.try_account(account.account.id);
         match attempt(gateway, upstreams, arrival, &pick, lease).await {
             Ok((mut answer, verdict)) => {

@@ -5,6 +5,7 @@ mod admission;
 mod arrive;
 mod attempt;
 mod counting;
+mod decisions;
 mod discover;
 mod connection;
 mod failure;
@@ -39,6 +40,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
+pub use decisions::Decisions;
 pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};
 pub use login::PLACEHOLDER;
@@ -72,6 +74,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// How many at once.
     pub admission: Admission,
+    /// Why requests went where they went.
+    pub decisions: Decisions,
     /// For requests that no upstream counts.
     pub counting: Counting,
     /// The way to upstreams.

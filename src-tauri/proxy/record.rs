@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 
-use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
+use super::{AnswerBody, Gateway, admission::Permit, decisions::Made, failure::Failure};
 use crate::{
     domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict, VerdictKind},
     keys::Holder,
@@ -30,6 +30,7 @@ pub struct Record {
     slot: Option<Slot>,
     arrived: Instant,
     attempt: Option<(AccountId, Instant)>,
+    made: Option<Made>,
     permit: Option<Permit>,
 }
 
@@ -74,6 +75,7 @@ impl Record {
             entry: None,
             slot: Some(slot),
             attempt: None,
+            made: None,
             permit: Some(permit),
         }))
     }
@@ -94,6 +96,11 @@ impl Record {
     /// The bounds that it is served within.
     pub fn limits(&self) -> &Limits {
         &self.gateway.limits
+    }
+
+    /// It was decided who takes it, or that nobody can. The last decision is the one that is told.
+    pub fn decided(&mut self, made: Made) {
+        self.made = Some(made);
     }
 
     /// An account is being tried.
@@ -198,6 +205,8 @@ impl Drop for Record {
         if let Some(holder) = &self.holder {
             holder.spend(&self.exchange.usage, self.exchange.cost, self.exchange.start.started_at);
         }
+        let made = self.made.take();
+        self.exchange.decision = made.map(|made| self.gateway.decisions.keep(&self.exchange.start.ask, made));
         // Whoever hears of the end may count on its place being free.
         self.permit = None;
         let begun =

@@ -9,7 +9,7 @@ use super::{
     Permit,
     accounts::{self, WaitingLessons},
     affinities::{self, WaitingAffinities},
-    exchanges,
+    decisions, exchanges,
     windows::{self, WaitingWindows},
 };
 use crate::domain::{Exchange, ExchangeStart};
@@ -60,6 +60,7 @@ impl Batch {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         exchanges::write_begun(&tx, self.begun.iter())?;
         exchanges::write_finished(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
+        decisions::write(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
         accounts::write(&tx, &self.lessons)?;
         windows::write(&tx, &self.windows)?;
         affinities::write(&tx, &self.affinities)?;

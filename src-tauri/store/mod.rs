@@ -7,6 +7,7 @@
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
 //! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
+//! | `decisions` | the tables `decisions` and `prevented` |
 
 use std::{
     fmt, io,
@@ -28,6 +29,7 @@ mod affinities;
 mod attempts;
 mod batch;
 mod columns;
+mod decisions;
 mod exchanges;
 mod integrity;
 mod keys;
@@ -50,6 +52,7 @@ use readers::Readers;
 
 pub use accounts::NewAccountRow;
 pub use affinities::AffinityRow;
+pub use decisions::PreventedRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
 pub use keys::{Digest, NewKeyRow};
 pub use models::MOST_MODELS;

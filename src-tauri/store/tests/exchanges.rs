@@ -110,7 +110,7 @@ prop_compose! {
         attempts in vec(attempt(), 0..5),
     ) -> Exchange {
         Exchange {
-            start: start.into(), ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, attempts,
+            start: start.into(), ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, decision: None, attempts,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::{
 
 mod accounts;
 mod affinities;
+mod decisions;
 mod exchanges;
 mod keys;
 mod opening;
