@@ -13,6 +13,7 @@ mod cli;
 mod connections;
 mod endings;
 mod exactness;
+mod explain;
 mod failover;
 mod faults;
 mod floods;

@@ -201,7 +201,10 @@ mod tests {
         let first = decisions.keep(&ask(), made(&snapshot, &[], now()));
         for second in 1..50 {
             let at = now() + SignedDuration::from_secs(second);
-            assert!(Arc::ptr_eq(&first, &decisions.keep(&ask(), made(&snapshot, &[], at))), "second {second}");
+            assert!(
+                Arc::ptr_eq(&first, &decisions.keep(&ask(), made(&snapshot, &[], at))),
+                "second {second}"
+            );
         }
         let late = decisions.keep(&ask(), made(&snapshot, &[], now() + LONGEST));
         assert!(!Arc::ptr_eq(&first, &late) && first == late, "made anew, and the same");

@@ -99,7 +99,7 @@ fn betas(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Whether it is a name that can stand in files, addresses and terminals without a second thought.
-fn is_project(name: &str) -> bool {
+pub fn is_project(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     name.len() <= LONGEST_PROJECT
         && name.bytes().all(is_plain)
@@ -107,7 +107,7 @@ fn is_project(name: &str) -> bool {
 }
 
 /// A folder by its whole path, of whatever system. One that climbs could be inside another than it says.
-fn folder(path: &str) -> Option<Arc<str>> {
+pub fn folder(path: &str) -> Option<Arc<str>> {
     let path = path.trim();
     let is_whole = path.starts_with('/')
         || path.starts_with(r"\\")
