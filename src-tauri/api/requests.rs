@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{AccountId, DecisionRecord, Ending, Exchange, ExchangeId},
-    store::{RequestFilter, StoreError},
+    store::{RequestFilter, Store, StoreError},
 };
 
 /// Which requests.
@@ -69,12 +69,20 @@ pub async fn list(
 pub async fn show(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<RequestView>, Refused> {
     let id = id_of(&id)?;
     let store = api.store.clone();
-    let found = blocking(move || Ok::<_, StoreError>((store.request(id)?, explain::decision(&store, id)?)));
-    let (found, decision) = found.await?;
+    let (found, decision) = blocking(move || read(&store, id)).await?;
     let found =
         found.ok_or_else(|| Refused::not_found("there is no such request, or it is too old to be kept"))?;
     let decision = decision.map(|record| Box::new(DecisionRecord { at: decided_at(&found), ..record }));
     Ok(Json(RequestView { decision, ..make::request(&found, &api.gateway) }))
+}
+
+/// One that still runs as far as the disk knows may have ended a moment ago: who heard of that wants to read it.
+fn read(store: &Store, id: ExchangeId) -> Result<(Option<Exchange>, Option<DecisionRecord>), StoreError> {
+    let mut found = store.request(id)?;
+    if found.as_ref().is_none_or(|found| found.ending.is_none()) && store.flush().is_ok() {
+        found = store.request(id)?;
+    }
+    Ok((found, explain::decision(store, id)?))
 }
 
 /// The last decision came right before the last try, or before the end where nobody was tried.
