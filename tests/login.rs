@@ -429,3 +429,32 @@ async fn a_restart_keeps_the_account_and_its_paths_and_nothing_of_a_sign_in() {
     assert_eq!(program.json(&["accounts"])[0]["spill"], json!(null));
     tasks.stop();
 }
+
+#[tokio::test]
+async fn what_was_kept_from_costing_money_is_counted_by_path() {
+    let mut house = house(&["work"]).await;
+    script(&house, MINE, [spent(30), spent(30)]);
+    for _ in 0..2 {
+        let (_, tried, _) = served(&mut house, MINE).await;
+        assert_eq!(tried, ["mine"]);
+    }
+    house.written().await;
+    let told = call(&house, Method::GET, "/api/v1/prevented", Value::Null).await.json().await;
+    let [row] = &told.as_array().unwrap()[..] else { panic!("{told}") };
+    assert_eq!((&row["from"], &row["to"], &row["requests"]), (&json!("mine"), &json!("work"), &json!(2)));
+    assert!(
+        call(&house, Method::PATCH, &path_of(&house, "mine").await, json!({"spill_to": "all"}))
+            .await
+            .status
+            .is_success()
+    );
+    let (_, tried, _) = served(&mut house, MINE).await;
+    assert_eq!(tried, ["work"], "the path is allowed now");
+    house.written().await;
+    let told = call(&house, Method::GET, "/api/v1/prevented", Value::Null).await.json().await;
+    assert_eq!(told[0]["requests"], 2, "nothing more was prevented");
+}
+
+async fn path_of(house: &House, name: &str) -> String {
+    format!("/api/v1/accounts/{}", account(house, name).await["id"])
+}

@@ -6,6 +6,7 @@
 mod harness;
 
 mod accounts;
+mod affinity;
 mod answers;
 mod api;
 mod cli;
@@ -13,6 +14,7 @@ mod connections;
 mod early;
 mod endings;
 mod exactness;
+mod explain;
 mod failover;
 mod faults;
 mod floods;

@@ -189,6 +189,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
         prices: headgate::metering::Prices::built_in(),
         ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),
         admission: headgate::proxy::Admission::new(&limits, house.clock.clone()),
+        decisions: headgate::proxy::Decisions::default(),
         counting: headgate::proxy::Counting::new(headgate::tasks::Tasks::default()),
         outward: headgate::proxy::Outward::new(&network, 0),
         limits,

@@ -250,6 +250,7 @@ impl Roster {
         inner.forget(id);
         inner.models.remove(id);
         inner.logins.forget(id);
+        inner.affinities.forget(id);
         inner.events.tell(|| Event::Accounts);
         Ok(())
     }

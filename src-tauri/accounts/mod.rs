@@ -1,6 +1,7 @@
 //! Who pays: the accounts with their standing and their keys, held in memory for the hot path and kept by
 //! `store` and `secrets`. Decides nothing: that is routing's.
 
+mod affinity;
 mod edit;
 mod logins;
 mod models;

@@ -9,13 +9,13 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
 
-use super::{EditError, edit::goes_where_a_login_may, logins::Logins, models::ModelBook};
+use super::{EditError, affinity, edit::goes_where_a_login_may, logins::Logins, models::ModelBook};
 use crate::{
     clock::Clock,
     domain::{AccountId, AccountName, Verdict, Window},
     events::{Event, Events},
     providers::Catalog,
-    routing::{Contender, Load, Ration, Snapshot, is_news, settle},
+    routing::{Affinities, Contender, Load, Ration, Snapshot, is_news, settle},
     secrets::{SecretName, Sensitive, Vault},
     store::Store,
 };
@@ -35,6 +35,8 @@ pub(super) struct Inner {
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
     pub logins: Logins,
+    /// Where conversations are bound to.
+    pub affinities: Affinities,
     pub store: Store,
     pub vault: Arc<dyn Vault>,
     pub catalog: Catalog,
@@ -84,8 +86,10 @@ impl Roster {
             contenders.push(Arc::new(Contender { windows, ..contender }));
         }
         let names = store.account_names()?;
+        let snapshot = Snapshot { contenders, ..Snapshot::default() };
         Ok(Self(Arc::new(Inner {
-            snapshot: ArcSwap::from_pointee(Snapshot { contenders, ..Snapshot::default() }),
+            affinities: affinity::load(&store, &snapshot, clock.now())?,
+            snapshot: ArcSwap::from_pointee(snapshot),
             next: Mutex::default(),
             acting: Mutex::default(),
             keys: RwLock::new(keys),

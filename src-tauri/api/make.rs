@@ -99,6 +99,9 @@ pub fn request(exchange: &Exchange, gateway: &Gateway) -> RequestView {
         served_model: exchange.served_model.as_ref().map(text),
         session: ask.session.as_ref().map(text),
         agent: ask.agent.as_ref().map(text),
+        role: ask.role,
+        agent_type: ask.agent_type.as_ref().map(text),
+        project: ask.project.as_ref().map(text),
         client: ask.client.as_ref().map(text),
         stream: ask.stream,
         request_bytes: ask.bytes,
@@ -111,6 +114,7 @@ pub fn request(exchange: &Exchange, gateway: &Gateway) -> RequestView {
         key_id: start.key.map(|id| id.0),
         changes: exchange.changes.iter().map(text).collect(),
         attempts: exchange.attempts.iter().map(|tried| attempt(tried, roster)).collect(),
+        decision: None,
         usage: usage(exchange.usage),
         cost_usd: exchange.cost.map(Micros::dollars),
         duration_ms: exchange.duration.map(milliseconds),
@@ -139,7 +143,8 @@ fn usage(usage: Usage) -> UsageView {
     }
 }
 
-fn name(roster: &Roster, id: AccountId) -> String {
+/// The name of an account, also of one that was removed.
+pub fn name(roster: &Roster, id: AccountId) -> String {
     roster.name_of(id).map_or_else(|| "removed".into(), |name| name.to_string())
 }
 

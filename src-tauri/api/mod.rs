@@ -5,6 +5,8 @@
 mod accounts;
 mod auth;
 mod events;
+mod explain;
+pub mod explain_views;
 mod input;
 pub mod key_views;
 mod keys;
@@ -139,6 +141,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(keys::rotate))
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
+        .routes(routes!(explain::explain))
+        .routes(routes!(explain::prevented))
         .routes(routes!(events::events))
         .routes(routes!(sessions::make_link))
 }

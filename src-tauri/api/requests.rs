@@ -1,18 +1,19 @@
 //! Requests: the list, newest first, and one of them.
 
 use axum::{Json, extract::State};
+use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    Api, Refused, blocking,
+    Api, Refused, blocking, explain,
     input::{Filter, Id},
     make,
     views::{Problem, RequestPage, RequestView},
 };
 use crate::{
-    domain::{AccountId, Ending, ExchangeId},
-    store::RequestFilter,
+    domain::{AccountId, DecisionRecord, Ending, Exchange, ExchangeId},
+    store::{RequestFilter, Store, StoreError},
 };
 
 /// Which requests.
@@ -61,17 +62,33 @@ pub async fn list(
     Ok(Json(RequestPage { requests, next }))
 }
 
-/// One request with its attempts.
+/// One request with its attempts, and why it went where it went.
 #[utoipa::path(get, path = "/api/v1/requests/{id}", operation_id = "show_request", params(("id" = String, Path)), responses(
     (status = OK, body = RequestView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn show(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<RequestView>, Refused> {
     let id = id_of(&id)?;
     let store = api.store.clone();
-    let found = blocking(move || store.request(id)).await?;
+    let (found, decision) = blocking(move || read(&store, id)).await?;
     let found =
         found.ok_or_else(|| Refused::not_found("there is no such request, or it is too old to be kept"))?;
-    Ok(Json(make::request(&found, &api.gateway)))
+    let decision = decision.map(|record| Box::new(DecisionRecord { at: decided_at(&found), ..record }));
+    Ok(Json(RequestView { decision, ..make::request(&found, &api.gateway) }))
+}
+
+/// One that still runs as far as the disk knows may have ended a moment ago: who heard of that wants to read it.
+fn read(store: &Store, id: ExchangeId) -> Result<(Option<Exchange>, Option<DecisionRecord>), StoreError> {
+    let mut found = store.request(id)?;
+    if found.as_ref().is_none_or(|found| found.ending.is_none()) && store.flush().is_ok() {
+        found = store.request(id)?;
+    }
+    Ok((found, explain::decision(store, id)?))
+}
+
+/// The last decision came right before the last try, or before the end where nobody was tried.
+fn decided_at(exchange: &Exchange) -> Timestamp {
+    let after = exchange.attempts.last().map(|last| last.began).or(exchange.duration).unwrap_or_default();
+    exchange.start.started_at.checked_add(after).unwrap_or(exchange.start.started_at)
 }
 
 fn id_of(text: &str) -> Result<ExchangeId, Refused> {

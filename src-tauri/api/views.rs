@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{Ending, PausedBy, StandingState, VerdictKind, WindowSource},
+    domain::{DecisionRecord, Ending, PausedBy, Role, StandingState, VerdictKind, WindowSource},
     proxy::{Listener, needs_key},
     secrets::Sensitive,
 };
@@ -201,6 +201,12 @@ pub struct RequestView {
     pub served_model: Option<String>,
     pub session: Option<String>,
     pub agent: Option<String>,
+    /// What it is for, where the client has said.
+    pub role: Option<Role>,
+    /// What kind of agent asked, where the client has said.
+    pub agent_type: Option<String>,
+    /// The project that it belongs to, where somebody has said.
+    pub project: Option<String>,
     /// The client's user-agent.
     pub client: Option<String>,
     pub stream: bool,
@@ -223,6 +229,10 @@ pub struct RequestView {
     /// where every byte passed as it came.
     pub changes: Vec<String>,
     pub attempts: Vec<AttemptView>,
+    /// Why it went where it went. Told of one request alone, once that has ended; absent where no account was
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Box<DecisionRecord>>,
     pub usage: UsageView,
     /// What that costs by the public price list, in US dollars; absent where no price is known.
     pub cost_usd: Option<f64>,

@@ -27,7 +27,9 @@ use crate::{
     ledger::{self, Ledger},
     metering::Prices,
     providers::Catalog,
-    proxy::{Admission, AnswerBody, Counting, Cut, Door, Gateway, Outward, Places, Server, StartError},
+    proxy::{
+        Admission, AnswerBody, Counting, Cut, Decisions, Door, Gateway, Outward, Places, Server, StartError,
+    },
     routing::Ration,
     secrets::{self, Vault, VaultError, VaultKind},
     settings::{Settings, VaultChoice},
@@ -118,6 +120,7 @@ impl App {
             prices: Prices::built_in(),
             ledger: ledger.clone(),
             admission: Admission::new(&settings.limits, clock.clone()),
+            decisions: Decisions::default(),
             counting: Counting::new(tasks.clone()),
             outward: Outward::new(&settings.network, settings.port),
             limits: settings.limits.clone(),

@@ -4,6 +4,7 @@
 mod accounts;
 mod demo;
 mod env;
+mod explain;
 mod failure;
 mod keys;
 mod out;
@@ -77,6 +78,8 @@ enum Command {
     Keys(keys::Keys),
     /// List requests, newest first.
     Requests(requests::Requests),
+    /// Say why a request went where it went, or where one would go now.
+    Explain(explain::Explain),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
     Env(env::Env),
     /// Refuse requests until resumed.
@@ -139,6 +142,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Keys(keys) => keys.run(&global).await,
         Command::Requests(requests) => requests.run(&global).await,
+        Command::Explain(explain) => explain.run(&global).await,
         Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,

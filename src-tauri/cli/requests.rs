@@ -64,7 +64,7 @@ impl Requests {
 }
 
 /// What a person typed, as it may stand in a path or a query.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
@@ -130,4 +130,7 @@ fn show_one(request: &RequestView) {
         })
         .collect();
     table::print(["TRIED", "STATUS", "VERDICT", "TOOK", "ERROR"], &rows);
+    if request.decision.is_some() {
+        say!("\nWhy: headgate explain {}", request.id);
+    }
 }

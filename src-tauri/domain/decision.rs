@@ -180,6 +180,21 @@ pub struct DecisionRecord {
     pub left_out: u32,
 }
 
+/// A decision as it is written down: once, however many requests were decided so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDecision {
+    /// By its text: equal decisions have the same.
+    pub id: DecisionId,
+    /// The [`DecisionRecord`] as JSON. Its time is that of no request; who reads it puts that in.
+    pub record: Arc<str>,
+    /// What was kept from costing money, to be counted.
+    pub prevented: Option<Prevented>,
+}
+
+/// A decision's place in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DecisionId(pub i64);
+
 /// As many candidates as a record names.
 pub const MOST_CANDIDATES: usize = 32;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, Ask, ExchangeId, KeyId, Micros, Usage, VerdictKind};
+use super::{AccountId, Ask, ExchangeId, KeptDecision, KeyId, Micros, Usage, VerdictKind};
 
 /// What is known when a request is admitted. Written at once, so that a crash leaves a trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,9 @@ pub struct Exchange {
     /// What we changed in the request or in its answer, each in a few words: `model: a → b`. Empty where every
     /// byte passed as it came.
     pub changes: Vec<Arc<str>>,
+    /// Why it went where it went, on its way to the store. What is read from there comes without it, since
+    /// hardly anybody asks.
+    pub decision: Option<Arc<KeptDecision>>,
     /// Every try, in order. At least one unless we refused.
     pub attempts: Vec<Attempt>,
 }
@@ -71,6 +74,7 @@ impl Exchange {
             first_byte: None,
             duration: None,
             changes: Vec::new(),
+            decision: None,
             attempts: Vec::new(),
         }
     }

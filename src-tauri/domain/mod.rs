@@ -23,7 +23,10 @@ mod window;
 pub use account::{Account, AccountName, BadName, Credential, Lacks, Provider, ProviderId, Spill, SpillTo};
 pub use ask::{Ask, CachePrice, Conversation, Family, Needs};
 pub use binding::{Binding, BindingId, Role, Subject};
-pub use decision::{Candidate, Choice, DecisionRecord, Gain, MOST_CANDIDATES, Outcome, Prevented, Weighed};
+pub use decision::{
+    Candidate, Choice, DecisionId, DecisionRecord, Gain, KeptDecision, MOST_CANDIDATES, Outcome, Prevented,
+    Weighed,
+};
 pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
 pub use guard::{
     BadPercent, BadTime, BadZone, Caps, Day, Days, Guards, MOST_GUARDS, MinuteOfDay, Outlay, Peak, Percent,

@@ -25,6 +25,10 @@ pub struct RequestHead<'a> {
     pub is_model_ambiguous: bool,
     /// `stream`.
     pub stream: bool,
+    /// `system`, as it stands in the bytes.
+    pub system: Option<&'a [u8]>,
+    /// `tools`, as it stands in the bytes.
+    pub tools: Option<&'a [u8]>,
     metadata: Option<&'a [u8]>,
 }
 
@@ -34,12 +38,14 @@ impl<'a> RequestHead<'a> {
     /// # Errors
     /// `Malformed` if the body is not one JSON object.
     pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
-        let fields = Fields::read(["model", "stream", "metadata"], body)?;
-        let [model, stream, metadata] = fields.values_in(body);
+        let fields = Fields::read(["model", "stream", "metadata", "system", "tools"], body)?;
+        let [model, stream, metadata, system, tools] = fields.values_in(body);
         Ok(Self {
             model: model.and_then(model_of),
             is_model_ambiguous: fields.is_ambiguous(0),
             stream: stream == Some(b"true"),
+            system,
+            tools,
             metadata,
         })
     }

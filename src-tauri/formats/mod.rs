@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod fields;
+mod hints;
 pub mod http1;
 mod splice;
 mod sse;
@@ -13,5 +14,6 @@ pub use anthropic::{
     usage_in,
 };
 pub use fields::{Fields, Malformed};
+pub use hints::{folder_in, is_filled, shows_images};
 pub use splice::{Unspliceable, splice_model};
 pub use sse::{EventData, EventLines, MAX_EVENT};

@@ -197,6 +197,18 @@ impl Holder {
     /// # Errors
     /// What stands in the way.
     pub fn let_in(&self, ask: &Ask, spends: bool, now: Timestamp) -> Result<(), Denial> {
+        self.would_let_in(ask, spends, now)?;
+        let Some(limit) = self.key.grant.per_minute else { return Ok(()) };
+        lock(&self.counts.minute).take(limit, now).map_err(|wait| Denial::Rate { limit, wait })
+    }
+
+    /// The same for a request that nobody has sent: nothing is counted, and how many come in a minute is not
+    /// looked at.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn would_let_in(&self, ask: &Ask, spends: bool, now: Timestamp) -> Result<(), Denial> {
+        self.is_live(now)?;
         self.opens(Scope::Proxy)?;
         let grant = &self.key.grant;
         match (&ask.model, &grant.models) {
@@ -210,8 +222,7 @@ impl Holder {
         if let Some(limit) = lock(&self.counts.spending).exceeded(grant, now) {
             return Err(Denial::Budget(limit));
         }
-        let Some(limit) = grant.per_minute else { return Ok(()) };
-        lock(&self.counts.minute).take(limit, now).map_err(|wait| Denial::Rate { limit, wait })
+        Ok(())
     }
 
     fn is_limited(&self) -> bool {

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::Deserialize;
 
-use crate::domain::{Micros, Usage};
+use crate::domain::{CachePrice, Micros, Usage};
 
 const TEXT: &str = include_str!("prices.toml");
 
@@ -77,8 +77,7 @@ impl Prices {
         if usage.is_off_list {
             return None;
         }
-        let plain = Plain::of(model);
-        let price = self.0.get(plain.id).filter(|price| price.dated || !plain.dated)?;
+        let (price, plain) = self.find(model)?;
         let written = usage.cache_write.unwrap_or(0);
         let for_an_hour = usage.cache_write_1h.unwrap_or(0).min(written);
         let kinds = [
@@ -91,6 +90,20 @@ impl Prices {
         let sum: u128 = kinds.into_iter().map(|(tokens, each)| u128::from(tokens) * u128::from(each)).sum();
         let sum = if plain.regional && price.regional { sum * 11 / 10 } else { sum };
         Some(Micros(u64::try_from((sum + 500) / 1000).unwrap_or(u64::MAX)))
+    }
+
+    /// What a token of this model's prompt costs from the cache and into it, there for five minutes; `None`
+    /// where the model's price is not known.
+    pub fn of_cache(&self, model: &str) -> Option<CachePrice> {
+        let (price, plain) = self.find(model)?;
+        let here = |each| if plain.regional && price.regional { each * 11 / 10 } else { each };
+        Some(CachePrice { read: here(price.cache_read), write: here(price.cache_write_5m) })
+    }
+
+    fn find<'a>(&self, model: &'a str) -> Option<(Price, Plain<'a>)> {
+        let plain = Plain::of(model);
+        let price = self.0.get(plain.id).filter(|price| price.dated || !plain.dated)?;
+        Some((*price, plain))
     }
 }
 
@@ -197,6 +210,14 @@ mod tests {
         ] {
             assert_eq!(cost(model, a_million_in()), Some(micros), "{model}");
         }
+    }
+
+    #[test]
+    fn a_prompt_costs_from_the_cache_and_into_it_what_the_list_says() {
+        let of = |model| Prices::built_in().of_cache(model).map(|price| (price.read, price.write));
+        assert_eq!(of("claude-haiku-4-5"), Some((100, 1_250)), "thousandths of a micro-dollar a token");
+        assert_eq!(of("eu.anthropic.claude-haiku-4-5-20251001-v1:0"), Some((110, 1_375)));
+        assert_eq!(of("claude-opus-5-5"), None);
     }
 
     #[test]

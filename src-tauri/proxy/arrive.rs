@@ -35,10 +35,11 @@ pub async fn arrive(
         Ok(record) => record,
         Err(failure) => return Err(Box::pin(turn_away(gateway, request, &failure)).await),
     };
-    let mut arrival = match Arrival::read(request, &gateway.limits).await {
+    let mut arrival = match Arrival::read(gateway, request).await {
         Ok(arrival) => arrival,
         Err(failure) => return Err(record.refuse(&failure)),
     };
+    arrival.ask.key = holder.as_ref().map(|holder| holder.key.id);
     bring(gateway, &mut arrival);
     record.begin(&arrival.ask);
     if let Some(every) = gateway.limits.models() {

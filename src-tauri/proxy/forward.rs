@@ -9,6 +9,7 @@ use super::{
     arrive::arrive,
     attempt::attempt,
     counting::estimate,
+    decisions::Made,
     gate,
     hold::{Held, Hold},
     login::is_the_clients_to_mend,
@@ -17,7 +18,10 @@ use super::{
     tries::Tries,
     upstream::Upstreams,
 };
-use crate::routing::{Decision, last_resort, pick};
+use crate::{
+    domain::Verdict,
+    routing::{Decision, last_resort, pick},
+};
 
 /// Serves one request of the proxy's own paths.
 pub async fn forward(
@@ -37,14 +41,16 @@ async fn serve(
     arrival: &Arrival,
     mut record: Box<Record>,
 ) -> Response<AnswerBody> {
-    let counts = arrival.counts_tokens();
+    let (counts, converses) = (arrival.counts_tokens(), arrival.converses());
     let idle = gateway.limits.idle();
     let mut tries = Tries::but(gateway.counting.passed_over(arrival, &gateway.roster, gateway.clock.now()));
     let mut hold = Hold::default();
     loop {
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
-        let pick = match pick(&arrival.ask, &accounts, None, &tries.set_aside, now) {
+        let bound = if converses { gateway.roster.bound(&arrival.ask, now) } else { None };
+        let made = Made::by_nobody(&arrival.ask, &accounts, bound, &tries.set_aside, now);
+        let pick = match pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now) {
             Decision::Take(pick) => pick,
             Decision::Wait(wait) => match Box::pin(hold.out(gateway, arrival, &tries.set_aside, &wait)).await
             {
@@ -55,15 +61,22 @@ async fn serve(
                 }
                 // A count costs nothing: an estimate is better than an error.
                 Held::Over if counts => return Box::pin(estimate(gateway, arrival, record)).await,
-                Held::Over if wait.is_busy => return record.refuse(&gateway.admission.full()),
+                Held::Over if wait.is_busy => {
+                    record.decided(made);
+                    return record.refuse(&gateway.admission.full());
+                }
                 Held::Over => match last_resort(&arrival.ask, &accounts, &tries.set_aside, now) {
                     Some(pick) => pick,
-                    None => return tries.give_up(wait, record, &arrival.method, idle),
+                    None => {
+                        record.decided(made);
+                        return tries.give_up(wait, record, &arrival.method, idle);
+                    }
                 },
             },
         };
         let account = &pick.contender;
         let Some(lease) = account.load.lease() else { continue };
+        record.decided(made.takes(&pick));
         record.try_account(account.account.id);
         match attempt(gateway, upstreams, arrival, &pick, lease).await {
             Ok((mut answer, verdict)) => {
@@ -73,6 +86,9 @@ async fn serve(
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
                 let is_for_another = !is_the_clients_to_mend(account, &verdict) && tries.may_go_on(&verdict);
                 if !is_missing && !is_for_another {
+                    if converses && verdict == Verdict::Fine {
+                        gateway.roster.serves(&arrival.ask, &pick, now);
+                    }
                     return answer.relay(record, &arrival.method, idle);
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.

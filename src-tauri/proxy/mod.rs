@@ -5,12 +5,14 @@ mod admission;
 mod arrive;
 mod attempt;
 mod counting;
+mod decisions;
 mod discover;
 mod connection;
 mod failure;
 mod forward;
 mod gate;
 mod headers;
+mod hints;
 mod hold;
 mod identity;
 mod keyholder;
@@ -20,6 +22,7 @@ mod meant;
 mod models;
 mod port;
 mod record;
+mod rehearsal;
 mod relay;
 mod request;
 mod self_signed;
@@ -38,6 +41,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
+pub use decisions::Decisions;
+pub use hints::{folder, is_project};
 pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};
 pub use login::PLACEHOLDER;
@@ -71,6 +76,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// How many at once.
     pub admission: Admission,
+    /// Why requests went where they went.
+    pub decisions: Decisions,
     /// For requests that no upstream counts.
     pub counting: Counting,
     /// The way to upstreams.

@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 
-use super::{AnswerBody, Gateway, admission::Permit, failure::Failure};
+use super::{AnswerBody, Gateway, admission::Permit, decisions::Made, failure::Failure};
 use crate::{
     domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict, VerdictKind},
     keys::Holder,
@@ -30,6 +30,7 @@ pub struct Record {
     slot: Option<Slot>,
     arrived: Instant,
     attempt: Option<(AccountId, Instant)>,
+    made: Option<Made>,
     permit: Option<Permit>,
 }
 
@@ -80,6 +81,7 @@ impl Record {
             entry: None,
             slot: Some(slot),
             attempt: None,
+            made: None,
             permit: Some(permit),
         }))
     }
@@ -100,6 +102,11 @@ impl Record {
     /// The bounds that it is served within.
     pub fn limits(&self) -> &Limits {
         &self.gateway.limits
+    }
+
+    /// It was decided who takes it, or that nobody can. The last decision is the one that is told.
+    pub fn decided(&mut self, made: Made) {
+        self.made = Some(made);
     }
 
     /// An account is being tried.
@@ -156,6 +163,10 @@ impl Record {
     pub fn hear(&mut self, heard: Heard) {
         self.exchange.usage = heard.usage;
         self.exchange.served_model = heard.model;
+        if let Some(account) = self.exchange.account {
+            let now = self.gateway.clock.now();
+            self.gateway.roster.has_cached(&self.exchange.start.ask, account, &heard.usage, now);
+        }
         let model = self.exchange.served_model.as_deref().or(self.exchange.start.ask.model.as_deref());
         self.exchange.cost = model.and_then(|model| self.gateway.prices.cost(model, &heard.usage));
     }
@@ -200,6 +211,8 @@ impl Drop for Record {
         if let Some(holder) = &self.holder {
             holder.spend(&self.exchange.usage, self.exchange.cost, self.exchange.start.started_at);
         }
+        let made = self.made.take();
+        self.exchange.decision = made.map(|made| self.gateway.decisions.keep(&self.exchange.start.ask, made));
         // Whoever hears of the end may count on its place being free.
         self.permit = None;
         let begun =

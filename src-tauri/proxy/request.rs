@@ -8,7 +8,12 @@ use http::{HeaderMap, Method, Request, header, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{Gateway, failure::Failure, login::Brought};
+use super::{
+    Gateway,
+    failure::Failure,
+    hints::{self, Wanted, word},
+    login::Brought,
+};
 use crate::{domain::Ask, formats::RequestHead, routing::Snapshot, settings::Limits};
 
 /// A request that has arrived whole.
@@ -40,24 +45,26 @@ const IGNORE_FOR: Duration = Duration::from_secs(20);
 /// The same of a stranger who came from another machine.
 const STRANGERS_BYTES: usize = 1 << 20;
 const STRANGERS_TIME: Duration = Duration::from_secs(3);
-/// Longer values of a header are nobody's session or agent.
-const MAX_WORD: usize = 256;
 
 impl Arrival {
     /// Reads the body and makes the ask.
     ///
     /// # Errors
     /// What to tell the client if the body is too large, cut, or not what its path wants.
-    pub async fn read(request: Request<Incoming>, limits: &Limits) -> Result<Self, Failure> {
+    pub async fn read(gateway: &Gateway, request: Request<Incoming>) -> Result<Self, Failure> {
         let (head, body) = request.into_parts();
-        let body = read_body(body, &head.headers, limits).await?;
+        let body = read_body(body, &head.headers, &gateway.limits).await?;
         let mut ask = ask_of(&head.headers, body.len());
         let mut is_model_ambiguous = false;
         match RequestHead::read(&body) {
             Ok(read) => {
                 is_model_ambiguous = read.is_model_ambiguous;
                 ask.stream = read.stream;
-                ask.session = ask.session.or_else(|| read.session());
+                ask.session = ask.session.take().or_else(|| read.session());
+                Wanted::by(&gateway.roster.snapshot()).look(&head.headers, &read, &body, &mut ask);
+                // Only a conversation can be worth staying with.
+                let model = read.model.as_deref().filter(|_| ask.session.is_some());
+                ask.cache_price = model.and_then(|model| gateway.prices.of_cache(model));
                 ask.model = read.model;
             }
             Err(why) if wants_json(&head.method, head.uri.path()) => {
@@ -85,6 +92,11 @@ impl Arrival {
         gateway.roster.snapshot_for(self.login.as_ref().map(|login| login.id))
     }
 
+    /// Whether it is a turn of a conversation, which a model is to answer.
+    pub fn converses(&self) -> bool {
+        self.ask.session.is_some() && self.ask.model.is_some() && !self.counts_tokens()
+    }
+
     /// Whether it asks for a count of tokens alone.
     pub fn counts_tokens(&self) -> bool {
         self.method == Method::POST && self.target.path() == "/v1/messages/count_tokens"
@@ -96,17 +108,16 @@ fn wants_json(method: &Method, path: &str) -> bool {
 }
 
 fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
-    let word = |name: &str| {
-        let value = headers.get(name)?.to_str().ok()?;
-        (!value.is_empty() && value.len() <= MAX_WORD).then(|| value.into())
-    };
-    Ask {
-        session: word(SESSION),
-        agent: word("x-claude-code-agent-id"),
-        client: word("user-agent"),
+    let text = |name| word(headers, name).map(Into::into);
+    let mut ask = Ask {
+        session: text(SESSION),
+        agent: text("x-claude-code-agent-id"),
+        client: text("user-agent"),
         bytes: bytes as u64,
         ..Ask::default()
-    }
+    };
+    hints::read(headers, &mut ask);
+    ask
 }
 
 async fn read_body(body: Incoming, headers: &HeaderMap, limits: &Limits) -> Result<Bytes, Failure> {

@@ -47,6 +47,21 @@ impl Bound {
         Self { account, since: now, last_used: now, prefix: None, family, warm_until, refuge: None }
     }
 
+    /// Whether a restart with this one leads where one with the other would.
+    fn is_as_good_as(&self, other: &Self) -> bool {
+        let is_near = |one: Timestamp, other: Timestamp| {
+            u128::from(one.as_millisecond().abs_diff(other.as_millisecond())) <= STALE.as_millis()
+        };
+        let tokens = |bound: &Self| bound.prefix.map(|tokens| tokens / 10_000);
+        let refuge = |bound: &Self| bound.refuge.map(|refuge| refuge.account);
+        let until = |bound: &Self| bound.refuge.map_or(bound.warm_until, |refuge| refuge.warm_until);
+        (self.account, self.since, self.family, tokens(self), refuge(self))
+            == (other.account, other.since, other.family, tokens(other), refuge(other))
+            && is_near(self.last_used, other.last_used)
+            && is_near(self.warm_until, other.warm_until)
+            && is_near(until(self), until(other))
+    }
+
     /// An account has begun to answer another request of it.
     fn go_on(&mut self, account: AccountId, family: Option<Family>, now: Timestamp) {
         self.last_used = now;
@@ -76,9 +91,29 @@ pub struct Affinities {
 #[derive(Debug)]
 struct Entry {
     bound: Bound,
+    /// As it was handed out to be kept.
+    kept: Option<Bound>,
     /// By this its account knows how many conversations it has.
     _seat: Seat,
 }
+
+impl Entry {
+    fn new(bound: Bound, kept: Option<Bound>, seat: Seat) -> Self {
+        Self { bound, kept, _seat: seat }
+    }
+
+    /// The binding, if it differs enough from the one that was kept.
+    fn to_keep(&mut self) -> Option<Bound> {
+        if self.kept.is_some_and(|kept| kept.is_as_good_as(&self.bound)) {
+            return None;
+        }
+        self.kept = Some(self.bound);
+        self.kept
+    }
+}
+
+/// What was kept may be so much older than what is known: a row for each request would be too dear.
+const STALE: Duration = Duration::from_secs(30);
 
 /// So many conversations are known.
 pub const MOST_AFFINITIES: usize = 10_000;
@@ -107,8 +142,14 @@ impl Affinities {
     }
 
     /// An account has begun to answer a request of this conversation: binds it where that was decided, or notes
-    /// where it found refuge.
-    pub fn served(&self, conversation: &Conversation, pick: &Pick, family: Option<Family>, now: Timestamp) {
+    /// where it found refuge. Gives the binding back where it has changed so much that it is to be kept.
+    pub fn served(
+        &self,
+        conversation: &Conversation,
+        pick: &Pick,
+        family: Option<Family>,
+        now: Timestamp,
+    ) -> Option<Bound> {
         let account = pick.contender.account.id;
         let mut known = self.known();
         self.forget_some(&mut known, now);
@@ -118,21 +159,24 @@ impl Affinities {
         match before {
             // Of two requests that begin a conversation at the same moment, the first to be answered binds it.
             Some(_) if !moves => {
-                if let Some(entry) = known.get_mut(conversation) {
-                    entry.bound.go_on(account, family, now);
-                }
+                let entry = known.get_mut(conversation)?;
+                entry.bound.go_on(account, family, now);
+                entry.to_keep()
             }
             _ if pick.why.binds => {
                 // Its prompt is as long as before, wherever it is.
                 let prefix = before.filter(|before| before.family == family).and_then(|before| before.prefix);
                 let bound = Bound { prefix, ..Bound::new(account, family, now) };
-                known.insert(conversation.clone(), Entry { bound, _seat: pick.contender.load.seat() });
+                let entry = Entry::new(bound, Some(bound), pick.contender.load.seat());
+                known.insert(conversation.clone(), entry);
+                Some(bound)
             }
-            _ => {}
+            _ => None,
         }
     }
 
-    /// An answer has ended: so many tokens of its prompt are in that account's cache now, for so long.
+    /// An answer has ended: so many tokens of its prompt are in that account's cache now, for so long. Gives the
+    /// binding back where it is to be kept.
     pub fn cached(
         &self,
         conversation: &Conversation,
@@ -141,16 +185,16 @@ impl Affinities {
         tokens: u64,
         lives: Duration,
         now: Timestamp,
-    ) {
+    ) -> Option<Bound> {
         let mut known = self.known();
-        let Some(entry) = known.get_mut(conversation) else { return };
+        let entry = known.get_mut(conversation)?;
         let bound = &mut entry.bound;
         bound.last_used = bound.last_used.max(now);
         let warm_until = later(now, lives);
         if bound.account == account {
             // The longest prompt is the conversation; what is asked beside it, with another model, is not.
             if bound.family != family && tokens <= bound.prefix.unwrap_or(0) {
-                return;
+                return entry.to_keep();
             }
             (bound.family, bound.prefix, bound.warm_until) = (family, Some(tokens), warm_until);
         } else if let Some(refuge) = bound.refuge.as_mut().filter(|refuge| refuge.account == account) {
@@ -158,6 +202,7 @@ impl Affinities {
                 (refuge.warm_until, bound.prefix) = (warm_until, Some(tokens));
             }
         }
+        entry.to_keep()
     }
 
     /// An account is gone, and with it whatever was bound to it.
@@ -193,7 +238,8 @@ impl Affinities {
         for (conversation, bound) in rows {
             let Some(own) = load(bound.account).filter(|_| self.is_live(&bound, now)) else { continue };
             let refuge = bound.refuge.filter(|refuge| load(refuge.account).is_some());
-            known.insert(conversation, Entry { bound: Bound { refuge, ..bound }, _seat: own.seat() });
+            let bound = Bound { refuge, ..bound };
+            known.insert(conversation, Entry::new(bound, Some(bound), own.seat()));
         }
     }
 
@@ -221,4 +267,31 @@ impl Affinities {
 
 fn later(now: Timestamp, by: Duration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pick::tests::{account, now};
+    use super::*;
+    use crate::{domain::Ask, routing::Decision};
+    use jiff::SignedDuration;
+
+    #[test]
+    fn a_binding_is_handed_out_to_be_kept_when_it_has_changed_and_not_with_each_request() {
+        let affinities = Affinities::default();
+        let snapshot = Snapshot::of([account(1)]);
+        let ask = Ask { session: Some("a".into()), ..Ask::default() };
+        let conversation = ask.conversation().unwrap();
+        let Decision::Take(pick) = super::super::pick(&ask, &snapshot, None, &[], now()) else { panic!() };
+        let at = |seconds| now() + SignedDuration::from_secs(seconds);
+        let served = |seconds| affinities.served(&conversation, &pick, None, at(seconds)).is_some();
+        let cached = |tokens, seconds| {
+            affinities.cached(&conversation, AccountId(1), None, tokens, CACHE_LIVES, at(seconds)).is_some()
+        };
+        assert!(served(0), "it is new");
+        assert!(cached(50_000, 1), "now it is known how long it is");
+        assert!(!served(10) && !cached(50_400, 12), "nothing worth a row has changed");
+        assert!(served(40), "a restart would think it older than it is");
+        assert!(cached(90_000, 41), "it has grown");
+    }
 }

@@ -1,18 +1,18 @@
 //! Says in words why a request goes where it goes, from the same inputs and by the same judgement as `pick`.
 //! Costs what words cost: for whoever reads a decision, and for refusals.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{
-    Aside, Bound, Contender, PassedOver, Pick, Snapshot, Wait,
+    Aside, Bound, Contender, PassedOver, Snapshot, Wait,
     case::{Case, Lack, Obstacle},
     course::{Bounds, Place},
     guarded::{self, HeldBy},
     last_resort,
     pick::{Stand, Survey, Why, places},
-    rank::{Doubt, used},
+    rank::{Doubt, Rank, used},
     standing_for,
 };
 use crate::domain::{
@@ -20,7 +20,7 @@ use crate::domain::{
     StandingState, Target,
 };
 
-/// The whole record of a decision, from what it was made of.
+/// The whole record of a decision, from what it would be made of now.
 pub fn explain(
     ask: &Ask,
     snapshot: &Snapshot,
@@ -29,41 +29,75 @@ pub fn explain(
     now: Timestamp,
 ) -> DecisionRecord {
     let case = Case::of(ask, snapshot, set_aside, now);
-    let survey = Survey::of(&case, bound);
-    let chosen = survey.choose(&case);
-    let resort = if chosen.is_none() { last_resort(ask, snapshot, set_aside, now) } else { None };
-    let why = chosen.map(|(_, why)| why).or(resort.as_ref().map(|pick| pick.why));
-    let account =
-        chosen.map(|(stand, _)| stand.id()).or(resort.as_ref().map(|pick| pick.contender.account.id));
-    let until = if chosen.is_some() { None } else { wait(&case, survey.is_busy, None).until };
-    let mut candidates = candidates(&case, chosen);
-    if let Some(at) = resort.as_ref().and_then(|pick| candidates.iter().position(|one| is_pick(one, pick))) {
-        candidates[at].outcome = Outcome::Chosen;
-        candidates[..=at].rotate_right(1);
-    }
+    let chosen = Survey::of(&case, bound).choose(&case).map(|(stand, why)| (stand.id(), why));
+    let resort = || {
+        let pick = last_resort(ask, snapshot, set_aside, now)?;
+        Some((pick.contender.account.id, pick.why))
+    };
+    record(&case, bound, chosen.or_else(resort))
+}
+
+/// The record of a decision that was made at that time from these very inputs: who was chosen, if anybody was,
+/// and why. That stands, although how busy everybody is has changed since.
+pub fn recall(
+    ask: &Ask,
+    snapshot: &Snapshot,
+    bound: Option<&Bound>,
+    set_aside: &[Aside],
+    taken: Option<(AccountId, Why)>,
+    at: Timestamp,
+) -> DecisionRecord {
+    record(&Case::of(ask, snapshot, set_aside, at), bound, taken)
+}
+
+fn record(case: &Case<'_>, bound: Option<&Bound>, taken: Option<(AccountId, Why)>) -> DecisionRecord {
+    let why = taken.map(|(_, why)| why);
+    let chosen = taken.and_then(|(id, why)| Chosen::of(case, id, why));
+    let is_resort = why.is_none_or(|why| why.choice == Choice::LastResort);
+    let mut candidates = candidates(case, chosen.as_ref());
     let left_out = candidates.len().saturating_sub(MOST_CANDIDATES);
     candidates.truncate(MOST_CANDIDATES);
-    let pool = case.course.pool().and_then(|id| snapshot.plan.pool(id));
+    let plan = &case.snapshot.plan;
     DecisionRecord {
-        at: now,
-        account,
+        at: case.now,
+        account: taken.map(|(id, _)| id),
         choice: why.map(|why| why.choice),
-        policy: chosen.map(|(stand, _)| stand.place.policy),
-        pool: pool.map(|pool| pool.name.as_str().into()),
+        policy: chosen.filter(|_| !is_resort).map(|chosen| chosen.place.policy),
+        pool: case.course.pool().and_then(|id| plan.pool(id)).map(|pool| pool.name.as_str().into()),
         route: case.course.route.map(|route| route.name.as_str().into()),
         binding: case.course.binding.map(|binding| binding.subject.to_string().into()),
         bound_to: bound.map(|bound| bound.account),
         weighed: why.and_then(|why| why.weighed),
-        prevented: why.map_or_else(|| survey.prevented(&case, None), |why| why.prevented),
-        until,
-        notes: notes(&case),
+        prevented: why.map_or_else(|| Survey::of(case, bound).prevented(case, None), |why| why.prevented),
+        until: if is_resort { wait(case, false, None).until } else { None },
+        notes: notes(case),
         candidates,
         left_out: u32::try_from(left_out).unwrap_or(u32::MAX),
     }
 }
 
-fn is_pick(candidate: &Candidate, pick: &Pick) -> bool {
-    candidate.account == pick.contender.account.id && candidate.slot == pick.why.slot
+/// The account that takes it, at the place where it was chosen.
+struct Chosen<'a> {
+    place: Place<'a>,
+    why: Why,
+    /// As far as it could still take it.
+    stand: Option<Stand<'a>>,
+    id: AccountId,
+}
+
+impl<'a> Chosen<'a> {
+    fn of(case: &Case<'a>, id: AccountId, why: Why) -> Option<Self> {
+        let is_it = |(contender, place): &(&Arc<Contender>, Place<'_>)| {
+            contender.account.id == id && place.slot == why.slot
+        };
+        let (contender, place) = places(case).find(is_it)?;
+        let stand = case.judge(contender, &place).ok().map(|rank| Stand { contender, place, rank });
+        Some(Self { place, why, stand, id })
+    }
+
+    fn is(&self, contender: &Contender, place: &Place<'_>) -> bool {
+        self.id == contender.account.id && self.place.stage == place.stage
+    }
 }
 
 /// Why nobody can take it.
@@ -97,8 +131,8 @@ fn not_eligible(case: &Case<'_>, contender: &Contender) -> Option<Standing> {
 }
 
 /// The chosen one, who comes next, then who can't, those that are back soonest first.
-fn candidates(case: &Case<'_>, chosen: Option<(Stand<'_>, Why)>) -> Vec<Candidate> {
-    let mut able: Vec<(Stand<'_>, Candidate)> = Vec::new();
+fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
+    let mut able: Vec<(Option<Rank>, Candidate)> = Vec::new();
     let mut unable: Vec<(u8, Candidate)> = Vec::new();
     for (contender, place) in places(case) {
         let model = case.sent(contender, place.model).cloned();
@@ -112,22 +146,38 @@ fn candidates(case: &Case<'_>, chosen: Option<(Stand<'_>, Why)>) -> Vec<Candidat
             why,
             until,
         };
-        match case.judge(contender, &place) {
-            Ok(rank) => {
-                let stand = Stand { contender, place, rank };
-                let takes = chosen.filter(|(taker, _)| taker.rank == rank);
-                let outcome = if takes.is_some() { Outcome::Chosen } else { Outcome::Next };
-                let why = match (takes, chosen) {
-                    (Some((_, why)), _) => reason(place.policy, &why).into(),
-                    (None, Some((taker, why))) => behind(case, &taker, &why, &stand),
-                    (None, None) => "it could".into(),
-                };
-                able.push((stand, candidate(outcome, why, None)));
+        let takes = chosen.filter(|chosen| chosen.is(contender, &place));
+        match (case.judge(contender, &place), takes) {
+            (Ok(_), Some(Chosen { why, .. })) => {
+                able.push((None, candidate(Outcome::Chosen, reason(place.policy, why).into(), None)));
             }
-            Err(obstacle) => {
+            (Ok(rank), None) => {
+                let stand = Stand { contender, place, rank };
+                let why = match chosen.and_then(|chosen| chosen.stand.as_ref().zip(Some(&chosen.why))) {
+                    Some((taker, why)) => behind(case, taker, why, &stand),
+                    None => "it could".into(),
+                };
+                able.push((Some(rank), candidate(Outcome::Next, why, None)));
+            }
+            (Err(obstacle), takes) => {
                 let standing = standing(case, contender, &place, obstacle);
-                let why = standing.reason.unwrap_or_else(|| "it has just failed this request".into());
-                unable.push((place.stage, candidate(Outcome::PassedOver, why, standing.until)));
+                let obstacle = standing.reason.unwrap_or_else(|| "it has just failed this request".into());
+                match takes.map(|chosen| chosen.why) {
+                    // It is asked all the same, and what speaks against it is what a person wants to know.
+                    Some(Why { choice: Choice::LastResort, .. }) => {
+                        able.push((None, candidate(Outcome::Chosen, obstacle, standing.until)));
+                    }
+                    // Its last place was taken by this very request.
+                    Some(why) => {
+                        able.push((
+                            None,
+                            candidate(Outcome::Chosen, reason(place.policy, &why).into(), None),
+                        ));
+                    }
+                    None => {
+                        unable.push((place.stage, candidate(Outcome::PassedOver, obstacle, standing.until)))
+                    }
+                }
             }
         }
     }
@@ -141,7 +191,8 @@ fn candidates(case: &Case<'_>, chosen: Option<(Stand<'_>, Why)>) -> Vec<Candidat
         why: elsewhere(case, contender),
         until: None,
     });
-    able.sort_by_key(|(stand, candidate)| (Reverse(candidate.outcome == Outcome::Chosen), stand.rank));
+    // The chosen one has no rank here, and stands first.
+    able.sort_by_key(|(rank, _)| *rank);
     unable.sort_by_key(|(stage, one)| (*stage, one.until.unwrap_or(Timestamp::MAX), one.account));
     let able = able.into_iter().map(|(_, candidate)| candidate);
     able.chain(unable.into_iter().map(|(_, candidate)| candidate)).chain(others).collect()
@@ -265,6 +316,10 @@ fn reason(policy: Policy, why: &Why) -> &'static str {
 /// Why one that could take it comes after the chosen one.
 fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> Arc<str> {
     if other.rank < chosen.rank {
+        // Nobody stood before it when it was chosen: since then one of the two has become more or less busy.
+        if matches!(why.choice, Choice::Sole | Choice::Policy | Choice::Moved) {
+            return "it was as good but for the requests that it served".into();
+        }
         let kept = why.weighed.map(|weighed| weighed.cold_tokens).filter(|tokens| *tokens > 0);
         return match kept {
             Some(tokens) => format!("moving here would write {tokens} tokens into the cache anew").into(),
@@ -291,5 +346,53 @@ fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> 
                 None => "nobody knows how much of it is left".into(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Decision, pick,
+        pick::tests::{account, now, window},
+    };
+    use super::*;
+
+    fn ask() -> Ask {
+        Ask { model: Some("claude-opus-5-5".into()), ..Ask::default() }
+    }
+
+    fn taken(snapshot: &Snapshot, set_aside: &[Aside]) -> Option<(AccountId, Why)> {
+        match pick(&ask(), snapshot, None, set_aside, now()) {
+            Decision::Take(pick) => Some((pick.contender.account.id, pick.why)),
+            Decision::Wait(_) => None,
+        }
+    }
+
+    #[test]
+    fn what_is_recalled_at_once_is_what_would_be_explained() {
+        let full = account(3).with(window("5h", 1.0, true, 60));
+        let snapshot = Snapshot::of([account(1), account(2), full]);
+        let gone: [Aside; 3] = [1, 2, 3].map(|id| Aside::wholly(AccountId(id)));
+        for set_aside in [&gone[..0], &gone[..1], &gone[..2], &gone[..]] {
+            let taken = taken(&snapshot, set_aside);
+            let recalled = recall(&ask(), &snapshot, None, set_aside, taken, now());
+            assert_eq!(recalled, explain(&ask(), &snapshot, None, set_aside, now()));
+            assert_eq!(recalled.account, taken.map(|(id, _)| id));
+            let is_first = recalled.candidates[0].outcome == Outcome::Chosen;
+            assert_eq!(is_first, taken.is_some(), "the chosen one stands first");
+        }
+    }
+
+    #[test]
+    fn what_was_decided_stands_although_it_has_become_busy_since() {
+        let snapshot = Snapshot::of([account(1), account(2)]);
+        let taken = taken(&snapshot, &[]);
+        let leases: Vec<_> = (0..9).map(|_| snapshot.contenders[0].load.lease()).collect();
+        assert_eq!(explain(&ask(), &snapshot, None, &[], now()).account, Some(AccountId(2)), "by now");
+        let recalled = recall(&ask(), &snapshot, None, &[], taken, now());
+        let told: Vec<_> = recalled.candidates.iter().map(|one| (one.account.0, one.outcome)).collect();
+        assert_eq!(told, [(1, Outcome::Chosen), (2, Outcome::Next)]);
+        assert_eq!(&*recalled.candidates[1].why, "it was as good but for the requests that it served");
+        drop(leases);
     }
 }

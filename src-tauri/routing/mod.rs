@@ -21,7 +21,7 @@ mod weigh;
 pub use affinity::{AFFINITY_LIVES, Affinities, Bound, MOST_AFFINITIES, Refuge};
 pub use allowed::Allowed;
 pub use aside::Aside;
-pub use explain::{explain, why_not};
+pub use explain::{explain, recall, why_not};
 pub use offers::Offers;
 pub use pick::{Decision, PassedOver, Pick, Wait, Why, last_resort, pick};
 pub use plan::{Plan, Zones};

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Row, params, types::FromSqlError};
 use url::Url;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, affinities,
     columns::{Ms, unknown_word},
 };
 use crate::domain::{
@@ -142,6 +142,7 @@ impl Store {
         self.write(move |tx| {
             tx.execute("DELETE FROM windows WHERE account_id = ?1", [id.0])?;
             tx.execute("DELETE FROM models WHERE account_id = ?1", [id.0])?;
+            affinities::forget(tx, id)?;
             one(tx.execute(
                 "UPDATE accounts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL",
                 params![id.0, Ms(now)],

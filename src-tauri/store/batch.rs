@@ -8,24 +8,28 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{
     Permit,
     accounts::{self, WaitingLessons},
-    exchanges,
+    affinities::{self, WaitingAffinities},
+    decisions, exchanges,
     windows::{self, WaitingWindows},
 };
 use crate::domain::{Exchange, ExchangeStart};
 
-/// Bounded by its sources: permits for exchanges, accounts for the rest.
+/// Bounded by its sources: permits for exchanges, conversations that have one for affinities, accounts for the
+/// rest.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub begun: Vec<Arc<ExchangeStart>>,
     pub finished: Vec<(Arc<Exchange>, Option<Permit>)>,
     pub lessons: WaitingLessons,
     pub windows: WaitingWindows,
+    pub affinities: WaitingAffinities,
 }
 
 impl Batch {
     /// How many things wait in it.
     pub fn len(&self) -> usize {
-        self.begun.len() + self.finished.len() + self.lessons.len() + self.windows.len()
+        let rows = self.begun.len() + self.finished.len() + self.affinities.len();
+        rows + self.lessons.len() + self.windows.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -41,6 +45,7 @@ impl Batch {
         self.begun.extend(later.begun);
         self.finished.extend(later.finished);
         self.lessons.extend(later.lessons);
+        self.affinities.extend(later.affinities);
         for (account, windows) in later.windows {
             windows::merge(self.windows.entry(account).or_default(), windows);
         }
@@ -55,8 +60,10 @@ impl Batch {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         exchanges::write_begun(&tx, self.begun.iter())?;
         exchanges::write_finished(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
+        decisions::write(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
         accounts::write(&tx, &self.lessons)?;
         windows::write(&tx, &self.windows)?;
+        affinities::write(&tx, &self.affinities)?;
         tx.commit()?;
         drop(mem::take(self));
         Ok(())

@@ -9,7 +9,9 @@ use super::{
     Permit, Store, StoreError, attempts,
     columns::{Count, Ms, Us, unknown_word},
 };
-use crate::domain::{AccountId, Ask, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Usage};
+use crate::domain::{
+    AccountId, Ask, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Role, Usage,
+};
 
 /// As many requests as one question may bring.
 pub const MOST_REQUESTS: u32 = 1000;
@@ -43,21 +45,24 @@ pub struct Totals {
 }
 
 pub(super) const BEGIN: &str = "INSERT INTO exchanges
-    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
+    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id, role, agent_type,
+     project)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING";
 
 pub(super) const FINISH: &str = "INSERT INTO exchanges
     (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id, ending, status,
      error, account_id, served_model, input, output, cache_read, cache_write, cache_write_1h, cost_micros,
-     first_byte_us, duration_us, attempts, began_us, took_us, changes)
+     first_byte_us, duration_us, attempts, began_us, took_us, changes, role, agent_type, project,
+     decision_id)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-        ?23, ?24, ?25, ?26, ?27, ?28)
+        ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)
     ON CONFLICT (id) DO UPDATE SET ending = excluded.ending, status = excluded.status, error = excluded.error,
         account_id = excluded.account_id, served_model = excluded.served_model, input = excluded.input,
         output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write,
         cache_write_1h = excluded.cache_write_1h, cost_micros = excluded.cost_micros,
         first_byte_us = excluded.first_byte_us, duration_us = excluded.duration_us, attempts = excluded.attempts,
-        began_us = excluded.began_us, took_us = excluded.took_us, changes = excluded.changes";
+        began_us = excluded.began_us, took_us = excluded.took_us, changes = excluded.changes,
+        decision_id = excluded.decision_id";
 
 pub(super) const INTERRUPT: &str = "UPDATE exchanges INDEXED BY exchanges_running
     SET ending = 'interrupted', error = 'Headgate stopped before this request had ended' WHERE ending IS NULL";
@@ -162,6 +167,9 @@ pub(super) fn write_begun<'a>(
             ask.stream,
             Count(ask.bytes),
             key.map(|key| key.0),
+            ask.role.map(Role::word),
+            ask.agent_type,
+            ask.project,
         ])?;
     }
     Ok(())
@@ -206,6 +214,10 @@ pub(super) fn write_finished<'a>(
             sole.map(|attempt| Us(attempt.began)),
             sole.map(|attempt| Us(attempt.took)),
             changes_text(&exchange.changes),
+            ask.role.map(Role::word),
+            ask.agent_type,
+            ask.project,
+            exchange.decision.as_ref().map(|decision| decision.id.0),
         ])?;
         attempts::write(&mut add_attempt, exchange)?;
     }
@@ -246,6 +258,10 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
                 client: row.get("client")?,
                 stream: row.get("stream")?,
                 bytes: row.get::<_, Count>("request_bytes")?.0,
+                // A class that a later version knows is none.
+                role: row.get_ref("role")?.as_str_or_null()?.and_then(Role::of),
+                agent_type: row.get("agent_type")?,
+                project: row.get("project")?,
                 ..Ask::default()
             },
             key: row.get::<_, Option<i64>>("key_id")?.map(KeyId),
@@ -260,6 +276,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         first_byte: row.get::<_, Option<Us>>("first_byte_us")?.map(|us| us.0),
         duration: row.get::<_, Option<Us>>("duration_us")?.map(|us| us.0),
         changes: changes(row)?,
+        decision: None,
         attempts: attempts::sole_of(row)?.into_iter().collect(),
     })
 }

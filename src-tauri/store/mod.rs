@@ -6,7 +6,8 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `models`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
+//! | `decisions` | the tables `decisions` and `prevented` |
 
 use std::{
     fmt, io,
@@ -24,9 +25,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 mod accounts;
+mod affinities;
 mod attempts;
 mod batch;
 mod columns;
+mod decisions;
 mod exchanges;
 mod integrity;
 mod keys;
@@ -48,6 +51,8 @@ use queue::Queue;
 use readers::Readers;
 
 pub use accounts::NewAccountRow;
+pub use affinities::AffinityRow;
+pub use decisions::PreventedRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
 pub use keys::{Digest, NewKeyRow};
 pub use models::MOST_MODELS;

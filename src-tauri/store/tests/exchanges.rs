@@ -8,7 +8,7 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{Folder, begun, ended, finish, tried};
 use crate::{
     domain::{
-        AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Usage,
+        AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, KeyId, Micros, Role, Usage,
         VerdictKind,
     },
     store::{RequestFilter, Totals},
@@ -53,14 +53,20 @@ fn start() -> impl Strategy<Value = ExchangeStart> {
         option::of(word()),
         any::<bool>(),
         any::<u32>(),
+        option::of(proptest::sample::select(&Role::ALL[..])),
+        option::of(word()),
+        option::of(word()),
     )
-        .prop_map(|(model, session, agent, client, stream, bytes)| Ask {
+        .prop_map(|(model, session, agent, client, stream, bytes, role, agent_type, project)| Ask {
             model,
             session,
             agent,
             client,
             stream,
             bytes: bytes.into(),
+            role,
+            agent_type,
+            project,
             ..Ask::default()
         });
     let key = option::of(any::<i64>().prop_map(KeyId));
@@ -104,7 +110,7 @@ prop_compose! {
         attempts in vec(attempt(), 0..5),
     ) -> Exchange {
         Exchange {
-            start: start.into(), ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, attempts,
+            start: start.into(), ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, decision: None, attempts,
         }
     }
 }

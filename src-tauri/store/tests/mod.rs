@@ -18,6 +18,8 @@ use crate::domain::{
 };
 
 mod accounts;
+mod affinities;
+mod decisions;
 mod exchanges;
 mod keys;
 mod opening;

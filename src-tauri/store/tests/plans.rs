@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::{Folder, ended, finish};
 use crate::{
     domain::{AccountId, Ending, ExchangeId},
-    store::{RequestFilter, attempts, exchanges, keys},
+    store::{RequestFilter, attempts, decisions, exchanges, keys},
 };
 
 fn plan(conn: &Connection, sql: &str) -> String {
@@ -51,6 +51,7 @@ fn s15_every_hot_query_uses_its_index() {
                 exchanges::TOTALS,
                 exchanges::INTERRUPT,
                 attempts::OF,
+                decisions::OF,
                 keys::SPENT,
             ]
             .map(Into::into),

@@ -95,6 +95,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where such a request would go now, and why. Nothing is sent, spent or bound. */
+        post: operations["explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -183,6 +200,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prevented": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often requests were kept from paths to money that nobody has allowed, by day and path, the latest first. */
+        get: operations["list_prevented"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/providers": {
         parameters: {
             query?: never;
@@ -258,7 +292,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One request with its attempts. */
+        /** One request with its attempts, and why it went where it went. */
         get: operations["show_request"];
         put?: never;
         post?: never;
@@ -407,6 +441,37 @@ export interface components {
              */
             used_usd: number;
         };
+        /** @description One account that was considered, at one place. */
+        Candidate: {
+            /**
+             * Format: int64
+             * @description Who.
+             */
+            account: number;
+            /** @description The model that it would be asked for, where that is not the one that the client named. */
+            model?: string | null;
+            /** @description What it was called then. */
+            name: string;
+            /** @description What came of it. */
+            outcome: components["schemas"]["Outcome"];
+            /**
+             * Format: int32
+             * @description The slot of the route, counted from 0; `None` outside of them.
+             */
+            slot?: number | null;
+            /**
+             * Format: date-time
+             * @description Until when, where that is known.
+             */
+            until?: string | null;
+            /** @description Why, in half a sentence. */
+            why: string;
+        };
+        /**
+         * @description What made the difference, in a word.
+         * @enum {string}
+         */
+        Choice: "sole" | "policy" | "bound" | "kept" | "moved" | "spilled" | "rebound" | "last_resort";
         /**
          * @description What the accounts of a provider pay with.
          * @enum {string}
@@ -416,6 +481,51 @@ export interface components {
         DashboardLink: {
             /** @description The ticket stands behind `#`, so it reaches no log and no other server. */
             url: string;
+        };
+        /** @description A decision with everything that went into it. Bounded: a few kilobytes however many accounts there are. */
+        DecisionRecord: {
+            /**
+             * Format: int64
+             * @description Who was chosen; `None` if nobody could take it.
+             */
+            account?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /** @description The binding that led it to its pool, in words. */
+            binding?: string | null;
+            /**
+             * Format: int64
+             * @description The account that its conversation was bound to.
+             */
+            bound_to?: number | null;
+            /**
+             * @description Who was considered: the chosen one, who would have been next, then who could not. At most
+             *     [`MOST_CANDIDATES`].
+             */
+            candidates: components["schemas"]["Candidate"][];
+            choice?: components["schemas"]["Choice"] | null;
+            /**
+             * Format: int32
+             * @description So many more were considered and are left out here.
+             */
+            left_out: number;
+            /** @description What else was found, in words: slots that point at nothing, settings that contradict. */
+            notes: string[];
+            policy?: components["schemas"]["Policy"] | null;
+            /** @description The pool that the request went to, outside of a route's slots. */
+            pool?: string | null;
+            prevented?: components["schemas"]["Prevented"] | null;
+            /** @description The route that it took. */
+            route?: string | null;
+            /**
+             * Format: date-time
+             * @description When somebody is expected back, if nobody could take it.
+             */
+            until?: string | null;
+            weighed?: components["schemas"]["Weighed"] | null;
         };
         /**
          * @description The seven ways an exchange ends.
@@ -440,6 +550,76 @@ export interface components {
             /** @enum {string} */
             type: "behind";
         };
+        /** @description A request that nobody has sent. Whatever is left out is not known of it. */
+        ExplainOrder: {
+            /**
+             * @description The subagent of that conversation.
+             * @default null
+             */
+            agent: string | null;
+            /** @default null */
+            agent_type: string | null;
+            /**
+             * @description The beta features that it uses.
+             * @default []
+             */
+            betas: string[];
+            /**
+             * Format: int64
+             * @description Bytes of its body.
+             * @default 0
+             */
+            bytes: number;
+            /** @default null */
+            directory: string | null;
+            /**
+             * @description It shows images.
+             * @default false
+             */
+            images: boolean;
+            /**
+             * @description The name of the client's key that it would come with.
+             * @default null
+             */
+            key: string | null;
+            /**
+             * @description It comes with a sign-in. Left out: if there is an account that passes one on, and no key is named.
+             * @default null
+             */
+            login: boolean | null;
+            /**
+             * @description A model's whole name, or a family: `opus`.
+             * @default null
+             */
+            model: string | null;
+            /** @default null */
+            project: string | null;
+            /** @default null */
+            role: components["schemas"]["Role"] | null;
+            /**
+             * @description The conversation; where it is bound counts.
+             * @default null
+             */
+            session: string | null;
+            /** @default false */
+            stream: boolean;
+            /**
+             * Format: int64
+             * @description Tokens of its prompt; a quarter of its bytes if left out.
+             * @default null
+             */
+            tokens: number | null;
+            /**
+             * @description It offers tools.
+             * @default false
+             */
+            tools: boolean;
+        };
+        /**
+         * @description What a move would gain.
+         * @enum {string}
+         */
+        Gain: "nothing" | "order" | "fit" | "included" | "headroom" | "expiring";
         /** @description What to change. Absent fields stay as they are; `null` takes a limit away. */
         KeyChange: {
             accounts?: number[] | null;
@@ -559,6 +739,11 @@ export interface components {
             /** @description What it opens; `proxy` alone where nothing is said. */
             scopes?: components["schemas"]["Scope"][] | null;
         };
+        /**
+         * @description What came of a candidate.
+         * @enum {string}
+         */
+        Outcome: "chosen" | "next" | "passed_over";
         /** @description What the Overview shows, computed in one place so that page, tray and CLI agree. */
         Overview: {
             accounts: components["schemas"]["AccountView"][];
@@ -583,6 +768,43 @@ export interface components {
          * @enum {string}
          */
         PausedBy: "user";
+        /**
+         * @description By what one of the accounts that can serve is chosen. A conversation stays where it is as long as moving
+         *     would cost more than it gains, whatever the policy says.
+         * @enum {string}
+         */
+        Policy: "priority" | "headroom" | "soonest_reset" | "round_robin";
+        /** @description A path to money that nobody has allowed, and that a request would have taken. */
+        Prevented: {
+            /**
+             * Format: int64
+             * @description The account that its sign-in belongs to.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description The one that would have been asked next.
+             */
+            to: number;
+        };
+        /** @description What was kept from costing money along one path on one day. */
+        PreventedView: {
+            /**
+             * Format: date-time
+             * @description The day's first moment, in UTC.
+             */
+            day: string;
+            /** @description Name of the account whose sign-in the requests came with. */
+            from: string;
+            /** Format: int64 */
+            from_id: number;
+            /** Format: int64 */
+            requests: number;
+            /** @description Name of the account that would have been asked next. */
+            to: string;
+            /** Format: int64 */
+            to_id: number;
+        };
         /** @description What went wrong, for a person and for a program. */
         Problem: {
             /** @description A word to match: `not_found`, `name_taken`, `bad_input`, `vault_locked`, `unauthorized`… */
@@ -620,6 +842,8 @@ export interface components {
              */
             account_id?: number | null;
             agent?: string | null;
+            /** @description What kind of agent asked, where the client has said. */
+            agent_type?: string | null;
             attempts: components["schemas"]["AttemptView"][];
             /**
              * @description What Headgate changed in the request or its answer: `model: a → b`, `message_stop supplied`. Empty
@@ -633,6 +857,7 @@ export interface components {
              * @description What that costs by the public price list, in US dollars; absent where no price is known.
              */
             cost_usd?: number | null;
+            decision?: components["schemas"]["DecisionRecord"] | null;
             /**
              * Format: double
              * @description From arrival to the end, in milliseconds.
@@ -656,11 +881,14 @@ export interface components {
             /** @description The model that the client asked for. */
             model?: string | null;
             path: string;
+            /** @description The project that it belongs to, where somebody has said. */
+            project?: string | null;
             /**
              * Format: int64
              * @description Bytes of the request's body.
              */
             request_bytes: number;
+            role?: components["schemas"]["Role"] | null;
             /** @description The model that the reply names. */
             served_model?: string | null;
             session?: string | null;
@@ -674,6 +902,12 @@ export interface components {
             stream: boolean;
             usage: components["schemas"]["UsageView"];
         };
+        /**
+         * @description What a request is for, as Claude Code says it (`x-claude-code-request-class`, sent with
+         *     `CLAUDE_CODE_GATEWAY_HINT_HEADERS=1`; its gateway guide lists the classes).
+         * @enum {string}
+         */
+        Role: "main" | "subagent" | "workflow" | "compaction" | "auxiliary";
         /**
          * @description What a key can open.
          * @enum {string}
@@ -802,6 +1036,34 @@ export interface components {
          * @enum {string}
          */
         VerdictKind: "fine" | "throttled" | "own_limit" | "quota_spent" | "extra_usage_spent" | "credential_refused" | "organisation_disabled" | "forbidden" | "model_missing" | "weather" | "request_fault" | "context_too_long" | "abandoned";
+        /**
+         * @description A move, weighed: what the cold prefix costs on the other account against what is gained there. Both in
+         *     tokens of plain input, so that they can be compared.
+         */
+        Weighed: {
+            /**
+             * Format: int64
+             * @description The same as so many tokens of plain input.
+             */
+            charge: number;
+            /**
+             * Format: double
+             * @description What that costs in dollars by the list, where the price is known.
+             */
+            cold_cost?: number | null;
+            /**
+             * Format: int64
+             * @description Tokens that the cache holds here and would have to be written there.
+             */
+            cold_tokens: number;
+            /** @description What would be gained. */
+            gain: components["schemas"]["Gain"];
+            /**
+             * Format: int64
+             * @description What that is worth, as tokens of plain input.
+             */
+            worth: number;
+        };
         /**
          * @description Where a window was learned.
          * @enum {string}
@@ -1080,6 +1342,45 @@ export interface operations {
             };
         };
     };
+    explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExplainOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionRecord"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_keys: {
         parameters: {
             query?: never;
@@ -1306,6 +1607,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+        };
+    };
+    list_prevented: {
+        parameters: {
+            query?: {
+                /** @description So many days, today included; 30 where nothing is said, 400 at most. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreventedView"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
