@@ -118,9 +118,9 @@ impl Explain {
         if self.prevented {
             let rows: Vec<PreventedView> = core.get("/api/v1/prevented").await?;
             if json {
-                table::json(&rows)
+                table::json(&rows);
             } else {
-                show_prevented(&rows)
+                show_prevented(&rows);
             }
             return Ok(());
         }
@@ -128,9 +128,9 @@ impl Explain {
             let order = ExplainOrder::from(self.dry);
             let record: DecisionRecord = core.call(Method::POST, "/api/v1/explain", Some(&order)).await?;
             if json {
-                table::json(&record)
+                table::json(&record);
             } else {
-                show(&record, "Would go to", "Nobody could take it now")
+                show(&record, "Would go to", "Nobody could take it now");
             }
             return Ok(());
         };
@@ -144,9 +144,9 @@ impl Explain {
             return Err(Trouble::new(Code::NotFound, format!("no decision is known of this request: {why}")));
         };
         if json {
-            table::json(record)
+            table::json(record);
         } else {
-            show(record, "Went to", "Nobody could take it")
+            show(record, "Went to", "Nobody could take it");
         }
         Ok(())
     }

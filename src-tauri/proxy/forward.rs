@@ -65,13 +65,13 @@ async fn serve(
                     record.decided(made);
                     return record.refuse(&gateway.admission.full());
                 }
-                Held::Over => match last_resort(&arrival.ask, &accounts, &tries.set_aside, now) {
-                    Some(pick) => pick,
-                    None => {
+                Held::Over => {
+                    let Some(pick) = last_resort(&arrival.ask, &accounts, &tries.set_aside, now) else {
                         record.decided(made);
                         return tries.give_up(wait, record, &arrival.method, idle);
-                    }
-                },
+                    };
+                    pick
+                }
             },
         };
         let account = &pick.contender;

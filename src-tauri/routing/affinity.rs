@@ -103,7 +103,7 @@ impl Entry {
     }
 
     /// The binding, if it differs enough from the one that was kept.
-    fn to_keep(&mut self) -> Option<Bound> {
+    fn worth_keeping(&mut self) -> Option<Bound> {
         if self.kept.is_some_and(|kept| kept.is_as_good_as(&self.bound)) {
             return None;
         }
@@ -161,7 +161,7 @@ impl Affinities {
             Some(_) if !moves => {
                 let entry = known.get_mut(conversation)?;
                 entry.bound.go_on(account, family, now);
-                entry.to_keep()
+                entry.worth_keeping()
             }
             _ if pick.why.binds => {
                 // Its prompt is as long as before, wherever it is.
@@ -194,7 +194,7 @@ impl Affinities {
         if bound.account == account {
             // The longest prompt is the conversation; what is asked beside it, with another model, is not.
             if bound.family != family && tokens <= bound.prefix.unwrap_or(0) {
-                return entry.to_keep();
+                return entry.worth_keeping();
             }
             (bound.family, bound.prefix, bound.warm_until) = (family, Some(tokens), warm_until);
         } else if let Some(refuge) = bound.refuge.as_mut().filter(|refuge| refuge.account == account) {
@@ -202,7 +202,7 @@ impl Affinities {
                 (refuge.warm_until, bound.prefix) = (warm_until, Some(tokens));
             }
         }
-        entry.to_keep()
+        entry.worth_keeping()
     }
 
     /// An account is gone, and with it whatever was bound to it.

@@ -175,7 +175,7 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
                         ));
                     }
                     None => {
-                        unable.push((place.stage, candidate(Outcome::PassedOver, obstacle, standing.until)))
+                        unable.push((place.stage, candidate(Outcome::PassedOver, obstacle, standing.until)));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Budget, ClientKey, Ending, HeadgateEvent, Overview, Provider, Request, RequestPage, Status, UsageWindow,
+  Account, Attempt, Budget, ClientKey, Decision, Ending, HeadgateEvent, Overview, Provider, Request, RequestPage, Status, UsageWindow,
 } from "../../ui/src/api/types.ts";
 
 /** A Thursday in winter, 12:41 in Berlin. */
@@ -86,12 +86,22 @@ function request(n: number, age: number): Request {
   };
 }
 
+const decision: Decision = {
+  at: at(-9 * MINUTE), account: 2, choice: "rebound", policy: "priority", pool: "main", route: null, binding: "project shop", bound_to: 1,
+  weighed: null, prevented: null, until: null, notes: ["Slot 2 of the route night points at an account that is gone."], left_out: 0,
+  candidates: [
+    { account: 2, name: "Spare", slot: null, model: null, outcome: "chosen", why: "the account of its conversation is away for longer than its cache lives", until: null },
+    { account: 3, name: "Team gateway", slot: null, model: "claude-sonnet-5", outcome: "next", why: "priority 20 comes after 10", until: null },
+    { account: 1, name: "Work", slot: null, model: null, outcome: "passed_over", why: "Its 5-hour window is spent.", until: at(98 * MINUTE) },
+  ],
+};
+
 const oddities: Partial<Request>[] = [
   { ending: null, status: 200, duration_ms: null, usage: { input: 840, output: 212, cache_read: 61_200, cache_write: 900 } },
   { ending: null, status: null, duration_ms: null, first_byte_ms: null, account: null, usage: {}, attempts: [] },
   {},
   {
-    account: "Spare",
+    account: "Spare", decision, project: "shop", role: "subagent",
     attempts: [
       attempt("Work", "quota_spent", 429, 1.2, 180, "This request would exceed your account's 5-hour limit."),
       attempt("Spare", "fine", 200, 184, 512),

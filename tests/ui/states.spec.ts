@@ -130,3 +130,16 @@ test("older requests load on demand, and words narrow what is loaded", async ({ 
   await expect(page.getByText("10 matches among the 200 requests loaded.")).toBeVisible();
   expect(page.url()).toContain("q=count_tokens");
 });
+
+test("a request says who was considered for it, and why each was passed over", async ({ page }) => {
+  await open(page, "#/requests?open=req_0999999999997", scenes.full);
+  const why = page.getByRole("region", { name: "Why this account" });
+  await expect(why).toContainText("Bound by project shop.");
+  await expect(why).toContainText("Slot 2 of the route night points at an account that is gone.");
+  await expect(why.getByRole("listitem")).toHaveCount(3);
+  await expect(why.getByRole("listitem").nth(1)).toContainText("next · as claude-sonnet-5");
+  await expect(why.getByRole("listitem").nth(2)).toContainText("until 14:19");
+  await open(page, "#/requests?open=req_0999999999998", scenes.full);
+  await expect(page.getByRole("heading", { name: "Tokens" })).toBeVisible();
+  await expect(page.getByText("Why this account"), "where no decision is known, nothing is said").toBeHidden();
+});

@@ -10,6 +10,7 @@ use crate::{
     store::PreventedRow,
 };
 
+const DAY: i64 = 86_400;
 const PATH: Prevented = Prevented { from: AccountId(1), to: AccountId(2) };
 
 fn decided(id: i64, second: i64, text: &str, prevented: Option<Prevented>) -> Exchange {
@@ -58,7 +59,6 @@ fn what_was_prevented_is_counted_by_day_and_path() {
     let folder = Folder::new();
     let store = folder.open();
     let back = Prevented { from: AccountId(3), ..PATH };
-    const DAY: i64 = 86_400;
     for (id, (second, path)) in [(10, PATH), (20, PATH), (DAY + 5, PATH), (30, back)].into_iter().enumerate()
     {
         finish(&store, decided(id.try_into().unwrap(), second, &format!("{path:?}"), Some(path)));

@@ -40,5 +40,8 @@ function putRow(cache: QueryClient, row: Request): void {
   for (const [key, pages] of cache.getQueriesData<InfiniteData<RequestPage>>({ queryKey: [keys.requests] })) {
     if (pages) cache.setQueryData(key, mergeRow(pages as Pages, row, (key[1] ?? {}) as RequestFilter));
   }
-  cache.setQueryData<Request>([keys.request, row.id], (known) => known && row);
+  const one = [keys.request, row.id];
+  cache.setQueryData<Request>(one, (known) => known && row);
+  // Rows come without the decision: whoever looks at a request that has just ended reads it.
+  if (row.ending) void cache.invalidateQueries({ queryKey: one });
 }

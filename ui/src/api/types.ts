@@ -6,6 +6,7 @@ type Schemas = components["schemas"];
 export type Account = Schemas["AccountView"];
 export type AccountChange = Schemas["AccountChange"];
 export type Attempt = Schemas["AttemptView"];
+export type Decision = Schemas["DecisionRecord"];
 export type HeadgateEvent = Schemas["EventView"];
 export type Budget = Schemas["BudgetView"];
 export type ClientKey = Schemas["KeyView"];

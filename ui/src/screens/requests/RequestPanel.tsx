@@ -10,6 +10,7 @@ import { duration, exactTime } from "../../words/times.ts";
 import { Attempts } from "./Attempts.tsx";
 import { Facts } from "./Facts.tsx";
 import { changed, story } from "./story.ts";
+import { Why } from "./Why.tsx";
 
 export function RequestPanel({ id, close }: { id: string; close: string }) {
   const { data, error, refetch } = useRequest(id);
@@ -33,6 +34,7 @@ function Opened({ request }: { request: Request }) {
       <h2 className="pr-8 text-figure">{outcome(request).word}</h2>
       <p className="mt-1 text-soft">{story(request)}</p>
       <Attempts request={request} took={took} />
+      {request.decision && <Why decision={request.decision} now={now} />}
       <Facts title="Tokens" of={[
         ["Fresh input", exact(usage.input)],
         ["Read from cache", exact(usage.cache_read)],
@@ -55,6 +57,9 @@ function Opened({ request }: { request: Request }) {
         request.key ? ["Key", request.key] : null,
         ["Status", request.status],
         ["Agent", request.agent],
+        request.agent_type ? ["Kind of agent", request.agent_type] : null,
+        request.role ? ["Role", request.role] : null,
+        request.project ? ["Project", request.project] : null,
         ["Client", request.client],
         ["Session", request.session && <Copy key="s" text={request.session} what="the session's id" />],
         ["Id", <Copy key="i" text={request.id} what="the request's id" />],

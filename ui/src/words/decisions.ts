@@ -1,0 +1,37 @@
+// Says why a request went where it went: what led it, what was weighed, what was kept from costing money.
+import type { Decision } from "../api/types.ts";
+import { dollars, exact } from "./numbers.ts";
+
+type Weighed = NonNullable<Decision["weighed"]>;
+
+const policies: Record<NonNullable<Decision["policy"]>, string> = {
+  priority: "by priority", headroom: "by headroom", soonest_reset: "what expires first", round_robin: "in turn",
+};
+
+const gains: Record<Exclude<Weighed["gain"], "nothing">, string> = {
+  order: "the order that you set", fit: "an account that is known to fit", included: "use that is paid for already",
+  headroom: "more room", expiring: "a week that would end unspent",
+};
+
+/** One sentence for each thing that led it. */
+export function circumstances(decision: Decision): string[] {
+  const name = (id: number) => decision.candidates.find((one) => one.account === id)?.name ?? `account ${id}`;
+  const { route, pool, policy, binding, bound_to: bound, weighed, prevented } = decision;
+  const stays = bound === decision.account && decision.choice === "bound";
+  return [
+    route ? `Route ${route}.` : null,
+    pool ? `Pool ${pool}${policy ? `, ${policies[policy]}` : ""}.` : null,
+    binding ? `Bound by ${binding}.` : null,
+    bound != null && !stays ? `Its conversation is bound to ${name(bound)}.` : null,
+    weighed ? weighing(weighed) : null,
+    prevented ? `Kept from costing money: it came with the sign-in of ${name(prevented.from)} and did not go on to ${name(prevented.to)}.` : null,
+    ...decision.notes,
+  ].filter((line) => line !== null);
+}
+
+function weighing(weighed: Weighed): string {
+  const cost = weighed.cold_cost == null ? "" : ` (${dollars(weighed.cold_cost)})`;
+  const move = `A move writes ${exact(weighed.cold_tokens)} tokens into a cache anew${cost}`;
+  if (weighed.gain === "nothing") return `${move} and gains nothing.`;
+  return `${move}; it gains ${gains[weighed.gain]}, which is worth ${weighed.worth > weighed.charge ? "more" : "no more"} than that.`;
+}
