@@ -232,17 +232,27 @@ async fn where_nobody_else_could_serve_the_others_wait_a_moment_for_the_first_an
 
 #[tokio::test]
 async fn a_verdict_of_the_first_lets_the_others_go_at_once() {
-    let house = patient(2.0).await;
+    let mut house = patient(2.0).await;
     let work = Wire::saying([wire::Reply::Held(ok()), wire::Reply::Keep(ok())]).await;
     let id = work.account(&house, "work", 0);
     rest(&house, id, 10);
     house.clock.advance(Duration::from_mins(11));
     let first = begin(&house);
     work.arrival().await;
+    let mut events = house.app.api().events.subscribe();
     let second = begin(&house);
+    soon("the second one to be there", async {
+        while !matches!(events.recv().await.unwrap(), Event::Request(_)) {}
+    })
+    .await;
+    let let_go = house.clock.now();
     work.let_go();
     assert_eq!((done(first).await, done(second).await), (200, 200));
-    assert_eq!(work.heard(), 2);
+    house.ended().await;
+    let exchange = house.ended().await;
+    let began = exchange.attempts[0].began;
+    assert!(exchange.start.started_at + began >= let_go, "it has waited for the first one");
+    assert!(began < Duration::from_millis(1500), "and no longer: {began:?}");
 }
 
 #[tokio::test]

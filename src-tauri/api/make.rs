@@ -8,7 +8,10 @@ use super::views::{
 };
 use crate::{
     accounts::{Roster, SpillOrder},
-    domain::{self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, Provider, Spill, Usage, Window},
+    domain::{
+        self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, Provider, Spill, Usage, Window,
+        WindowSource,
+    },
     proxy::Gateway,
     routing::{Contender, standing},
 };
@@ -17,7 +20,14 @@ use crate::{
 pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
     let account = &contender.account;
     let standing = standing(contender, now);
-    let mut windows: Vec<WindowView> = contender.windows.iter().map(|known| window(known, now)).collect();
+    // What a refusal alone has told says nothing any more once it is open.
+    let is_told = |known: &&Window| {
+        known.source != WindowSource::Refusal
+            || known.utilization.is_some()
+            || known.closed_until(now).is_some()
+    };
+    let told = contender.windows.iter().filter(is_told);
+    let mut windows: Vec<WindowView> = told.map(|known| window(known, now)).collect();
     let rank =
         |window: &WindowView| (window.limits != Some(Endpoint::Messages), window.utilization.unwrap_or(-1.0));
     windows.sort_by(|a, b| {

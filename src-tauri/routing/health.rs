@@ -33,17 +33,6 @@ pub enum Hindrance {
     Crowd,
 }
 
-impl Hindrance {
-    /// As a sentence of a record.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::Probation => "it has just come back, and one request sees whether it works",
-            Self::Weather(_) => "its upstream is in trouble",
-            Self::Crowd => "its upstream has just come back, and requests return to it step by step",
-        }
-    }
-}
-
 /// Why requests that need this should rather go elsewhere now; `None` if there is no reason.
 pub fn hindrance(contender: &Contender, need: Need, now: Timestamp) -> Option<Hindrance> {
     if let Some(hindrance) = contender.weather.hindrance(need, now) {

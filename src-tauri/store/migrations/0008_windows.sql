@@ -8,3 +8,6 @@ ALTER TABLE windows ADD COLUMN again_streak INTEGER;
 
 -- Since when a bench holds. NULL in what was written before this was known.
 ALTER TABLE accounts ADD COLUMN bench_since INTEGER;
+
+-- An API key's buckets are told by class of model now, under other names; what they said is over within minutes.
+DELETE FROM windows WHERE name IN ('requests', 'tokens', 'input-tokens', 'output-tokens');
