@@ -10,14 +10,16 @@ use divan::{Bencher, black_box, counter::BytesCount, counter::ItemsCount};
 use headgate::{
     clock::Clock,
     domain::{
-        Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Provider,
-        ProviderId, Usage, VerdictKind, Window, WindowName, WindowSource,
+        Account, AccountId, AccountName, Ask, Attempt, Ending, Endpoint, Exchange, ExchangeId, ExchangeStart,
+        Family, Need, Provider, ProviderId, Usage, Verdict, VerdictKind, Window, WindowName, WindowSource,
     },
     formats::{EventData, EventLines, RequestHead},
     metering::Tally,
-    routing::{self, Contender, Load, Snapshot},
+    providers::Catalog,
+    routing::{self, Contender, Lesson, Load, Snapshot, is_news},
     store::{Options, Store},
 };
+use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
 fn main() {
@@ -64,12 +66,109 @@ fn tally_of_50_events(bencher: Bencher, piece: usize) {
     });
 }
 
+/// The windows of a reply's head: of a subscription, of an API key, and of one that states none.
+#[divan::bench(args = ["subscription", "key", "none"])]
+fn windows_of_a_head(bencher: Bencher, kind: &str) {
+    let catalog = Catalog::built_in();
+    let provider = catalog.get("anthropic-compatible").expect("it is in the catalog");
+    let (headers, now) = (head(kind), Clock::system().now());
+    let need = opus();
+    bencher.bench(|| catalog.windows(&provider, black_box(&headers), need, now));
+}
+
+/// Whether a reply that only repeats what is known says anything new.
+#[divan::bench]
+fn windows_that_are_known(bencher: Bencher) {
+    let catalog = Catalog::built_in();
+    let provider = catalog.get("anthropic").expect("it is in the catalog");
+    let (now, need) = (Clock::system().now(), opus());
+    let windows = catalog.windows(&provider, &head("subscription"), need, now);
+    let known = Contender { windows: windows.clone(), ..contender(1, now) };
+    let lesson = Lesson { verdict: &Verdict::Fine, windows: &windows, need };
+    bencher.bench(|| is_news(black_box(&known), &lesson, now));
+}
+
+fn opus() -> Need {
+    Some(Family::Opus).into()
+}
+
+/// As Anthropic's replies come, other headers included.
+fn head(kind: &str) -> HeaderMap {
+    let reset = (Clock::system().now().as_second() + 3600).to_string();
+    let mut headers = HeaderMap::new();
+    let mut put = |name: &'static str, value: &str| {
+        headers.insert(name, value.parse().expect("it is a header"));
+    };
+    for name in [
+        "date",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "cf-ray",
+        "cf-cache-status",
+        "server",
+        "via",
+        "vary",
+        "request-id",
+        "anthropic-organization-id",
+        "strict-transport-security",
+        "x-envoy-upstream-service-time",
+    ] {
+        put(name, "something that stands there");
+    }
+    if kind == "subscription" {
+        for (name, value) in [
+            ("anthropic-ratelimit-unified-status", "allowed"),
+            ("anthropic-ratelimit-unified-reset", &*reset),
+            ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+            ("anthropic-ratelimit-unified-fallback-percentage", "0.5"),
+            ("anthropic-ratelimit-unified-5h-status", "allowed"),
+            ("anthropic-ratelimit-unified-5h-reset", &*reset),
+            ("anthropic-ratelimit-unified-5h-utilization", "0.42"),
+            ("anthropic-ratelimit-unified-7d-status", "allowed"),
+            ("anthropic-ratelimit-unified-7d-reset", &*reset),
+            ("anthropic-ratelimit-unified-7d-utilization", "0.12"),
+        ] {
+            put(name, value);
+        }
+    }
+    if kind == "key" {
+        for (limit, remaining, reset) in [
+            (
+                "anthropic-ratelimit-requests-limit",
+                "anthropic-ratelimit-requests-remaining",
+                "anthropic-ratelimit-requests-reset",
+            ),
+            (
+                "anthropic-ratelimit-tokens-limit",
+                "anthropic-ratelimit-tokens-remaining",
+                "anthropic-ratelimit-tokens-reset",
+            ),
+            (
+                "anthropic-ratelimit-input-tokens-limit",
+                "anthropic-ratelimit-input-tokens-remaining",
+                "anthropic-ratelimit-input-tokens-reset",
+            ),
+            (
+                "anthropic-ratelimit-output-tokens-limit",
+                "anthropic-ratelimit-output-tokens-remaining",
+                "anthropic-ratelimit-output-tokens-reset",
+            ),
+        ] {
+            put(limit, "50000");
+            put(remaining, "41000");
+            put(reset, "2026-11-23T12:00:59Z");
+        }
+    }
+    headers
+}
+
 #[divan::bench(args = [1, 10, 200])]
 fn pick(bencher: Bencher, accounts: i64) {
     let now = Clock::system().now();
-    let snapshot = Snapshot((1..=accounts).map(|id| Arc::new(contender(id, now))).collect());
+    let snapshot = Snapshot::of((1..=accounts).map(|id| contender(id, now)));
     let ask = Ask { model: Some("claude-opus-5-5".into()), ..Ask::default() };
-    bencher.bench(|| routing::pick(black_box(&ask), &snapshot, &[], now));
+    bencher.bench(|| routing::pick(black_box(&ask), &snapshot, None, &[], now));
 }
 
 fn contender(id: i64, now: Timestamp) -> Contender {
@@ -81,6 +180,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         credential: headgate::domain::Credential::Key(Vec::new()),
         counts_tokens: true,
         models: [].into(),
+        lacks: headgate::domain::Lacks::default(),
         verdicts: "anthropic".into(),
     };
     let account = Account {
@@ -89,6 +189,8 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         provider: provider.id.clone(),
         base_url: None,
         priority: 0,
+        pool: headgate::domain::PoolId::MAIN,
+        guards: None,
         pause: None,
         bench: None,
         refused: None,
@@ -98,7 +200,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
     };
     let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];
     let windows = names.iter().enumerate().map(|(n, name)| window(name, id, n, now)).collect();
-    Contender { account, provider: Arc::new(provider), windows, load: Load::default() }
+    Contender { windows, ..Contender::new(account, Arc::new(provider), Load::default()) }
 }
 
 fn window(name: &str, id: i64, n: usize, now: Timestamp) -> Window {
@@ -106,9 +208,12 @@ fn window(name: &str, id: i64, n: usize, now: Timestamp) -> Window {
     Window {
         family: name.family(),
         name,
+        limits: Some(Endpoint::Messages),
         utilization: Some((id * 37 % 90) as f64 / 100.0 + n as f64 / 1000.0),
         resets_at: Some(now + SignedDuration::from_hours(1)),
+        refills: false,
         spent: false,
+        again: None,
         source: WindowSource::Header,
         learned_at: now,
     }
@@ -141,8 +246,7 @@ fn exchange(id: ExchangeId, now: Timestamp) -> Exchange {
         client: Some("claude-cli/2.1.330 (external, cli)".into()),
         stream: true,
         bytes: 50_000,
-        only: None,
-        login: false,
+        ..Ask::default()
     };
     let (method, path) = ("POST".into(), "/v1/messages".into());
     let start = ExchangeStart { id, started_at: now, method, path, ask, key: None };

@@ -12,7 +12,7 @@ use headgate::{
         splice_model,
     },
     metering::Tally,
-    providers::{Catalog, Reply, read_windows, retry_after},
+    providers::{Catalog, Reply, retry_after},
     proxy::{climbs, is_crooked, is_meant_for_us},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -141,14 +141,17 @@ pub fn verdicts(bytes: &[u8]) {
             headers.append(name, value);
         }
     }
-    let windows = read_windows(&headers, now);
-    for window in &windows {
-        assert!(window.utilization.is_none_or(|used| (0.0..=100.0).contains(&used)), "{window:?}");
-        assert!(window.resets_at.is_none_or(|reset| reset.duration_since(now) <= MONTHS), "{window:?}");
-    }
     assert!(retry_after(&headers, now).is_none_or(|pause| pause.as_secs() <= 24 * 3600 * 31));
     for provider in CATALOG.iter() {
         for family in [None, Some(Family::Opus)] {
+            let windows = CATALOG.windows(provider, &headers, family.into(), now);
+            for window in &windows {
+                assert!(window.utilization.is_none_or(|used| (0.0..=100.0).contains(&used)), "{window:?}");
+                assert!(
+                    window.resets_at.is_none_or(|reset| reset.duration_since(now) <= MONTHS),
+                    "{window:?}"
+                );
+            }
             let reply = Reply { status, headers: &headers, body, windows: &windows, family };
             let until = match CATALOG.verdict(provider, &reply, now) {
                 Verdict::Throttled { retry_after } => {
@@ -156,9 +159,7 @@ pub fn verdicts(bytes: &[u8]) {
                     None
                 }
                 Verdict::QuotaSpent { until, .. } => until,
-                Verdict::ExtraUsageSpent { until, .. } | Verdict::OrganisationDisabled { until } => {
-                    Some(until)
-                }
+                Verdict::ExtraUsageSpent { until, .. } => Some(until),
                 Verdict::Fine => {
                     assert!(status.as_u16() < 400, "{status} is fine");
                     None

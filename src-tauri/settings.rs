@@ -63,6 +63,9 @@ pub struct Limits {
     /// A request that no account can take is held this long at most if one is expected back by then, its
     /// connection open and nothing sent; 0 refuses it at once.
     pub hold_seconds: f64,
+    /// As long may a request be kept back, in all, while somebody comes back: before the same account is asked once
+    /// more after a 529, and for its turn at an account or an upstream that was away. 0: not at all.
+    pub comeback_seconds: f64,
     /// A connection to an upstream that is not there by then failed; another account is tried.
     pub connect_seconds: f64,
     /// An upstream that has sent no head by then failed; another account is tried. Answers that are not
@@ -99,6 +102,7 @@ impl Default for Limits {
             waiting_requests: 1024,
             wait_seconds: 10.0,
             hold_seconds: 0.0,
+            comeback_seconds: 2.0,
             connect_seconds: 10.0,
             head_seconds: 600.0,
             idle_seconds: 300.0,
@@ -222,6 +226,10 @@ impl Limits {
         if !(0.0..=540.0).contains(&self.hold_seconds) {
             return Err("limits.hold_seconds is a number of seconds from 0 to 540".into());
         }
+        // What is worth a longer wait is held.
+        if !(0.0..=2.0).contains(&self.comeback_seconds) {
+            return Err("limits.comeback_seconds is a number of seconds from 0 to 2".into());
+        }
         if !(0.0..=10_000.0).contains(&self.models_hours) {
             return Err("limits.models_hours is a number of hours from 0 to 10000".into());
         }
@@ -247,6 +255,11 @@ impl Limits {
     /// See [`Limits::hold_seconds`].
     pub fn hold(&self) -> Duration {
         Duration::from_secs_f64(self.hold_seconds)
+    }
+
+    /// See [`Limits::comeback_seconds`].
+    pub fn comeback(&self) -> Duration {
+        Duration::from_secs_f64(self.comeback_seconds)
     }
 
     /// See [`Limits::connect_seconds`].

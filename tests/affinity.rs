@@ -6,7 +6,8 @@ use bytes::Bytes;
 use headgate::{
     accounts::Change,
     clock::Clock,
-    domain::{AccountId, Verdict, Window, WindowName, WindowSource},
+    domain::{AccountId, Endpoint, Need, Verdict, Window, WindowName, WindowSource},
+    routing::Lesson,
     sandbox::{Answer, Behaviour, Sandbox, Scenario, ScriptedAccount, Step},
     tasks::Tasks,
 };
@@ -62,13 +63,20 @@ fn use_up(house: &House, name: &str, utilization: f64) {
     let window = Window {
         name: WindowName("5h".into()),
         family: None,
+        limits: Some(Endpoint::Messages),
         utilization: Some(utilization),
         resets_at: Some(house.clock.now() + SignedDuration::from_hours(3)),
+        refills: false,
         spent: false,
+        again: None,
         source: WindowSource::Header,
         learned_at: house.clock.now(),
     };
-    house.app.api().gateway.roster.learn(id(house, name), &Verdict::Fine, &[window]);
+    house.app.api().gateway.roster.learn(id(house, name), &lesson(&Verdict::Fine, &[window]));
+}
+
+fn lesson<'a>(verdict: &'a Verdict, windows: &'a [Window]) -> Lesson<'a> {
+    Lesson { verdict, windows, need: Need::default() }
 }
 
 fn pause(house: &House, name: &str) {
@@ -110,7 +118,7 @@ async fn a_conversation_goes_elsewhere_while_its_account_rests_and_comes_back() 
     assert_eq!(go_on(&mut house, "a").await, ["spare"]);
     resume(&house, "work");
     let rests = Verdict::Throttled { retry_after: Some(Duration::from_secs(60)) };
-    house.app.api().gateway.roster.learn(id(&house, "spare"), &rests, &[]);
+    house.app.api().gateway.roster.learn(id(&house, "spare"), &lesson(&rests, &[]));
     assert_eq!(go_on(&mut house, "a").await, ["work"], "it can't wait");
     assert_eq!(go_on(&mut house, "a").await, ["work"]);
     house.clock.advance(Duration::from_secs(61));

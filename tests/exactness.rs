@@ -140,7 +140,7 @@ async fn each_account_gets_the_model_under_its_own_name() {
     let models = r#"{"models":{"claude-opus-5-5":"glm-5.2"}}"#;
     let changed = house.client.call(house.token(), Method::PATCH, &patch, models).await.json().await;
     assert_eq!(changed["models"]["claude-opus-5-5"], "glm-5.2");
-    house.script("work", [headgate::sandbox::Behaviour::Overloaded]);
+    house.script("work", [headgate::sandbox::Behaviour::CredentialRefused]);
     house.ask().await.bytes().await;
     let model = |key: &str| {
         let body = house.sandbox.seen(key)[0].body.clone();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headgate::{
-    domain::{DecisionRecord, Outcome, Verdict},
+    domain::{DecisionRecord, Need, Outcome, Verdict},
+    routing::Lesson,
     sandbox::{Answer, Behaviour},
     settings::Limits,
 };
@@ -113,7 +114,8 @@ async fn a_conversation_that_stays_says_what_a_move_would_have_cost() {
 async fn a_dry_run_says_what_the_next_request_does_and_spends_nothing() {
     let mut house = House::with(&["work", "spare"]).await;
     let rests = Verdict::Throttled { retry_after: Some(Duration::from_secs(90)) };
-    house.app.api().gateway.roster.learn(account(&house, "work"), &rests, &[]);
+    let lesson = Lesson { verdict: &rests, windows: &[], need: Need::default() };
+    house.app.api().gateway.roster.learn(account(&house, "work"), &lesson);
     let (status, dry) = dry(&house, house.token(), json!({"model": MODEL, "session": "a"})).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(house.sandbox.counts().arrived, 0, "nobody was asked");

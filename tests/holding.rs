@@ -89,7 +89,7 @@ async fn nobody_is_held_for_an_account_that_comes_back_too_late() {
 #[tokio::test]
 async fn a_fault_that_was_not_the_accounts_is_not_waited_out() {
     let house = holding(20.0).await;
-    house.script("work", [Behaviour::Overloaded]);
+    house.script("work", [Behaviour::Overloaded, Behaviour::Overloaded]);
     assert_eq!(house.ask().await.status.as_u16(), 529, "the account is ready, and this request has failed");
 }
 

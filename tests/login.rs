@@ -156,7 +156,7 @@ async fn a_spent_sign_in_moves_on_where_that_was_allowed_and_is_back_at_its_rese
     assert_eq!((status, tried), (200, vec!["mine".to_owned(), "work".to_owned()]));
     assert_eq!(served(&mut house, MINE).await.1, ["work"], "it is known to be spent");
     assert_eq!(account(&house, "mine").await["standing"]["state"], "cooling");
-    house.script("work", [Behaviour::Overloaded]);
+    house.script("work", [Behaviour::DropBeforeHead { reset: false }]);
     let (_, tried, _) = served(&mut house, MINE).await;
     assert_eq!(tried, ["work"], "nobody opened the path to spare");
     house.clock.advance(Duration::from_mins(31));

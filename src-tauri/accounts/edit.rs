@@ -17,7 +17,7 @@ use crate::{
     },
     events::Event,
     providers::{BadAddress, base_url, is_this_machine},
-    routing::{Contender, Load},
+    routing::{Contender, Load, reopen},
     secrets::{SecretName, Sensitive, VaultError},
     store::{NewAccountRow, StoreError},
 };
@@ -156,8 +156,7 @@ impl Roster {
         }
         self.keep_name(id, account.name.clone());
         let load = Load::within(self.inner().ration.clone());
-        let contender = Arc::new(Contender::new(account, provider, load));
-        inner.insert(Arc::clone(&contender));
+        let contender = inner.insert(Contender::new(account, provider, load));
         inner.models.forget(id);
         inner.events.tell(|| Event::Accounts);
         Ok(contender)
@@ -188,7 +187,8 @@ impl Roster {
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
             account.models = models.clone().unwrap_or_else(|| account.models.clone());
             if has_new_key {
-                account.refused = None;
+                // What the old one brought about says nothing of it.
+                (account.refused, account.bench) = (None, None);
             }
             if account.base_url.is_none() && provider.base_url.is_none() {
                 return Err(EditError::NeedsAddress(provider.title.clone()));
@@ -224,7 +224,13 @@ impl Roster {
     /// As [`Roster::pause`].
     pub fn resume(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
         let has_key = self.bearer(id).is_some();
-        self.inner().logins.forget(id);
+        let inner = self.inner();
+        inner.logins.forget(id);
+        let mut reopened = None;
+        inner.update(id, |contender| reopened = reopen(contender).then(|| contender.windows.clone()));
+        if let Some(windows) = reopened {
+            inner.store.save_windows(id, windows);
+        }
         self.act(id, None, |account, _| {
             account.pause = None;
             account.bench = None;
@@ -376,7 +382,15 @@ fn check_key(key: Sensitive<String>) -> Result<Sensitive<String>, EditError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::Clock, domain::Verdict, events::Events, providers::Catalog, secrets::Memory, store};
+    use crate::{
+        clock::Clock,
+        domain::{Need, Verdict},
+        events::Events,
+        providers::Catalog,
+        routing::Lesson,
+        secrets::Memory,
+        store,
+    };
 
     #[test]
     fn what_is_learned_during_an_edit_is_known_after_a_restart_too() {
@@ -405,7 +419,8 @@ mod tests {
             account.priority = 7;
             if is_first.replace(false) {
                 // An attempt comes back while the edit is on its way to the disk.
-                roster.learn(id, &Verdict::CredentialRefused, &[]);
+                let verdict = &Verdict::CredentialRefused;
+                roster.learn(id, &Lesson { verdict, windows: &[], need: Need::default() });
             }
             Ok(())
         };

@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::Roster;
 use crate::{
-    domain::{AccountId, Bench, Verdict, Window},
+    domain::{AccountId, Bench, Window},
     events::Event,
-    routing::{Contender, Snapshot, settle},
+    routing::{Contender, Lesson, Snapshot, settle},
 };
 
 /// So many sign-ins are known of one account; the one that was used longest ago makes room.
@@ -123,7 +123,7 @@ impl Roster {
 
     /// Takes in what one attempt with a client's sign-in taught of that sign-in. Nothing is written down, and
     /// no other sign-in is touched.
-    pub fn learn_of_login(&self, id: AccountId, login: LoginId, verdict: &Verdict, windows: &[Window]) {
+    pub fn learn_of_login(&self, id: AccountId, login: LoginId, lesson: &Lesson<'_>) {
         let inner = self.inner();
         let now = inner.clock.now();
         let snapshot = self.snapshot();
@@ -137,8 +137,11 @@ impl Roster {
             None => Known { login, windows: Vec::new(), bench: None },
         };
         let mut contender = known.put_on(account);
-        let learned = settle(&mut contender, verdict, windows, now);
+        let learned = settle(&mut contender, lesson, now);
         let has_news = learned.health || learned.windows;
+        if learned.comeback {
+            contender.weather.learn_comeback(now);
+        }
         if place.is_none() && !has_news {
             // Whoever tries one made-up sign-in after the other drives no real one out.
             return;
@@ -173,7 +176,7 @@ mod tests {
     use crate::{
         accounts::NewAccount,
         clock::Clock,
-        domain::{WindowName, WindowSource},
+        domain::{Endpoint, Need, Verdict, WindowName, WindowSource},
         events::Events,
         providers::Catalog,
         routing::Ration,
@@ -195,23 +198,30 @@ mod tests {
         let window = Window {
             name: WindowName("5h".into()),
             family: None,
+            limits: Some(Endpoint::Messages),
             utilization: Some(0.5),
             resets_at: None,
+            refills: false,
             spent: false,
+            again: None,
             source: WindowSource::Header,
             learned_at: now,
         };
         let login = |n: usize| roster.login_id(n.to_string().as_bytes());
         let knows = |n| !roster.snapshot_for(Some(login(n))).get(id).unwrap().windows.is_empty();
+        let learn = |n, verdict: &Verdict, windows: &[Window]| {
+            roster.learn_of_login(id, login(n), &Lesson { verdict, windows, need: Need::default() });
+        };
+        let told = std::slice::from_ref(&window);
         for n in 0..MOST {
-            roster.learn_of_login(id, login(n), &Verdict::Fine, std::slice::from_ref(&window));
+            learn(n, &Verdict::Fine, told);
         }
         for n in 0..MOST {
-            roster.learn_of_login(id, login(1000 + n), &Verdict::Forbidden, &[]);
+            learn(1000 + n, &Verdict::Forbidden, &[]);
         }
         assert!((0..MOST).all(knows), "nothing was learned of the others");
-        roster.learn_of_login(id, login(0), &Verdict::Fine, &[]);
-        roster.learn_of_login(id, login(MOST), &Verdict::Fine, &[window]);
+        learn(0, &Verdict::Fine, &[]);
+        learn(MOST, &Verdict::Fine, told);
         assert!(knows(0) && !knows(1) && knows(MOST), "the first one was used again");
         roster.resume(id).unwrap();
         assert!(!knows(0), "whoever resumes it begins anew");

@@ -8,14 +8,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
+use url::Url;
 
 use super::{EditError, affinity, edit::goes_where_a_login_may, logins::Logins, models::ModelBook};
 use crate::{
     clock::Clock,
-    domain::{AccountId, AccountName, Verdict, Window},
+    domain::{AccountId, AccountName, Window},
     events::{Event, Events},
     providers::Catalog,
-    routing::{Affinities, Contender, Load, Ration, Snapshot, is_news, settle},
+    routing::{Affinities, Contender, Lesson, Load, Ration, Snapshot, Weather, is_news, settle},
     secrets::{SecretName, Sensitive, Vault},
     store::Store,
 };
@@ -83,7 +84,7 @@ impl Roster {
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
             let contender = Contender::new(account, provider, Load::within(ration.clone()));
-            contenders.push(Arc::new(Contender { windows, ..contender }));
+            contenders.push(Arc::new(under_its_sky(Contender { windows, ..contender }, &contenders)));
         }
         let names = store.account_names()?;
         let snapshot = Snapshot { contenders, ..Snapshot::default() };
@@ -137,28 +138,33 @@ impl Roster {
 
     /// Takes in what one attempt taught. Never waits for the disk; an account that was removed meanwhile
     /// learns nothing.
-    pub fn learn(&self, id: AccountId, verdict: &Verdict, windows: &[Window]) {
+    pub fn learn(&self, id: AccountId, lesson: &Lesson<'_>) {
+        let now = self.0.clock.now();
         // What is learned with a client's sign-in is that sign-in's own: see `learn_of_login`.
         let has_news =
-            |known: &&Arc<Contender>| !known.provider.passes_logins() && is_news(known, verdict, windows);
+            |known: &&Arc<Contender>| !known.provider.passes_logins() && is_news(known, lesson, now);
         if !self.0.snapshot.load().get(id).is_some_and(|known| has_news(&known)) {
             return;
         }
-        let now = self.0.clock.now();
         let _next = lock(&self.0.next);
         let snapshot = self.0.snapshot.load();
         // Somebody else may have learned it meanwhile, or removed the account.
         let Some(known) = snapshot.get(id).filter(has_news) else { return };
         let mut contender = Contender::clone(known);
-        let learned = settle(&mut contender, verdict, windows, now);
+        let learned = settle(&mut contender, lesson, now);
         if learned.health {
             self.0.store.save_health(id, contender.account.bench.clone(), contender.account.refused.clone());
         }
         if learned.windows {
             self.0.store.save_windows(id, contender.windows.clone());
         }
-        if learned.health || learned.windows {
+        if learned.comeback {
+            contender.weather.learn_comeback(now);
+        }
+        if learned.health || learned.windows || learned.age {
             self.0.publish(Arc::new(contender));
+        }
+        if learned.health || learned.windows {
             self.0.events.tell(|| Event::Accounts);
         }
     }
@@ -172,17 +178,24 @@ impl Inner {
     /// Changes one account in the next snapshot; `None` if it is gone.
     pub fn update(&self, id: AccountId, change: impl FnOnce(&mut Contender)) -> Option<Arc<Contender>> {
         let _next = lock(&self.next);
-        let mut contender = Contender::clone(self.snapshot.load().get(id)?);
+        let snapshot = self.snapshot.load();
+        let known = snapshot.get(id)?;
+        let mut contender = Contender::clone(known);
         change(&mut contender);
+        if contender.base_url() != known.base_url() {
+            contender = under_its_sky(contender, &snapshot.contenders);
+        }
         let contender = Arc::new(contender);
         self.publish(Arc::clone(&contender));
         Some(contender)
     }
 
     /// Puts a new account into the next snapshot.
-    pub fn insert(&self, contender: Arc<Contender>) {
+    pub fn insert(&self, contender: Contender) -> Arc<Contender> {
         let _next = lock(&self.next);
-        self.publish(contender);
+        let contender = Arc::new(under_its_sky(contender, &self.snapshot.load().contenders));
+        self.publish(Arc::clone(&contender));
+        contender
     }
 
     /// Leaves an account out of the next snapshot.
@@ -208,6 +221,15 @@ impl Inner {
     pub fn tell_waiting(&self) {
         self.ration.freed.notify_waiters();
     }
+}
+
+/// The account with the weather of those that share its upstream.
+pub(super) fn under_its_sky(contender: Contender, others: &[Arc<Contender>]) -> Contender {
+    let origin = |one: &Contender| one.base_url().map(Url::origin);
+    let mut others = others.iter().filter(|other| other.account.id != contender.account.id);
+    let neighbour = others.find(|other| origin(other) == origin(&contender));
+    let weather = neighbour.map_or_else(Weather::default, |other| other.weather.clone());
+    Contender { weather, ..contender }
 }
 
 /// What a panic left behind is whole all the same: every change is a single store.

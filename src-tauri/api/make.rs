@@ -8,7 +8,10 @@ use super::views::{
 };
 use crate::{
     accounts::{Roster, SpillOrder},
-    domain::{self, AccountId, Attempt, Exchange, KeyId, Micros, Provider, Spill, Usage, Window},
+    domain::{
+        self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, Provider, Spill, Usage, Window,
+        WindowSource,
+    },
     proxy::Gateway,
     routing::{Contender, standing},
 };
@@ -17,8 +20,20 @@ use crate::{
 pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
     let account = &contender.account;
     let standing = standing(contender, now);
-    let mut windows: Vec<WindowView> = contender.windows.iter().map(|known| window(known, now)).collect();
-    windows.sort_by(|a, b| b.utilization.unwrap_or(-1.0).total_cmp(&a.utilization.unwrap_or(-1.0)));
+    // What a refusal alone has told says nothing any more once it is open.
+    let is_told = |known: &&Window| {
+        known.source != WindowSource::Refusal
+            || known.utilization.is_some()
+            || known.closed_until(now).is_some()
+    };
+    let told = contender.windows.iter().filter(is_told);
+    let mut windows: Vec<WindowView> = told.map(|known| window(known, now)).collect();
+    let rank =
+        |window: &WindowView| (window.limits != Some(Endpoint::Messages), window.utilization.unwrap_or(-1.0));
+    windows.sort_by(|a, b| {
+        let (a, b) = (rank(a), rank(b));
+        a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))
+    });
     AccountView {
         id: account.id.0,
         name: account.name.to_string(),
@@ -65,10 +80,12 @@ fn window(window: &Window, now: Timestamp) -> WindowView {
     WindowView {
         name: window.name.to_string(),
         family: window.family.map(|family| family.to_string()),
+        limits: window.limits,
         utilization: window.utilization_at(now),
         resets_at: window.resets_at,
-        spent: window.spent && !window.is_over(now),
-        source: window.source,
+        spent: window.closed_until(now).is_some(),
+        again_at: window.again.map(|again| again.at),
+        source: window.source_at(now),
         learned_at: window.learned_at,
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Api, Refused, blocking,
     views::{AccountView, Mood, Overview, Today},
 };
-use crate::domain::{ExchangeId, StandingState};
+use crate::domain::{Endpoint, ExchangeId, StandingState};
 
 impl Api {
     /// The overview now. Blocks on the store.
@@ -85,6 +85,7 @@ pub fn sentence(
         .iter()
         .filter(|account| account.standing.state == StandingState::Ready)
         .flat_map(|account| account.windows.iter().map(move |window| (account, window)))
+        .filter(|(_, window)| window.limits == Some(Endpoint::Messages))
         .filter_map(|(account, window)| Some((window.utilization?, account, window)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((used, account, window)) = fullest.filter(|(used, ..)| *used >= 0.8) {

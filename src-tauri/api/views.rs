@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{DecisionRecord, Ending, PausedBy, Role, StandingState, VerdictKind, WindowSource},
+    domain::{DecisionRecord, Ending, Endpoint, PausedBy, Role, StandingState, VerdictKind, WindowSource},
     proxy::{Listener, needs_key},
     secrets::Sensitive,
 };
@@ -29,7 +29,7 @@ pub struct AccountView {
     pub standing: StandingView,
     /// Where requests that came with a sign-in may move on to. Absent: nowhere.
     pub spill: Option<SpillView>,
-    /// Every usage window that is known, the most used first. Of an account that passes sign-ins on: those of
+    /// Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
     /// the sign-in that was used last.
     pub windows: Vec<WindowView>,
     /// Requests that it is serving at this moment.
@@ -96,12 +96,18 @@ pub struct WindowView {
     pub name: String,
     /// The model family that it limits; absent where it limits all.
     pub family: Option<String>,
+    /// The requests that it limits: those for messages, or for counts of tokens. Absent: none by itself; whoever
+    /// is beyond it is served otherwise.
+    pub limits: Option<Endpoint>,
     /// Used share, 0 to 1; absent where unknown or past its reset.
     pub utilization: Option<f64>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Timestamp>,
     /// The upstream refuses until the reset.
     pub spent: bool,
+    /// When it is tried again, where it is spent and the upstream did not say until when.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub again_at: Option<Timestamp>,
     pub source: WindowSource,
     #[schema(value_type = String, format = DateTime)]
     pub learned_at: Timestamp,

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{AccountId, KeyId, Role};
 
@@ -36,6 +37,8 @@ pub struct Ask {
     pub cache_price: Option<CachePrice>,
     /// The client's key that it came with. The exchange keeps it.
     pub key: Option<KeyId>,
+    /// What is asked for with it. Not written down.
+    pub endpoint: Endpoint,
     /// The only accounts that may serve it, where the client's key says so. Not written down.
     pub only: Option<Arc<[AccountId]>>,
     /// It came with a sign-in that an account may pass through. Not written down.
@@ -48,6 +51,11 @@ impl Ask {
         self.model.as_deref().and_then(Family::of)
     }
 
+    /// What its limits are stated for.
+    pub fn need(&self) -> Need {
+        Need { family: self.family(), endpoint: self.endpoint }
+    }
+
     /// The conversation that it is a turn of; a subagent's is its own. `None` where the client names none.
     pub fn conversation(&self) -> Option<Conversation> {
         let session = Arc::clone(self.session.as_ref()?);
@@ -57,6 +65,33 @@ impl Ask {
     /// How long its prompt is: counted, or else taken from its length.
     pub fn input_tokens(&self) -> u64 {
         self.needs.tokens.unwrap_or(self.bytes / BYTES_PER_TOKEN)
+    }
+}
+
+/// The requests that an upstream limits together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// Messages, and whatever else is not told apart.
+    #[default]
+    Messages,
+    /// Counts of tokens, which have limits of their own.
+    Counts,
+}
+
+/// What a request needs of an account, as far as limits are stated for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Need {
+    /// The family of its model, where its name tells.
+    pub family: Option<Family>,
+    /// What it asks for.
+    pub endpoint: Endpoint,
+}
+
+impl From<Option<Family>> for Need {
+    /// Messages of this family.
+    fn from(family: Option<Family>) -> Self {
+        Self { family, endpoint: Endpoint::Messages }
     }
 }
 
@@ -111,7 +146,8 @@ pub enum Family {
 }
 
 impl Family {
-    const ALL: [Self; 4] = [Self::Opus, Self::Sonnet, Self::Haiku, Self::Fable];
+    /// All that limits are stated for.
+    pub const ALL: [Self; 4] = [Self::Opus, Self::Sonnet, Self::Haiku, Self::Fable];
 
     /// Finds the family in a model's name: `claude-opus-5-5` is of `opus`. `None` where no word fits.
     pub fn of(model: &str) -> Option<Self> {

@@ -21,7 +21,7 @@ mod verdict;
 mod window;
 
 pub use account::{Account, AccountName, BadName, Credential, Lacks, Provider, ProviderId, Spill, SpillTo};
-pub use ask::{Ask, CachePrice, Conversation, Family, Needs};
+pub use ask::{Ask, CachePrice, Conversation, Endpoint, Family, Need, Needs};
 pub use binding::{Binding, BindingId, Role, Subject};
 pub use decision::{
     Candidate, Choice, DecisionId, DecisionRecord, Gain, KeptDecision, MOST_CANDIDATES, Outcome, Prevented,
@@ -43,4 +43,4 @@ pub use route::{MOST_SLOTS, Route, RouteId, RouteModels, RouteName, Slot, Target
 pub use standing::{Bench, Pause, PausedBy, Standing, StandingState};
 pub use usage::Usage;
 pub use verdict::{Verdict, VerdictKind};
-pub use window::{Window, WindowName, WindowSource};
+pub use window::{Again, SAME_RESET, Window, WindowName, WindowSource};

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Clocks are corrected by as much all the time.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// The state, with the sentence that explains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +62,25 @@ pub enum PausedBy {
 /// A rest that a verdict imposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bench {
+    /// When it was imposed.
+    pub since: Timestamp,
     /// Over at this moment.
     pub until: Timestamp,
     /// As a sentence.
     pub reason: Arc<str>,
-    /// How many benches in a row, without a success between.
+    /// How many benches for the same reason in a row, without a success between.
     pub streak: u32,
+}
+
+impl Bench {
+    /// Whether it holds at `now`. One that begins in the future was imposed before the clock was set back, and
+    /// how much of it is left nobody knows: then it is over.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until > now && self.since.duration_since(now) <= SKEW
+    }
+
+    /// How long it was meant to be.
+    pub fn length(&self) -> SignedDuration {
+        self.until.duration_since(self.since)
+    }
 }

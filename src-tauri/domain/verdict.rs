@@ -25,8 +25,10 @@ pub enum Verdict {
     QuotaSpent {
         /// Which.
         window: WindowName,
-        /// Its reset where the upstream said, or when it is worth another try.
+        /// Its reset, where the upstream said.
         until: Option<Timestamp>,
+        /// How long the first pause is, where it did not.
+        again: Duration,
     },
     /// What is paid on top of the plan is used up; the plan itself may have room.
     ExtraUsageSpent {
@@ -39,8 +41,8 @@ pub enum Verdict {
     CredentialRefused,
     /// The organisation behind the credential is switched off (403).
     OrganisationDisabled {
-        /// When it is worth another try.
-        until: Timestamp,
+        /// How long the first pause is: nobody says for how long it is.
+        again: Duration,
     },
     /// The account may not do this (403); another one might.
     Forbidden,

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{EventData, Fields, Malformed};
@@ -253,26 +253,45 @@ fn in_bounds(model: Cow<'_, str>) -> Option<Arc<str>> {
 
 /// Type and message in the value of a reply's `error` field; `null` and other shapes are none.
 pub fn error_of(value: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
-    let error: Inner = serde_json::from_slice(value).ok()?;
-    Some((error.kind, error.message))
+    serde_json::from_slice::<Inner>(value).ok()?.said()
 }
 
 #[derive(Deserialize)]
 struct Inner {
     #[serde(rename = "type")]
-    kind: Arc<str>,
+    kind: Option<Arc<str>>,
+    /// Where some that only speak this format name it.
+    code: Option<Code>,
     #[serde(default)]
     message: Arc<str>,
 }
 
-/// Type and message of an error body or of an `error` event's data.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Code {
+    Text(Arc<str>),
+    Number(i64),
+    Other(IgnoredAny),
+}
+
+impl Inner {
+    fn said(self) -> Option<(Arc<str>, Arc<str>)> {
+        let code = || match self.code? {
+            Code::Text(text) => Some(text),
+            Code::Number(number) => Some(number.to_string().into()),
+            Code::Other(_) => None,
+        };
+        Some((self.kind.or_else(code)?, self.message))
+    }
+}
+
+/// Type (else code) and message of an error body or of an `error` event's data.
 pub fn error_in(body: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
     #[derive(Deserialize)]
     struct Body {
         error: Inner,
     }
-    let Body { error } = serde_json::from_slice(body).ok()?;
-    Some((error.kind, error.message))
+    serde_json::from_slice::<Body>(body).ok()?.error.said()
 }
 
 /// The error types of Anthropic's API that we raise ourselves.

@@ -8,8 +8,14 @@ use url::Url;
 
 use jiff::Timestamp;
 
-use super::verdict::{Dialects, Reply};
-use crate::domain::{Credential, Lacks, Model, Provider, ProviderId, Verdict};
+use http::HeaderMap;
+
+use super::{
+    verdict::{Dialects, Reply},
+    windows::WindowReader,
+    windows_table::{Told, dialects, patterns},
+};
+use crate::domain::{Credential, Lacks, Model, Need, Provider, ProviderId, Verdict, Window};
 
 const TEXT: &str = include_str!("catalog.toml");
 const MODELS: &str = include_str!("models.toml");
@@ -22,6 +28,7 @@ pub struct Catalog(Arc<Parts>);
 struct Parts {
     providers: BTreeMap<ProviderId, Arc<Provider>>,
     dialects: Dialects,
+    windows: BTreeMap<ProviderId, WindowReader>,
 }
 
 #[derive(Deserialize)]
@@ -30,11 +37,28 @@ struct Entry {
     title: String,
     about: String,
     base_url: Option<Url>,
-    verdicts: String,
+    verdicts: OneOrMore<String>,
+    windows: OneOrMore<Told>,
     credential: PaysWith,
     models: Option<String>,
     #[serde(default)]
     count_tokens: Counts,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
+}
+
+impl<T> OneOrMore<T> {
+    fn all(self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::More(more) => more,
+        }
+    }
 }
 
 /// `"client"`, or the headers that carry the account's key.
@@ -106,8 +130,9 @@ impl Catalog {
     fn parse(text: &str) -> Result<Self, String> {
         let entries: BTreeMap<String, Entry> = toml::from_str(text).map_err(|error| error.to_string())?;
         let lists = known_models()?;
-        let dialects = Dialects::built_in()?;
-        let mut providers = BTreeMap::new();
+        let mut verdicts = Dialects::built_in()?;
+        let spoken = dialects()?;
+        let (mut providers, mut windows) = (BTreeMap::new(), BTreeMap::new());
         for (key, entry) in entries {
             let id = ProviderId(key.into());
             let models = match &entry.models {
@@ -125,14 +150,13 @@ impl Catalog {
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,
                 lacks: Lacks::default(),
-                verdicts: entry.verdicts,
+                verdicts: verdicts.join(&entry.verdicts.all()).map_err(|why| format!("{id}: {why}"))?,
             };
-            if !dialects.has(&provider.verdicts) {
-                return Err(format!("{id}: verdicts.toml has no {}", provider.verdicts));
-            }
+            let read = patterns(entry.windows.all(), &spoken).map_err(|why| format!("{id}: {why}"))?;
+            windows.insert(id.clone(), WindowReader::new(read));
             providers.insert(id, Arc::new(provider));
         }
-        Ok(Self(Arc::new(Parts { providers, dialects })))
+        Ok(Self(Arc::new(Parts { providers, dialects: verdicts, windows })))
     }
 
     /// The provider with this id.
@@ -148,6 +172,17 @@ impl Catalog {
     /// What a reply of this provider says of the account that asked.
     pub fn verdict(&self, provider: &Provider, reply: &Reply<'_>, now: Timestamp) -> Verdict {
         self.0.dialects.verdict(&provider.verdicts, reply, now)
+    }
+
+    /// The windows that the headers of this provider's reply name, where it answers such a request.
+    pub fn windows(
+        &self,
+        provider: &Provider,
+        headers: &HeaderMap,
+        need: Need,
+        now: Timestamp,
+    ) -> Vec<Window> {
+        self.0.windows.get(&provider.id).map_or_else(Vec::new, |reader| reader.read(headers, need, now))
     }
 
     /// Their ids in one line, for an error that says what could have been typed.

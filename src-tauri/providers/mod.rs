@@ -5,8 +5,8 @@ mod address;
 mod catalog;
 mod verdict;
 mod windows;
+mod windows_table;
 
 pub use address::{BadAddress, base_url, is_this_machine, upstream_path};
 pub use catalog::Catalog;
 pub use verdict::{Reply, retry_after};
-pub use windows::read_windows;

@@ -1,173 +1,221 @@
-//! Reads the usage windows that a reply states in its headers. Names that we don't know are kept; values
-//! that make no sense are unknown. Source: Anthropic's API reference, "Rate limits", response headers.
+//! Reads the usage windows that a reply states in its headers, in one pass and by a table that was made at the
+//! start. Names that we don't know are kept; values that make no sense are unknown.
 
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{Window, WindowName, WindowSource};
+use super::windows_table::{Means, Pattern, Place};
+use crate::domain::{Endpoint, Need, Window, WindowName, WindowSource};
 
-const UNIFIED: &str = "anthropic-ratelimit-unified-";
-const BUCKET: &str = "anthropic-ratelimit-";
 /// A reset further away than this is a mistake or another unit.
 const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24 * 366);
 /// No reply states more windows than this; the rest is dropped.
 const MAX_WINDOWS: usize = 32;
-const MAX_NAME: usize = 64;
+/// Larger numbers are milliseconds since 1970, not seconds.
+const EPOCH_MS: f64 = 1e11;
+/// Smaller ones are no moment at all.
+const EPOCH: f64 = 1e9;
 
-/// Every window that the headers name, in the order of their names.
-pub fn read_windows(headers: &HeaderMap, now: Timestamp) -> Vec<Window> {
-    let mut drafts = Drafts::default();
-    for (name, value) in headers {
-        let Ok(value) = value.to_str() else { continue };
-        if let Some(rest) = name.as_str().strip_prefix(UNIFIED) {
-            read_unified(&mut drafts, rest, value);
-        } else if let Some(rest) = name.as_str().strip_prefix(BUCKET) {
-            read_bucket(&mut drafts, rest, value);
-        }
+/// What one provider's replies are read by.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WindowReader {
+    patterns: Vec<Pattern>,
+    /// What the headers' names begin with; most headers are done with after one look.
+    initials: Vec<u8>,
+}
+
+impl WindowReader {
+    pub(super) fn new(patterns: Vec<Pattern>) -> Self {
+        let mut initials: Vec<u8> =
+            patterns.iter().filter_map(|pattern| pattern.prefix.bytes().next()).collect();
+        initials.sort_unstable();
+        initials.dedup();
+        Self { patterns, initials }
     }
-    drafts.0.sort_unstable_by_key(|(name, _)| *name);
-    drafts.0.into_iter().filter_map(|(name, draft)| draft.window(name, now)).take(MAX_WINDOWS).collect()
+
+    /// Every window that the headers of a reply to such a request name, in the order of their names. Allocates
+    /// nothing where they name none.
+    pub(super) fn read(&self, headers: &HeaderMap, need: Need, now: Timestamp) -> Vec<Window> {
+        let mut drafts = Drafts::default();
+        for (name, value) in headers {
+            let name = name.as_str();
+            if !name.as_bytes().first().is_some_and(|byte| self.initials.contains(byte)) {
+                continue;
+            }
+            let placed = |(at, pattern): (usize, &Pattern)| Some((at, pattern.place(name)?));
+            let Some((at, Place { window, means })) = self.patterns.iter().enumerate().find_map(placed)
+            else {
+                continue;
+            };
+            if let Ok(value) = value.to_str() {
+                drafts.of(at, window).take(means, value.trim(), &self.patterns[at], now);
+            }
+        }
+        if drafts.0.is_empty() {
+            return Vec::new();
+        }
+        drafts.0.sort_by_key(|draft| draft.at);
+        let made = drafts.0.into_iter().filter_map(|draft| draft.window(&self.patterns[draft.at], need, now));
+        let mut windows: Vec<Window> = made.take(MAX_WINDOWS).collect();
+        windows.sort_by(|a, b| a.name.cmp(&b.name));
+        // Said in two dialects, the one that the provider names first counts.
+        windows.dedup_by(|later, first| later.name == first.name);
+        windows
+    }
 }
 
 /// A handful, which a list finds sooner than a tree does.
 #[derive(Default)]
-struct Drafts<'a>(Vec<(&'a str, Draft)>);
+struct Drafts<'a>(Vec<Draft<'a>>);
 
 impl<'a> Drafts<'a> {
-    fn of(&mut self, name: &'a str) -> &mut Draft {
-        let at = self.0.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-            self.0.push((name, Draft::default()));
+    fn of(&mut self, at: usize, window: &'a str) -> &mut Draft<'a> {
+        let is_same = |draft: &Draft<'_>| draft.at == at && draft.window == window;
+        let place = self.0.iter().position(is_same).unwrap_or_else(|| {
+            self.0.push(Draft { at, window, ..Draft::default() });
             self.0.len() - 1
         });
-        &mut self.0[at].1
+        &mut self.0[place]
     }
 }
 
-#[derive(Default)]
-struct Draft {
+/// What was said of one window.
+#[derive(Default, Clone, Copy)]
+struct Draft<'a> {
+    /// The pattern that its headers follow.
+    at: usize,
+    window: &'a str,
     utilization: Option<f64>,
     limit: Option<f64>,
     remaining: Option<f64>,
+    used: Option<f64>,
+    minutes: Option<f64>,
     resets_at: Option<Timestamp>,
+    resets_in: Option<Timestamp>,
     spent: bool,
-    known: bool,
 }
 
-fn read_unified<'a>(drafts: &mut Drafts<'a>, rest: &'a str, value: &str) {
-    let Some((name, what)) = rest.rsplit_once('-') else { return };
-    // What is not included in a plan, or serves in place of something, is no limit of the account.
-    if !matches!(what, "utilization" | "reset" | "status") || matches!(name, "overage" | "fallback") {
-        return;
-    }
-    let draft = drafts.of(name);
-    match what {
-        "utilization" => draft.utilization = number(value),
-        "reset" => {
-            draft.resets_at = value.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+impl Draft<'_> {
+    fn take(&mut self, means: Means, value: &str, pattern: &Pattern, now: Timestamp) {
+        match means {
+            // A share above ten is a percentage or a mistake; either way we don't know what it means.
+            Means::Share => self.utilization = number(value).filter(|share| *share <= 10.0),
+            Means::Percent => {
+                self.utilization = number(value).map(|share| share / 100.0).filter(|share| *share <= 10.0);
+            }
+            Means::Limit => self.limit = number(value),
+            Means::Remaining => self.remaining = number(value),
+            Means::Used => self.used = number(value),
+            Means::Minutes => self.minutes = number(value),
+            Means::Status => self.spent = pattern.spent.iter().any(|word| word == value),
+            Means::Epoch => self.resets_at = number(value).and_then(epoch),
+            Means::Date => self.resets_at = value.parse().ok(),
+            Means::Seconds => self.resets_in = number(value).and_then(|seconds| after(seconds, now)),
+            Means::Milliseconds => self.resets_in = number(value).and_then(|ms| after(ms / 1e3, now)),
+            Means::Span => self.resets_in = span(value).and_then(|seconds| after(seconds, now)),
+            Means::Time => {
+                self.resets_at = match number(value) {
+                    Some(number) if number >= EPOCH => epoch(number),
+                    _ => span(value).map_or_else(|| value.parse().ok(), |seconds| after(seconds, now)),
+                };
+            }
         }
-        _ => draft.spent = value == "rejected",
     }
-    draft.known = true;
-}
 
-fn read_bucket<'a>(drafts: &mut Drafts<'a>, rest: &'a str, value: &str) {
-    let Some((name, what)) = rest.rsplit_once('-') else { return };
-    if !matches!(name, "requests" | "tokens" | "input-tokens" | "output-tokens") {
-        return;
-    }
-    let draft = drafts.of(name);
-    match what {
-        "limit" => draft.limit = number(value),
-        "remaining" => draft.remaining = number(value),
-        "reset" => draft.resets_at = value.parse().ok(),
-        _ => return,
-    }
-    draft.known = true;
-}
-
-/// A share or a count: finite and not negative, or unknown.
-fn number(text: &str) -> Option<f64> {
-    text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && (0.0..1e15).contains(number))
-}
-
-impl Draft {
-    fn window(self, name: &str, now: Timestamp) -> Option<Window> {
-        if !self.known || name.is_empty() || name.len() > MAX_NAME {
-            return None;
-        }
-        let by_count = match (self.limit, self.remaining) {
-            (Some(limit), Some(remaining)) if limit > 0.0 => Some((1.0 - remaining / limit).max(0.0)),
-            _ => None,
+    fn window(&self, pattern: &Pattern, need: Need, now: Timestamp) -> Option<Window> {
+        // Codex says 0 minutes of a window that there is not.
+        let told = match self.minutes.map(named_by) {
+            None => None,
+            Some(name) => Some(name?),
         };
-        let name = WindowName(name.into());
+        let is_of_counts = pattern.refills && need.endpoint == Endpoint::Counts;
+        let name = match told {
+            Some(name) => WindowName(name.into()),
+            None => pattern.name(self.window, need.family, is_of_counts)?,
+        };
+        let utilization = self.utilization.or_else(|| self.by_count());
+        let is_full = utilization.is_some_and(|used| used >= 1.0);
+        // What is told from now on holds whatever our clock says.
+        let resets_at = self.resets_in.or(self.resets_at);
         Some(Window {
             family: name.family(),
-            // A share above ten is a percentage or a mistake; either way we don't know what it means.
-            utilization: self.utilization.filter(|share| *share <= 10.0).or(by_count),
-            resets_at: self.resets_at.filter(|reset| reset.duration_since(now) <= MAX_AHEAD),
-            spent: self.spent,
+            limits: match pattern.informs {
+                true => None,
+                false if is_of_counts => Some(Endpoint::Counts),
+                false => Some(Endpoint::Messages),
+            },
+            utilization,
+            resets_at: resets_at.filter(|reset| name.may_end(*reset, now)),
+            refills: pattern.refills,
+            spent: self.spent || (is_full && pattern.full_is_spent),
+            again: None,
             source: WindowSource::Header,
             learned_at: now,
             name,
         })
     }
+
+    fn by_count(&self) -> Option<f64> {
+        let limit = self.limit.filter(|limit| *limit > 0.0)?;
+        let used = self.remaining.map(|remaining| limit - remaining).or(self.used)?;
+        Some((used / limit).max(0.0)).filter(|share| *share <= 10.0)
+    }
+}
+
+/// What a window of so many minutes is called; `None` for no length at all.
+fn named_by(minutes: f64) -> Option<String> {
+    if !(1.0..=1e6).contains(&minutes) {
+        return None;
+    }
+    let (day, hour) = (24.0 * 60.0, 60.0);
+    Some(match minutes.round() {
+        days if days % day == 0.0 => format!("{:.0}d", days / day),
+        hours if hours % hour == 0.0 => format!("{:.0}h", hours / hour),
+        minutes => format!("{minutes:.0}m"),
+    })
+}
+
+/// A share or a count: finite and not negative, or unknown.
+fn number(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite() && (0.0..1e15).contains(number))
+}
+
+fn epoch(number: f64) -> Option<Timestamp> {
+    let ms = if number >= EPOCH_MS { number } else { number * 1e3 };
+    #[expect(clippy::cast_possible_truncation, reason = "below 1e18")]
+    Timestamp::from_millisecond(ms as i64).ok()
+}
+
+fn after(seconds: f64, now: Timestamp) -> Option<Timestamp> {
+    let wait = SignedDuration::try_from_secs_f64(seconds).ok().filter(|wait| *wait <= MAX_AHEAD)?;
+    now.checked_add(wait).ok()
+}
+
+/// `6m0s`, `1h2m`, `20ms`, `1.5s` or `30` in seconds.
+fn span(text: &str) -> Option<f64> {
+    if let Some(seconds) = number(text) {
+        return Some(seconds);
+    }
+    let (mut rest, mut seconds) = (text, 0.0);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (count, after) = rest.split_at(digits);
+        let letters = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let unit = match unit {
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            _ => return None,
+        };
+        seconds += number(count)? * unit;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(seconds)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Family;
-
-    fn now() -> Timestamp {
-        "2026-11-23T12:00:00Z".parse().unwrap()
-    }
-
-    fn read(pairs: &[(&'static str, &str)]) -> Vec<Window> {
-        let headers =
-            pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
-        read_windows(&headers.collect(), now())
-    }
-
-    #[test]
-    fn a_subscriptions_windows_are_read_known_or_not() {
-        let windows = read(&[
-            ("anthropic-ratelimit-unified-status", "allowed"),
-            ("anthropic-ratelimit-unified-reset", "1795449600"),
-            ("anthropic-ratelimit-unified-5h-utilization", "0.42"),
-            ("anthropic-ratelimit-unified-5h-reset", "1795449600"),
-            ("anthropic-ratelimit-unified-5h-status", "allowed"),
-            ("anthropic-ratelimit-unified-7d_opus-utilization", "1.01"),
-            ("anthropic-ratelimit-unified-7d_opus-status", "rejected"),
-            ("anthropic-ratelimit-unified-moon-utilization", "0.1"),
-        ]);
-        let names: Vec<&str> = windows.iter().map(|window| &*window.name.0).collect();
-        assert_eq!(names, ["5h", "7d_opus", "moon"]);
-        assert_eq!(windows[0].utilization, Some(0.42));
-        assert!(windows[1].spent);
-        assert_eq!(windows[1].family, Some(Family::Opus));
-    }
-
-    #[test]
-    fn an_api_keys_buckets_become_shares() {
-        let windows = read(&[
-            ("anthropic-ratelimit-requests-limit", "50"),
-            ("anthropic-ratelimit-requests-remaining", "40"),
-            ("anthropic-ratelimit-requests-reset", "2026-11-23T12:00:07Z"),
-        ]);
-        assert_eq!(windows.len(), 1);
-        assert!((windows[0].utilization.unwrap() - 0.2).abs() < 1e-9);
-        assert_eq!(windows[0].resets_at, Some("2026-11-23T12:00:07Z".parse().unwrap()));
-    }
-
-    #[test]
-    fn absurd_values_are_unknown() {
-        for value in ["NaN", "-1", "inf", "9999", "", "many"] {
-            let windows = read(&[("anthropic-ratelimit-unified-5h-utilization", value)]);
-            assert_eq!(windows[0].utilization, None, "{value}");
-        }
-        for reset in ["99999999999999", "1795449600000", "soon", "-99999999999999999999"] {
-            let windows = read(&[("anthropic-ratelimit-unified-5h-reset", reset)]);
-            assert_eq!(windows[0].resets_at, None, "{reset}");
-        }
-    }
-}
+#[path = "windows_tests.rs"]
+mod tests;

@@ -6,18 +6,20 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, header, uri::PathAndQuery};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 
 use super::{
     Gateway, headers,
     login::{Bearer, is_the_clients_to_mend, learn},
+    patience::is_overload,
     relay::Answer,
     request::Arrival,
     upstream::{Target, UpstreamBody, Upstreams, Whole},
 };
 use crate::{
-    domain::Verdict,
+    domain::{Endpoint, Need, Verdict},
     formats, providers,
-    routing::{Contender, Lease, Pick},
+    routing::{Contender, Lease, Lesson, Pick, Sign},
     secrets::Sensitive,
 };
 
@@ -37,10 +39,10 @@ pub async fn attempt(
     pick: &Pick,
     lease: Lease,
 ) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
-    let account = &*pick.contender;
+    let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
     let Some(Bearer { credential: key, places }) = Bearer::of(gateway, arrival, account) else {
         let verdict = Verdict::CredentialRefused;
-        learn(gateway, arrival, account, &verdict, &[]);
+        learn(gateway, arrival, account, &Lesson { verdict: &verdict, windows: &[], need });
         return Err(("its key is not in the vault".into(), verdict));
     };
     let (body, change) = body_for(arrival, pick).map_err(|why| (why, Verdict::RequestFault))?;
@@ -51,13 +53,20 @@ pub async fn attempt(
     };
     match upstreams.send(&target, request).await {
         Ok(response) => {
-            let (answer, verdict) = judge(gateway, arrival, account, response, lease, key).await;
+            let (answer, verdict) = judge(gateway, arrival, pick, response, lease, key).await;
             Ok((Answer { change, ..answer }, verdict))
         }
         Err(unreached) => {
-            learn(gateway, arrival, account, &Verdict::Weather, &[]);
+            notice(account, need, Sign::OutOfReach, gateway.clock.now());
             Err((unreached.to_string().into(), Verdict::Weather))
         }
+    }
+}
+
+/// Tells the sky of an account what an attempt said of it. Counts say nothing of messages.
+pub(super) fn notice(account: &Contender, need: Need, sign: Sign, now: Timestamp) {
+    if need.endpoint == Endpoint::Messages {
+        account.weather.learn(need, sign, now);
     }
 }
 
@@ -96,24 +105,25 @@ pub(super) fn write(
 async fn judge(
     gateway: &Gateway,
     arrival: &Arrival,
-    account: &Contender,
+    pick: &Pick,
     response: Response<UpstreamBody>,
     lease: Lease,
     key: Arc<Sensitive<String>>,
 ) -> (Answer, Verdict) {
     let (head, mut body) = response.into_parts();
     let begun = if head.status.as_u16() >= 400 { Box::pin(beginning(&mut body)).await } else { Bytes::new() };
-    let now = gateway.clock.now();
-    let windows = providers::read_windows(&head.headers, now);
+    let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
+    let (now, catalog) = (gateway.clock.now(), gateway.roster.catalog());
+    let windows = catalog.windows(&account.provider, &head.headers, need, now);
     let reply = providers::Reply {
         status: head.status,
         headers: &head.headers,
         body: &begun,
         windows: &windows,
-        family: arrival.ask.family(),
+        family: need.family,
     };
     let is_page = arrival.ask.model.is_some() && headers::is_page(&head.headers);
-    let read = gateway.roster.catalog().verdict(&account.provider, &reply, now);
+    let read = catalog.verdict(&account.provider, &reply, now);
     // No model answers with a web page, whatever status it has.
     let verdict = if is_page && read == Verdict::Fine { Verdict::Weather } else { read };
     let id = account.account.id;
@@ -121,13 +131,13 @@ async fn judge(
     // Nor does one of the sign-in that a client brought: it renews that itself.
     let is_news = !is_the_clients_to_mend(account, &verdict)
         && (verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key));
-    let lesson = match &verdict {
+    let learned = match &verdict {
         // Counts have a limit of their own (Anthropic's page on token counting): it says nothing of messages.
         Verdict::Throttled { .. } if arrival.counts_tokens() => &Verdict::Throttled { retry_after: None },
         verdict if is_news => verdict,
         _ => &Verdict::Forbidden,
     };
-    learn(gateway, arrival, account, lesson, &windows);
+    learn(gateway, arrival, account, &Lesson { verdict: learned, windows: &windows, need });
     let answer = Answer {
         head,
         begun,
@@ -139,6 +149,17 @@ async fn judge(
         change: None,
         early_error: None,
     };
+    let sign = match &verdict {
+        Verdict::Fine => Some(Sign::Fair),
+        Verdict::Weather if is_overload(&answer) => Some(Sign::Overloaded),
+        // Something on the way answers in the upstream's place.
+        Verdict::Weather if is_page => Some(Sign::OutOfReach),
+        Verdict::Weather => Some(Sign::Failing),
+        _ => None,
+    };
+    if let Some(sign) = sign {
+        notice(account, need, sign, now);
+    }
     (answer, verdict)
 }
 

@@ -13,6 +13,7 @@ use super::{
     gate,
     hold::{Held, Hold},
     login::is_the_clients_to_mend,
+    patience::Patience,
     record::Record,
     request::Arrival,
     tries::Tries,
@@ -44,13 +45,14 @@ async fn serve(
     let (counts, converses) = (arrival.counts_tokens(), arrival.converses());
     let idle = gateway.limits.idle();
     let mut tries = Tries::but(gateway.counting.passed_over(arrival, &gateway.roster, gateway.clock.now()));
-    let mut hold = Hold::default();
+    let (mut hold, mut patience, mut again) = (Hold::default(), Patience::of(gateway), None);
     loop {
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
         let bound = if converses { gateway.roster.bound(&arrival.ask, now) } else { None };
         let made = Made::by_nobody(&arrival.ask, &accounts, bound, &tries.set_aside, now);
-        let pick = match pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now) {
+        let anybody = || pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now);
+        let pick = match again.take().map_or_else(anybody, Decision::Take) {
             Decision::Take(pick) => pick,
             Decision::Wait(wait) => match Box::pin(hold.out(gateway, arrival, &tries.set_aside, &wait)).await
             {
@@ -75,12 +77,12 @@ async fn serve(
             },
         };
         let account = &pick.contender;
-        let Some(lease) = account.load.lease() else { continue };
+        let Some(lease) = patience.lease(gateway, arrival, &pick, now).await else { continue };
         record.decided(made.takes(&pick));
         record.try_account(account.account.id);
         match attempt(gateway, upstreams, arrival, &pick, lease).await {
             Ok((mut answer, verdict)) => {
-                let early = gate::early_verdict(gateway, arrival, &tries.set_aside, &mut answer).await;
+                let early = gate::early_verdict(gateway, arrival, &pick, &tries.set_aside, &mut answer).await;
                 let verdict = early.unwrap_or(verdict);
                 record.learn(Some(answer.head.status.as_u16()), &verdict, answer.early_error.clone());
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
@@ -92,7 +94,13 @@ async fn serve(
                     return answer.relay(record, &arrival.method, idle);
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
-                tries.answered(&pick, answer);
+                match patience.second_try(gateway, arrival, &answer, &tries.set_aside, &pick) {
+                    Some(wait) => {
+                        tries.keep(answer);
+                        again = Box::pin(patience.back_at(gateway, arrival, pick, wait)).await;
+                    }
+                    None => tries.answered(&pick, answer),
+                }
             }
             Err((why, verdict)) => {
                 record.learn(None, &verdict, Some(why.clone()));

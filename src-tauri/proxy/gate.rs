@@ -9,6 +9,8 @@ use http_body_util::BodyExt;
 
 use super::{
     Gateway,
+    attempt::notice,
+    login::learn,
     relay::{Answer, listener},
     request::Arrival,
     upstream::UpstreamBody,
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     domain::{AccountId, Verdict},
     metering::Tally,
-    routing::{Aside, Decision, pick},
+    routing::{Aside, Decision, Lesson, Pick, Sign, pick},
 };
 
 /// As much of a stream is held back. The events before the first word are a few hundred bytes.
@@ -29,6 +31,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub async fn early_verdict(
     gateway: &Gateway,
     arrival: &Arrival,
+    pick: &Pick,
     set_aside: &[Aside],
     answer: &mut Answer,
 ) -> Option<Verdict> {
@@ -44,7 +47,12 @@ pub async fn early_verdict(
     answer.tally = Some(tally);
     let (kind, message) = error?;
     let verdict = verdict_of(&kind)?;
-    gateway.roster.learn(answer.account, &verdict, &[]);
+    let need = pick.need(&arrival.ask);
+    if verdict == Verdict::Weather {
+        let sign = if &*kind == "overloaded_error" { Sign::Overloaded } else { Sign::Failing };
+        notice(&pick.contender, need, sign, gateway.clock.now());
+    }
+    learn(gateway, arrival, &pick.contender, &Lesson { verdict: &verdict, windows: &[], need });
     answer.early_error = Some(answer.in_short(&kind, &message));
     Some(verdict)
 }

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     accounts::LoginId,
-    domain::{Credential, Verdict, Window},
-    routing::Contender,
+    domain::{Credential, Verdict},
+    routing::{Contender, Lesson},
     secrets::Sensitive,
 };
 
@@ -104,19 +104,13 @@ impl<'a> Bearer<'a> {
 }
 
 /// Takes in what an attempt taught: of the account, or of the client's sign-in that was passed on.
-pub fn learn(
-    gateway: &Gateway,
-    arrival: &Arrival,
-    account: &Contender,
-    verdict: &Verdict,
-    windows: &[Window],
-) {
+pub fn learn(gateway: &Gateway, arrival: &Arrival, account: &Contender, lesson: &Lesson<'_>) {
     let id = account.account.id;
     match &arrival.login {
         Some(login) if account.provider.passes_logins() => {
-            gateway.roster.learn_of_login(id, login.id, verdict, windows);
+            gateway.roster.learn_of_login(id, login.id, lesson);
         }
-        _ => gateway.roster.learn(id, verdict, windows),
+        _ => gateway.roster.learn(id, lesson),
     }
 }
 

@@ -20,6 +20,7 @@ mod listener;
 mod login;
 mod meant;
 mod models;
+mod patience;
 mod port;
 mod record;
 mod rehearsal;

@@ -14,7 +14,12 @@ use super::{
     hints::{self, Wanted, word},
     login::Brought,
 };
-use crate::{domain::Ask, formats::RequestHead, routing::Snapshot, settings::Limits};
+use crate::{
+    domain::{Ask, Endpoint},
+    formats::RequestHead,
+    routing::Snapshot,
+    settings::Limits,
+};
 
 /// A request that has arrived whole.
 #[derive(Debug)]
@@ -74,6 +79,9 @@ impl Arrival {
             Err(_) => {}
         }
         let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if head.method == Method::POST && target.path() == "/v1/messages/count_tokens" {
+            ask.endpoint = Endpoint::Counts;
+        }
         Ok(Self {
             method: head.method,
             target,
@@ -99,7 +107,7 @@ impl Arrival {
 
     /// Whether it asks for a count of tokens alone.
     pub fn counts_tokens(&self) -> bool {
-        self.method == Method::POST && self.target.path() == "/v1/messages/count_tokens"
+        self.ask.endpoint == Endpoint::Counts
     }
 }
 

@@ -41,10 +41,15 @@ impl Tries {
     }
 
     /// An account gave this answer. It may show it later, but is no longer busy with it.
-    pub fn answered(&mut self, pick: &Pick, mut answer: Answer) {
+    pub fn answered(&mut self, pick: &Pick, answer: Answer) {
+        self.keep(answer);
+        self.set_aside.push(pick.aside());
+    }
+
+    /// As `answered`, but the account may be asked again.
+    pub fn keep(&mut self, mut answer: Answer) {
         answer.lease = None;
         self.answer = Some(Box::new(answer));
-        self.set_aside.push(pick.aside());
     }
 
     /// An account gave none.

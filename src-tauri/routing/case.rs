@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::{
     Allowed, Aside, Contender, Snapshot,
     course::{Course, Place},
-    guarded,
+    guarded, health,
     offers::{Offer, Sought},
     rank::{Doubt, Rank},
     standing_for,
 };
-use crate::domain::{Ask, Family, Provider, StandingState};
+use crate::domain::{Ask, Family, Need, Provider, StandingState};
 
 /// See the file.
 #[derive(Clone, Copy)]
@@ -100,7 +100,7 @@ impl<'a> Case<'a> {
     /// The same, whatever its key, its sign-in and the paths to money are.
     pub fn judge_beyond_terms(&self, contender: &Contender, place: &Place<'_>) -> Result<Rank, Obstacle> {
         self.judge_where(contender, place, |family| {
-            standing_for(contender, family, self.now).state == StandingState::Ready
+            standing_for(contender, self.need(family), self.now).state == StandingState::Ready
         })
     }
 
@@ -110,7 +110,7 @@ impl<'a> Case<'a> {
         if is_out || !self.allowed.lets(contender) {
             return Err(Obstacle::Terms);
         }
-        let is_benched = contender.account.bench.as_ref().is_some_and(|bench| bench.until > self.now);
+        let is_benched = contender.account.bench.as_ref().is_some_and(|bench| bench.holds(self.now));
         self.judge_where(contender, place, |_| contender.account.pause.is_none() && !is_benched)
     }
 
@@ -137,7 +137,7 @@ impl<'a> Case<'a> {
         if !contender.load.has_room() {
             return Err(Obstacle::Full);
         }
-        Ok(Rank::of(self, contender, place, family, self.doubt(contender, sent)))
+        Ok(Rank::of(self, contender, place, family, self.doubt(contender, sent, family)))
     }
 
     /// See [`sent`].
@@ -148,6 +148,11 @@ impl<'a> Case<'a> {
     /// The family whose limits apply to what this account would be sent.
     pub fn family(&self, contender: &Contender, instead: Option<&Arc<str>>) -> Option<Family> {
         self.sent(contender, instead).map_or(self.family, |model| Family::of(model))
+    }
+
+    /// What its limits are stated for, where a model of this family goes up.
+    pub fn need(&self, family: Option<Family>) -> Need {
+        Need { family, endpoint: self.ask.endpoint }
     }
 
     fn lack(&self, provider: &Provider) -> Option<Lack> {
@@ -167,7 +172,7 @@ impl<'a> Case<'a> {
 
     /// What lets others of its place go first. Lists have gaps, and a length is mostly a guess: an account that
     /// they speak against is asked after the others, and not refused, for the upstream's own word is truer.
-    fn doubt(&self, contender: &Contender, sent: Option<&Arc<str>>) -> Doubt {
+    fn doubt(&self, contender: &Contender, sent: Option<&Arc<str>>, family: Option<Family>) -> Doubt {
         let offer = || {
             let sought = sent.map_or(self.sought, |model| Some(Sought::of(model)))?;
             Some(contender.offers.as_ref()?.find(sought))
@@ -180,6 +185,7 @@ impl<'a> Case<'a> {
         match () {
             // The one place for what speaks against an account at this moment and is no fault of its own.
             () if is_unfit => Doubt::Unfit,
+            () if health::hindrance(contender, self.need(family), self.now).is_some() => Doubt::Hindered,
             () if guarded::is_spared(contender, &self.snapshot.plan.zones, self.now) => Doubt::Spared,
             () => Doubt::None,
         }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::Contender;
-use crate::domain::{Family, Window, WindowName};
+use crate::domain::{Family, Window};
 
 /// How far the windows of one account are behind their plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +41,8 @@ impl Expiry {
     pub fn of(contender: &Contender, family: Option<Family>, now: Timestamp) -> Self {
         let (mut week, mut hours) = (None, None);
         for window in contender.windows.iter().filter(|window| window.applies_to(family)) {
-            let Some(length) = length(&window.name).filter(|length| *length >= HOUR) else { continue };
+            let length = window.name.length().map(|length| length.as_secs_f64());
+            let Some(length) = length.filter(|length| *length >= HOUR) else { continue };
             let due = Due::of(window, length, now);
             let kind = if length >= DAY { &mut week } else { &mut hours };
             // What can be spent is what the scarcest one leaves.
@@ -97,20 +98,6 @@ impl Due {
     }
 }
 
-/// How long a window lasts, in seconds, where its name begins with that: `5h`, `7d`, `7d_opus`, `30m`.
-fn length(name: &WindowName) -> Option<f64> {
-    let digits = name.0.bytes().take_while(u8::is_ascii_digit).count();
-    let unit = match name.0.as_bytes().get(digits)? {
-        b'm' => 60.0,
-        b'h' => HOUR,
-        b'd' => DAY,
-        _ => return None,
-    };
-    let is_whole = name.0.as_bytes().get(digits + 1).is_none_or(|next| !next.is_ascii_alphanumeric());
-    let count: u16 = name.0.get(..digits)?.parse().ok()?;
-    (is_whole && count > 0).then_some(f64::from(count) * unit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::pick::tests::{account, now, window};
@@ -126,15 +113,6 @@ mod tests {
     }
 
     const DAY: i64 = 24 * 60;
-
-    #[test]
-    fn a_name_tells_how_long_its_window_lasts() {
-        let of = |name: &str| length(&WindowName(name.into()));
-        assert_eq!((of("5h"), of("7d"), of("7d_opus")), (Some(18_000.0), Some(604_800.0), Some(604_800.0)));
-        for name in ["requests", "", "5", "h", "5hours", "0d", "99999d", "٥h", "tokens-5h"] {
-            assert_eq!(of(name), None, "{name:?}");
-        }
-    }
 
     #[test]
     fn the_week_that_is_furthest_behind_goes_first() {

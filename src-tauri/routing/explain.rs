@@ -10,6 +10,7 @@ use super::{
     case::{Case, Lack, Obstacle},
     course::{Bounds, Place},
     guarded::{self, HeldBy},
+    health::{self, Hindrance},
     last_resort,
     pick::{Stand, Survey, Why, places},
     rank::{Doubt, Rank, used},
@@ -221,7 +222,7 @@ fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle:
         ),
         // Whoever has failed it may rest by now.
         Obstacle::Aside | Obstacle::Standing => {
-            standing_for(contender, case.family(contender, place.model), case.now)
+            standing_for(contender, case.need(case.family(contender, place.model)), case.now)
         }
         Obstacle::Held => held(case, contender, place),
         Obstacle::Full => because("it serves as many requests as it may".into()),
@@ -313,6 +314,19 @@ fn reason(policy: Policy, why: &Why) -> &'static str {
     }
 }
 
+/// What makes an account the second choice for a moment.
+fn hindered(case: &Case<'_>, other: &Stand<'_>) -> &'static str {
+    let family = case.family(other.contender, other.place.model);
+    match health::hindrance(other.contender, case.need(family), case.now) {
+        Some(Hindrance::Probation) => {
+            "it has just come back, and one request is on its way to see whether it works"
+        }
+        Some(Hindrance::Weather(_)) => "its upstream is in trouble",
+        Some(Hindrance::Crowd) => "its upstream has just come back, and requests return to it step by step",
+        None => "it is just coming back",
+    }
+}
+
 /// Why one that could take it comes after the chosen one.
 fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> Arc<str> {
     if other.rank < chosen.rank {
@@ -332,6 +346,7 @@ fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> 
     match other.rank.doubt {
         doubt if doubt == chosen.rank.doubt => {}
         Doubt::Spared => return "it is spared at this hour".into(),
+        Doubt::Hindered => return hindered(case, other).into(),
         Doubt::Unfit => return "its upstream does not list the model, or reads less".into(),
         Doubt::None => {}
     }

@@ -1,5 +1,6 @@
 //! Who goes next. Pure decisions: values in, a value out, `now` is an argument. Knows nothing of HTTP, disks or
-//! keys. The one state is which conversation is bound to which account (`affinity`); decisions are handed it.
+//! keys. Its state is which conversation is bound to which account (`affinity`), which decisions are handed, and
+//! what is counted of this moment (`Load`, `weather`).
 
 mod affinity;
 mod allowed;
@@ -9,6 +10,7 @@ mod course;
 mod expiry;
 mod explain;
 mod guarded;
+pub mod health;
 mod offers;
 mod pick;
 mod plan;
@@ -16,6 +18,7 @@ mod rank;
 mod settle;
 mod snapshot;
 mod standing;
+mod weather;
 mod weigh;
 
 pub use affinity::{AFFINITY_LIVES, Affinities, Bound, MOST_AFFINITIES, Refuge};
@@ -25,6 +28,7 @@ pub use explain::{explain, recall, why_not};
 pub use offers::Offers;
 pub use pick::{Decision, PassedOver, Pick, Wait, Why, last_resort, pick};
 pub use plan::{Plan, Zones};
-pub use settle::{Learned, is_news, settle};
+pub use settle::{Learned, Lesson, is_news, reopen, settle};
 pub use snapshot::{Contender, Lease, Load, Ration, Seat, Snapshot};
 pub use standing::{standing, standing_for};
+pub use weather::{Sign, UnderWay, Weather};

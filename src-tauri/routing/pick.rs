@@ -10,10 +10,10 @@ use super::{
     case::{Case, Obstacle, sent},
     course::Place,
     explain::wait,
-    rank::Rank,
+    rank::{Doubt, Rank},
     weigh::{self, Tie},
 };
-use crate::domain::{AccountId, AccountName, Ask, Choice, Prevented, Standing, Weighed};
+use crate::domain::{AccountId, AccountName, Ask, Choice, Family, Need, Prevented, Standing, Weighed};
 
 /// The outcome.
 #[derive(Debug, Clone)]
@@ -39,6 +39,12 @@ impl Pick {
     /// The model that goes up in place of the one that was asked for; `None` where that one does.
     pub fn sent<'a>(&'a self, ask: &'a Ask) -> Option<&'a Arc<str>> {
         sent(ask, &self.contender, self.model.as_ref())
+    }
+
+    /// What the limits of what goes up are stated for.
+    pub fn need(&self, ask: &Ask) -> Need {
+        let family = self.sent(ask).map_or_else(|| ask.family(), |model| Family::of(model));
+        Need { family, endpoint: ask.endpoint }
     }
 
     /// For the list of those that are not asked again, once it has failed.
@@ -217,7 +223,12 @@ impl<'a> Survey<'a> {
                 (best, choice, case.ask.session.is_some(), None)
             }
             Some(bound) => {
-                let tie = Tie { bound, home: self.home, refuge: self.refuge };
+                // Whoever stands back for a moment can't take it now, and keeps the conversation.
+                let is_here = |stand: &Stand<'_>| {
+                    stand.rank.doubt != Doubt::Hindered || best.rank.doubt == Doubt::Hindered
+                };
+                let (home, refuge) = (self.home.filter(is_here), self.refuge.filter(is_here));
+                let tie = Tie { bound, home, refuge };
                 weigh::settle(case, &tie, best)
             }
         };

@@ -25,6 +25,8 @@ pub(super) enum Doubt {
     None,
     /// A person spares it at this hour.
     Spared,
+    /// It is just coming back, or its upstream is in trouble.
+    Hindered,
     /// It may not have the model, or not read as much.
     Unfit,
 }

@@ -1,12 +1,25 @@
 //! What a verdict changes about an account. Pure: it changes the value it is given and says what is to be
 //! kept; keeping it is the caller's work.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::Contender;
-use crate::domain::{Bench, Verdict, Window, WindowName, WindowSource};
+use super::{Contender, health};
+use crate::domain::{
+    AccountId, Again, Bench, Endpoint, Need, SAME_RESET, Verdict, Window, WindowName, WindowSource,
+};
+
+/// What one attempt taught.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    /// What it said of the account.
+    pub verdict: &'a Verdict,
+    /// The windows that its reply stated.
+    pub windows: &'a [Window],
+    /// What the request needed.
+    pub need: Need,
+}
 
 /// What has to be written down, and whether anybody would notice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,50 +28,62 @@ pub struct Learned {
     pub health: bool,
     /// A window changed.
     pub windows: bool,
+    /// A window was told again: nothing but its age is new, and that is not written down.
+    pub age: bool,
+    /// It has come back from a long rest.
+    pub comeback: bool,
 }
 
-/// The rest of an account whose quota is spent while nobody says until when.
+/// The first pause of an account whose spent quota has no reset, where no verdict names one.
 const UNKNOWN_RESET: Duration = Duration::from_mins(5);
-/// More windows than this are not kept of one account; no upstream states half as many.
+/// The first pause before a refused credential is tried again: upstreams have refused good ones.
+const REFUSED: Duration = Duration::from_mins(15);
+/// Of one account no more windows are kept than this; the one that was learned longest ago makes room.
 const MAX_WINDOWS: usize = 64;
+/// A window that is told again unchanged is learned anew after this, so that its age is known.
+const AGE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether [`settle`] would change anything that has to be kept: most replies only repeat what is known.
-pub fn is_news(contender: &Contender, verdict: &Verdict, windows: &[Window]) -> bool {
-    let is_known = |told: &Window| contender.windows.iter().any(|window| says_the_same(window, told));
-    *verdict != Verdict::Fine || contender.account.bench.is_some() || !windows.iter().all(is_known)
+pub fn is_news(contender: &Contender, lesson: &Lesson<'_>, now: Timestamp) -> bool {
+    let repeats = |told: &Window| {
+        contender.windows.iter().any(|window| says_the_same(window, told) && !has_aged(window, told))
+    };
+    *lesson.verdict != Verdict::Fine
+        || contender.account.bench.is_some()
+        || !lesson.windows.iter().all(repeats)
+        || contender.windows.iter().any(|window| health::has_reopened(window, lesson.need, now))
 }
 
-/// Takes in one attempt's verdict and the windows that its reply stated.
-pub fn settle(contender: &mut Contender, verdict: &Verdict, windows: &[Window], now: Timestamp) -> Learned {
+/// Takes in what one attempt taught.
+pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) -> Learned {
     let mut learned = Learned::default();
-    for window in windows {
-        learned.windows |= take_window(&mut contender.windows, window);
+    let was_on_probation = health::is_on_probation(contender, lesson.need, now);
+    for window in lesson.windows {
+        take_window(contender, window, UNKNOWN_RESET, now, &mut learned);
     }
-    match verdict {
-        Verdict::Fine => learned.health |= forgive(contender, now),
-        Verdict::Throttled { retry_after: Some(pause) } => {
-            bench(contender, *pause, "it asked for a pause", now);
-            learned.health = true;
+    match lesson.verdict {
+        Verdict::Fine => {
+            learned.health |= forgive(contender, now);
+            learned.windows |= open(&mut contender.windows, lesson, now);
+            learned.comeback = was_on_probation && !health::is_on_probation(contender, lesson.need, now);
         }
-        Verdict::QuotaSpent { window, until } => {
-            learned.windows |= spend(&mut contender.windows, window, *until, now);
-            if until.is_none() {
-                bench(contender, UNKNOWN_RESET, &format!("its {window} is spent"), now);
-                learned.health = true;
-            }
+        Verdict::Throttled { retry_after: Some(pause) } => {
+            learned.health |= rest(contender, *pause, "it asked for a pause", now);
+        }
+        Verdict::QuotaSpent { window, until, again } => {
+            learned.windows |= spend(contender, window, *until, *again, now);
         }
         Verdict::CredentialRefused => {
-            learned.health |= contender.account.refused.is_none();
-            contender.account.refused = Some("the upstream no longer accepts its key".into());
+            let is_first = contender.account.refused.is_none();
+            contender.account.refused.get_or_insert_with(|| "the upstream no longer accepts its key".into());
+            learned.health |= is_first | bench(contender, REFUSED, "its key was refused", now);
         }
         // The plan may have room: what is paid on top of it rests this family for a while.
         Verdict::ExtraUsageSpent { window, until } => {
-            learned.windows |= spend(&mut contender.windows, window, Some(*until), now);
+            learned.windows |= spend(contender, window, Some(*until), UNKNOWN_RESET, now);
         }
-        Verdict::OrganisationDisabled { until } => {
-            let pause = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-            bench(contender, pause, "its organisation is disabled", now);
-            learned.health = true;
+        Verdict::OrganisationDisabled { again } => {
+            learned.health |= bench(contender, *again, "its organisation is disabled", now);
         }
         // A throttle without a time concerns this request alone, and neither the weather nor a fault of
         // the request says anything about the account.
@@ -73,121 +98,178 @@ pub fn settle(contender: &mut Contender, verdict: &Verdict, windows: &[Window], 
     learned
 }
 
-/// A success ends the streak of a bench that is over. It never shortens one: the answer may have been on
-/// its way when the bench was imposed.
+/// Has an account be tried at once whose pause was of our own choice. True if there was such a window.
+pub fn reopen(contender: &mut Contender) -> bool {
+    let ours = contender.windows.iter_mut().filter(|window| window.spent && window.again.is_some());
+    ours.map(|window| (window.spent, window.again) = (false, None)).count() > 0
+}
+
+/// A success ends the streak of a bench that is over, and shows that the credential works. It never shortens
+/// one: the answer may have been on its way when the bench was imposed.
 fn forgive(contender: &mut Contender, now: Timestamp) -> bool {
-    let is_over = contender.account.bench.as_ref().is_some_and(|bench| bench.until <= now);
+    let is_over = contender.account.bench.as_ref().is_some_and(|bench| !bench.holds(now));
     if is_over {
         contender.account.bench = None;
+        contender.account.refused = None;
     }
     is_over
 }
 
-fn bench(contender: &mut Contender, pause: Duration, reason: &str, now: Timestamp) {
-    let streak = contender.account.bench.as_ref().map_or(0, |bench| bench.streak).saturating_add(1);
-    // Of two pauses that were asked for, the longer one holds: their replies may have crossed.
-    let asked = now.checked_add(pause).unwrap_or(Timestamp::MAX);
-    let until = contender.account.bench.as_ref().map_or(asked, |bench| bench.until.max(asked));
-    contender.account.bench = Some(Bench { until, reason: reason.into(), streak });
+/// A success opens the windows whose time is up, if the reply does not speak of them itself.
+fn open(known: &mut [Window], lesson: &Lesson<'_>, now: Timestamp) -> bool {
+    let is_told = |window: &Window| lesson.windows.iter().any(|told| told.name == window.name);
+    let reopened =
+        known.iter_mut().filter(|window| health::has_reopened(window, lesson.need, now) && !is_told(window));
+    reopened.map(|window| (window.spent, window.again) = (false, None)).count() > 0
 }
 
-fn take_window(known: &mut Vec<Window>, told: &Window) -> bool {
+/// A rest as long as the upstream asked for.
+fn rest(contender: &mut Contender, pause: Duration, reason: &str, now: Timestamp) -> bool {
+    let asked = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    let known = contender.account.bench.as_ref();
+    // Of two pauses that were asked for, the longer one holds: their replies may have crossed.
+    if known.is_some_and(|bench| bench.holds(now) && bench.until >= asked) {
+        return false;
+    }
+    let streak = known.filter(|bench| &*bench.reason == reason).map_or(0, |bench| bench.streak);
+    impose(contender, asked, reason, streak.saturating_add(1), now);
+    true
+}
+
+/// A rest of our own choice, longer each time in a row. One that holds already was imposed for the same news.
+fn bench(contender: &mut Contender, first: Duration, reason: &str, now: Timestamp) -> bool {
+    let known = contender.account.bench.as_ref();
+    let same = known.filter(|bench| &*bench.reason == reason);
+    if same.is_some_and(|bench| bench.holds(now)) {
+        return false;
+    }
+    let streak = same.map_or(0, |bench| bench.streak).saturating_add(1);
+    let until = now.checked_add(health::pause(first, streak, contender.account.id)).unwrap_or(Timestamp::MAX);
+    // A longer rest that the upstream asked for is not cut short.
+    let until = known.filter(|bench| bench.holds(now)).map_or(until, |bench| bench.until.max(until));
+    impose(contender, until, reason, streak, now);
+    true
+}
+
+fn impose(contender: &mut Contender, until: Timestamp, reason: &str, streak: u32, now: Timestamp) {
+    let reason: Arc<str> = reason.into();
+    contender.account.bench = Some(Bench { since: now, until, reason, streak });
+}
+
+/// Takes in a window as it was told. `first` is the first pause where it is spent and nobody says until when.
+fn take_window(
+    contender: &mut Contender,
+    told: &Window,
+    first: Duration,
+    now: Timestamp,
+    learned: &mut Learned,
+) {
+    let (known, account) = (&mut contender.windows, contender.account.id);
     let Some(window) = known.iter_mut().find(|window| window.name == told.name) else {
-        if known.len() >= MAX_WINDOWS {
-            return false;
-        }
-        known.push(told.clone());
-        return true;
+        make_room(known);
+        let again = again(None, told, first, account, now);
+        known.push(Window { again, ..told.clone() });
+        learned.windows = true;
+        return;
     };
+    // The earlier statement of one reset stays, or it would be news with each reply.
+    let resets_at = if is_same_reset(window, told) { window.resets_at } else { told.resets_at };
     let is_known = says_the_same(window, told);
-    *window = told.clone();
-    !is_known
+    let told = Window { resets_at, ..told.clone() };
+    let again = again(Some(window), &told, first, account, now);
+    let is_known = is_known && again == window.again;
+    learned.age |= is_known && has_aged(window, &told);
+    learned.windows |= !is_known;
+    *window = Window { again, ..told };
+}
+
+/// When a window that is spent is tried again, where no reset lies ahead.
+fn again(
+    known: Option<&Window>,
+    told: &Window,
+    first: Duration,
+    account: AccountId,
+    now: Timestamp,
+) -> Option<Again> {
+    if !told.spent || told.resets_at.is_some_and(|reset| reset > now) {
+        return None;
+    }
+    let last = known.filter(|window| window.spent).and_then(|window| window.again);
+    // One that holds already was chosen for the same news, unless by a clock that ran ahead.
+    let holds = |again: &Again| again.at > now && again.at.duration_since(now) <= health::LONGEST;
+    if let Some(again) = last.filter(holds) {
+        return Some(again);
+    }
+    let streak = last.map_or(0, |again| again.streak).saturating_add(1);
+    let at = now.checked_add(health::pause(first, streak, account)).unwrap_or(Timestamp::MAX);
+    Some(Again { at, streak })
+}
+
+fn spend(
+    contender: &mut Contender,
+    name: &WindowName,
+    until: Option<Timestamp>,
+    first: Duration,
+    now: Timestamp,
+) -> bool {
+    let kept = contender.windows.iter().find(|window| window.name == *name);
+    let told = Window {
+        name: name.clone(),
+        family: name.family(),
+        limits: kept.map_or(Some(Endpoint::Messages), |window| window.limits),
+        utilization: kept.and_then(|window| window.utilization),
+        resets_at: until,
+        refills: false,
+        spent: true,
+        again: None,
+        source: WindowSource::Refusal,
+        learned_at: now,
+    };
+    let mut learned = Learned::default();
+    take_window(contender, &told, first, now, &mut learned);
+    learned.windows
+}
+
+fn make_room(known: &mut Vec<Window>) {
+    if known.len() >= MAX_WINDOWS
+        && let Some((oldest, _)) = known.iter().enumerate().min_by_key(|(_, window)| window.learned_at)
+    {
+        known.swap_remove(oldest);
+    }
 }
 
 fn says_the_same(window: &Window, told: &Window) -> bool {
     window.name == told.name
         && window.utilization == told.utilization
-        && window.resets_at == told.resets_at
+        && is_same_reset(window, told)
         && window.spent == told.spent
         && window.source == told.source
+        && (window.limits, window.refills) == (told.limits, told.refills)
 }
 
-fn spend(known: &mut Vec<Window>, name: &WindowName, until: Option<Timestamp>, now: Timestamp) -> bool {
-    let kept = known.iter().find(|window| window.name == *name);
-    let window = Window {
-        name: name.clone(),
-        family: name.family(),
-        utilization: kept.and_then(|window| window.utilization),
-        resets_at: until,
-        spent: true,
-        source: WindowSource::Refusal,
-        learned_at: now,
-    };
-    take_window(known, &window)
+/// Whether both end together. A reset that is left out once is no new one while the last one lies ahead; of a
+/// bucket every reset is.
+fn is_same_reset(window: &Window, told: &Window) -> bool {
+    if window.refills || told.refills {
+        return window.resets_at == told.resets_at;
+    }
+    match (window.resets_at, told.resets_at) {
+        (Some(known), Some(told)) => known.duration_since(told).abs() < SAME_RESET,
+        (Some(known), None) => known > told.learned_at && !has_aged_backwards(window, told),
+        (None, told) => told.is_none(),
+    }
+}
+
+/// Whether what is known has been known for so long that being told again is worth something.
+fn has_aged(window: &Window, told: &Window) -> bool {
+    told.learned_at.duration_since(window.learned_at).abs() >= AGE
+}
+
+/// Whether it was learned before the clock was set back.
+fn has_aged_backwards(window: &Window, told: &Window) -> bool {
+    told.learned_at < window.learned_at && has_aged(window, told)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::pick::tests::{account, in_minutes, now, window};
-    use super::super::standing;
-    use super::*;
-    use crate::domain::StandingState;
-
-    #[test]
-    fn a_throttled_account_rests_as_long_as_it_asked() {
-        let mut work = account(1);
-        let verdict = Verdict::Throttled { retry_after: Some(Duration::from_mins(2)) };
-        assert!(settle(&mut work, &verdict, &[], now()).health);
-        assert_eq!(standing(&work, now()).until, Some(in_minutes(2)));
-        assert_eq!(standing(&work, in_minutes(2)).state, StandingState::Ready);
-    }
-
-    #[test]
-    fn a_429_without_a_time_benches_nobody() {
-        let mut work = account(1);
-        let learned = settle(&mut work, &Verdict::Throttled { retry_after: None }, &[], now());
-        assert_eq!(learned, Learned::default());
-        assert_eq!(standing(&work, now()).state, StandingState::Ready);
-    }
-
-    #[test]
-    fn an_answer_that_was_on_its_way_does_not_shorten_a_bench() {
-        let mut work = account(1);
-        settle(&mut work, &Verdict::Throttled { retry_after: Some(Duration::from_mins(1)) }, &[], now());
-        settle(&mut work, &Verdict::Fine, &[], now());
-        assert_eq!(standing(&work, now()).state, StandingState::Cooling);
-        settle(&mut work, &Verdict::Fine, &[], in_minutes(1));
-        assert_eq!(work.account.bench, None, "a success after it ends the streak");
-    }
-
-    #[test]
-    fn a_spent_window_opens_again_when_a_reply_says_so() {
-        let mut work = account(1);
-        let spent = Verdict::QuotaSpent { window: WindowName("5h".into()), until: Some(in_minutes(30)) };
-        settle(&mut work, &spent, &[], now());
-        assert_eq!(standing(&work, now()).state, StandingState::Cooling);
-        settle(&mut work, &Verdict::Fine, &[window("5h", 0.0, false, 300)], in_minutes(1));
-        assert_eq!(standing(&work, in_minutes(1)).state, StandingState::Ready);
-    }
-
-    #[test]
-    fn a_spent_quota_without_a_reset_is_tried_again_after_a_while() {
-        let mut work = account(1);
-        settle(
-            &mut work,
-            &Verdict::QuotaSpent { window: WindowName("credit".into()), until: None },
-            &[],
-            now(),
-        );
-        assert_eq!(standing(&work, now()).until, Some(in_minutes(5)));
-        assert_eq!(standing(&work, in_minutes(5)).state, StandingState::Ready, "nobody is benched for ever");
-    }
-
-    #[test]
-    fn windows_told_again_unchanged_are_not_written_again() {
-        let mut work = account(1);
-        let told = [window("5h", 0.5, false, 60)];
-        assert!(settle(&mut work, &Verdict::Fine, &told, now()).windows);
-        assert!(!settle(&mut work, &Verdict::Fine, &told, now()).windows);
-    }
-}
+#[path = "settle_tests.rs"]
+mod tests;

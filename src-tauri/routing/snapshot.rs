@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::Notify;
 use url::Url;
 
-use super::{Offers, Plan};
+use super::{Offers, Plan, UnderWay, Weather};
 use crate::domain::{Account, AccountId, Outlay, Provider, Window};
 
 /// See the file.
@@ -51,12 +51,15 @@ pub struct Contender {
     pub outlay: Outlay,
     /// Requests that it serves right now.
     pub load: Load,
+    /// The weather at its upstream, which it shares with every other account there.
+    pub weather: Weather,
 }
 
 impl Contender {
     /// An account of which nothing is known yet.
     pub fn new(account: Account, provider: Arc<Provider>, load: Load) -> Self {
-        Self { account, provider, windows: Vec::new(), offers: None, outlay: Outlay::default(), load }
+        let (offers, outlay, weather) = (None, Outlay::default(), Weather::default());
+        Self { account, provider, windows: Vec::new(), offers, outlay, load, weather }
     }
 
     /// Where it is asked: its own address, else its provider's.
@@ -128,12 +131,20 @@ impl Load {
 
     /// One more, until the lease is dropped. `None` if somebody else has just taken the last place.
     pub fn lease(&self) -> Option<Lease> {
-        let most = self.ration.most.map_or(u32::MAX, NonZeroU32::get);
+        self.lease_within(self.ration.most.map_or(u32::MAX, NonZeroU32::get))
+    }
+
+    /// The only one, until the lease is dropped. `None` if there is another.
+    pub fn lease_alone(&self) -> Option<Lease> {
+        self.lease_within(1)
+    }
+
+    fn lease_within(&self, most: u32) -> Option<Lease> {
         let one_more = |running: u32| (running < most).then_some(running + 1);
         let taken = self.busy.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.ok()?;
         self.busy.turn.store(self.ration.turns.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-        Some(Lease(self.clone()))
+        Some(Lease { load: self.clone(), under_way: None })
     }
 
     /// One more conversation is bound to it, until the seat is dropped.
@@ -145,13 +156,26 @@ impl Load {
 
 /// One running request of an account.
 #[derive(Debug)]
-pub struct Lease(Load);
+pub struct Lease {
+    load: Load,
+    /// Its place among those that return to an upstream step by step.
+    under_way: Option<UnderWay>,
+}
+
+impl Lease {
+    /// The same with a place that is given back with it.
+    pub fn with(mut self, under_way: Option<UnderWay>) -> Self {
+        self.under_way = under_way;
+        self
+    }
+}
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.busy.running.fetch_sub(1, Ordering::Relaxed);
-        if self.0.ration.most.is_some() {
-            self.0.ration.freed.notify_waiters();
+        drop(self.under_way.take());
+        self.load.busy.running.fetch_sub(1, Ordering::Relaxed);
+        if self.load.ration.most.is_some() {
+            self.load.ration.freed.notify_waiters();
         }
     }
 }

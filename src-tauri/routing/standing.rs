@@ -5,44 +5,44 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Contender;
-use crate::domain::{Family, Standing, StandingState, Window};
+use crate::domain::{Need, Standing, StandingState, Window};
 
-/// The account's standing for any request at all: windows of a single family do not count.
+/// The account's standing as a person sees it: windows of a single family do not count, and a credential that
+/// was refused stays refused until it has worked.
 pub fn standing(contender: &Contender, now: Timestamp) -> Standing {
-    standing_for(contender, None, now)
+    match &contender.account.refused {
+        Some(refused) if contender.account.pause.is_none() => needs_sign_in(refused),
+        _ => standing_for(contender, None, now),
+    }
 }
 
-/// The account's standing for requests of this family. Costs no allocation while it is ready.
-pub fn standing_for(contender: &Contender, family: Option<Family>, now: Timestamp) -> Standing {
-    let account = &contender.account;
+/// The account's standing for requests that need this. Costs no allocation while it is ready. A credential that
+/// was refused is ready to be tried again once its bench is over.
+pub fn standing_for(contender: &Contender, need: impl Into<Need>, now: Timestamp) -> Standing {
+    let (account, need) = (&contender.account, need.into());
     if let Some(pause) = &account.pause {
         let reason = if pause.reason.is_empty() { "paused by you".into() } else { Arc::clone(&pause.reason) };
         return Standing { state: StandingState::Paused, reason: Some(reason), until: None };
     }
-    if let Some(refused) = &account.refused {
-        return Standing {
-            state: StandingState::NeedsSignIn,
-            reason: Some(Arc::clone(refused)),
-            until: None,
-        };
+    let bench = account.bench.as_ref().filter(|bench| bench.holds(now));
+    if let Some(refused) = &account.refused
+        && (bench.is_some() || account.bench.is_none())
+    {
+        return needs_sign_in(refused);
     }
-    let bench = account.bench.as_ref().filter(|bench| bench.until > now);
-    let spent = contender
-        .windows
-        .iter()
-        .filter(|window| {
-            window.spent && window.applies_to(family) && window.resets_at.is_some_and(|reset| reset > now)
-        })
-        .max_by_key(|window| window.resets_at);
-    match (bench, spent) {
-        (Some(bench), window)
-            if window.and_then(|window| window.resets_at).is_none_or(|reset| reset <= bench.until) =>
-        {
+    let closed = |window: &'_ Window| window.applies_to(need).then(|| window.closed_until(now)).flatten();
+    let spent = contender.windows.iter().filter_map(|window| Some((closed(window)?, window)));
+    match (bench, spent.max_by_key(|(until, _)| *until)) {
+        (Some(bench), window) if window.is_none_or(|(until, _)| until <= bench.until) => {
             cooling(Arc::clone(&bench.reason), Some(bench.until))
         }
-        (_, Some(window)) => cooling(spent_reason(window), window.resets_at),
+        (_, Some((until, window))) => cooling(spent_reason(window), Some(until)),
         _ => Standing::READY,
     }
+}
+
+fn needs_sign_in(refused: &Arc<str>) -> Standing {
+    Standing { state: StandingState::NeedsSignIn, reason: Some(Arc::clone(refused)), until: None }
 }
 
 fn cooling(reason: Arc<str>, until: Option<Timestamp>) -> Standing {
@@ -57,7 +57,7 @@ fn spent_reason(window: &Window) -> Arc<str> {
 mod tests {
     use super::super::pick::tests::{account, in_minutes, now, window};
     use super::*;
-    use crate::domain::{Bench, Pause, PausedBy};
+    use crate::domain::{Bench, Family, Pause, PausedBy};
 
     #[test]
     fn a_spent_window_rests_the_account_until_its_reset_and_no_longer() {
@@ -77,9 +77,11 @@ mod tests {
     #[test]
     fn of_two_rests_the_longer_one_is_told() {
         let mut work = account(1).with(window("5h", 1.0, true, 10));
-        work.account.bench = Some(Bench { until: in_minutes(2), reason: "throttled".into(), streak: 1 });
+        work.account.bench =
+            Some(Bench { since: now(), until: in_minutes(2), reason: "throttled".into(), streak: 1 });
         assert_eq!(standing(&work, now()).until, Some(in_minutes(10)));
-        work.account.bench = Some(Bench { until: in_minutes(20), reason: "throttled".into(), streak: 1 });
+        work.account.bench =
+            Some(Bench { since: now(), until: in_minutes(20), reason: "throttled".into(), streak: 1 });
         assert_eq!(standing(&work, now()).until, Some(in_minutes(20)));
     }
 

@@ -47,13 +47,15 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
         bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
-        spill_to = ?15, spill_at = ?16
+        spill_to = ?15, spill_at = ?16, bench_since = ?17
     WHERE id = ?1 AND removed_at IS NULL";
 
 /// In the column `spill_to`, in place of a list.
 const ALL: &str = "all";
 
-const TEACH: &str = "UPDATE accounts SET bench_until = ?2, bench_reason = ?3, bench_streak = ?4, refused = ?5
+const TEACH: &str =
+    "UPDATE accounts SET bench_until = ?2, bench_reason = ?3, bench_streak = ?4, refused = ?5,
+        bench_since = ?6
     WHERE id = ?1 AND removed_at IS NULL";
 
 impl Store {
@@ -128,6 +130,7 @@ impl Store {
                     models_text(&account.models),
                     spill.map(|spill| spill_text(&spill.to)),
                     spill.map(|spill| Ms(spill.allowed_at)),
+                    bench.map(|bench| Ms(bench.since)),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -169,6 +172,7 @@ pub(super) fn write(conn: &Connection, waiting: &WaitingLessons) -> rusqlite::Re
             bench.map(|bench| &bench.reason),
             bench.map(|bench| bench.streak),
             refused,
+            bench.map(|bench| Ms(bench.since)),
         ])?;
     }
     Ok(())
@@ -245,7 +249,8 @@ fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {
 
 fn bench(row: &Row<'_>) -> rusqlite::Result<Option<Bench>> {
     let Some(Ms(until)) = row.get("bench_until")? else { return Ok(None) };
-    Ok(Some(Bench { until, reason: row.get("bench_reason")?, streak: row.get("bench_streak")? }))
+    let since = row.get::<_, Option<Ms>>("bench_since")?.map_or(Timestamp::UNIX_EPOCH, |ms| ms.0);
+    Ok(Some(Bench { since, until, reason: row.get("bench_reason")?, streak: row.get("bench_streak")? }))
 }
 
 fn by_word(by: PausedBy) -> &'static str {

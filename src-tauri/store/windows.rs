@@ -9,7 +9,7 @@ use super::{
     Store, StoreError,
     columns::{Count, Ms, unknown_word},
 };
-use crate::domain::{AccountId, Window, WindowName, WindowSource};
+use crate::domain::{AccountId, Again, Endpoint, Window, WindowName, WindowSource};
 
 /// Beyond this the windows learned longest ago go.
 pub(super) const PER_ACCOUNT: usize = 64;
@@ -18,10 +18,12 @@ pub(super) const PER_ACCOUNT: usize = 64;
 pub(super) type WaitingWindows = HashMap<AccountId, Vec<Window>>;
 
 const UPSERT: &str =
-    "INSERT INTO windows (account_id, name, utilization, resets_at, spent, source, learned_at)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 FROM accounts WHERE id = ?1 AND removed_at IS NULL
-    ON CONFLICT (account_id, name) DO UPDATE SET utilization = excluded.utilization,
-        resets_at = excluded.resets_at, spent = excluded.spent, source = excluded.source,
+    "INSERT INTO windows (account_id, name, limits, utilization, resets_at, refills, spent, again_at, again_streak,
+        source, learned_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM accounts WHERE id = ?1 AND removed_at IS NULL
+    ON CONFLICT (account_id, name) DO UPDATE SET limits = excluded.limits, utilization = excluded.utilization,
+        resets_at = excluded.resets_at, refills = excluded.refills, spent = excluded.spent,
+        again_at = excluded.again_at, again_streak = excluded.again_streak, source = excluded.source,
         learned_at = excluded.learned_at";
 
 const TRIM: &str = "DELETE FROM windows WHERE account_id = ?1 AND name IN
@@ -31,9 +33,7 @@ impl Store {
     /// Every window of every live account.
     pub fn windows(&self) -> Result<Vec<(AccountId, Window)>, StoreError> {
         self.read(|conn| {
-            let mut all = conn.prepare_cached(
-                "SELECT account_id, name, utilization, resets_at, spent, source, learned_at FROM windows",
-            )?;
+            let mut all = conn.prepare_cached("SELECT * FROM windows")?;
             all.query_map([], window)?.map(|row| Ok(row?)).collect()
         })
     }
@@ -64,9 +64,13 @@ pub(super) fn write(conn: &Connection, waiting: &WaitingWindows) -> rusqlite::Re
             upsert.execute(params![
                 account.0,
                 window.name.0,
+                limits_word(window.limits),
                 window.utilization,
                 window.resets_at.map(Ms),
+                window.refills,
                 window.spent,
+                window.again.map(|again| Ms(again.at)),
+                window.again.map(|again| again.streak),
                 source_word(window.source),
                 Ms(window.learned_at),
             ])?;
@@ -81,18 +85,44 @@ fn window(row: &Row<'_>) -> rusqlite::Result<(AccountId, Window)> {
     let window = Window {
         family: name.family(),
         name,
+        limits: limits(row.get_ref("limits")?.as_str()?)?,
         utilization: row.get("utilization")?,
         resets_at: row.get::<_, Option<Ms>>("resets_at")?.map(|ms| ms.0),
+        refills: row.get("refills")?,
         spent: row.get("spent")?,
+        again: again(row)?,
         source: source(row.get_ref("source")?.as_str()?)?,
         learned_at: row.get::<_, Ms>("learned_at")?.0,
     };
     Ok((AccountId(row.get("account_id")?), window))
 }
 
+fn again(row: &Row<'_>) -> rusqlite::Result<Option<Again>> {
+    let Some(Ms(at)) = row.get("again_at")? else { return Ok(None) };
+    Ok(Some(Again { at, streak: row.get("again_streak")? }))
+}
+
+fn limits_word(limits: Option<Endpoint>) -> &'static str {
+    match limits {
+        Some(Endpoint::Messages) => "messages",
+        Some(Endpoint::Counts) => "counts",
+        None => "none",
+    }
+}
+
+fn limits(word: &str) -> Result<Option<Endpoint>, FromSqlError> {
+    match word {
+        "messages" => Ok(Some(Endpoint::Messages)),
+        "counts" => Ok(Some(Endpoint::Counts)),
+        "none" => Ok(None),
+        other => Err(unknown_word(other)),
+    }
+}
+
+/// An estimate is made where it is asked for, out of what the headers said.
 fn source_word(source: WindowSource) -> &'static str {
     match source {
-        WindowSource::Header => "header",
+        WindowSource::Header | WindowSource::Estimate => "header",
         WindowSource::Refusal => "refusal",
     }
 }

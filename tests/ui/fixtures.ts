@@ -26,7 +26,7 @@ export const status: Status = {
 
 function windowOf(name: string, utilization: number | null, resetsIn: number | null, spent = false): UsageWindow {
   const family = name.split("_")[1] ?? null;
-  return { name, family, utilization, resets_at: resetsIn == null ? null : at(resetsIn), spent, source: "header", learned_at: at(-MINUTE) };
+  return { name, family, limits: "messages", utilization, resets_at: resetsIn == null ? null : at(resetsIn), spent, again_at: null, source: "header", learned_at: at(-MINUTE) };
 }
 
 function account(id: number, name: string, priority: number, rest: Partial<Account> = {}): Account {

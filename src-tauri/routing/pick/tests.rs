@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    Account, AccountName, Credential, Lacks, Provider, ProviderId, Window, WindowName, WindowSource,
+    Account, AccountName, Credential, Endpoint, Lacks, Need, Provider, ProviderId, Window, WindowName,
+    WindowSource,
 };
 use crate::routing::{Load, Ration};
 use jiff::SignedDuration;
@@ -21,9 +22,12 @@ pub(in crate::routing) fn window(name: &str, used: f64, spent: bool, reset_minut
     Window {
         family: name.family(),
         name,
+        limits: Some(Endpoint::Messages),
         utilization: Some(used),
         resets_at: Some(in_minutes(reset_minutes)),
+        refills: false,
         spent,
+        again: None,
         source: WindowSource::Header,
         learned_at: now(),
     }
@@ -180,12 +184,61 @@ fn a_sign_in_whose_window_is_spent_is_asked_only_where_nobody_else_may_serve() {
     assert!(!decide(open), "account 2 may serve");
     let mut benched = spent();
     benched.account.bench =
-        Some(crate::domain::Bench { until: in_minutes(1), reason: "asked".into(), streak: 1 });
+        Some(crate::domain::Bench { since: now(), until: in_minutes(1), reason: "asked".into(), streak: 1 });
     assert!(!decide(benched), "a pause that was asked for is believed");
     let mut paused = spent();
     let by = crate::domain::PausedBy::User;
     paused.account.pause = Some(crate::domain::Pause { reason: "".into(), by, at: now() });
     assert!(!decide(paused));
+}
+
+#[test]
+fn whoever_stands_back_is_the_second_choice_and_the_only_one_is_chosen_all_the_same() {
+    let sky = crate::routing::Weather::default();
+    let under = |contender: Contender| Contender { weather: sky.clone(), ..contender };
+    let build = || vec![under(account(1)), under(account(2)), account(3).priority(9)];
+    assert_eq!(picked(build(), &[]), Some(1));
+    sky.learn(Need::default(), crate::routing::Sign::Overloaded, now());
+    assert_eq!(picked(build(), &[]), Some(3), "their upstream is in trouble");
+    assert_eq!(picked(build(), &[3]), Some(1), "nobody else could serve it");
+    sky.learn(Need::default(), crate::routing::Sign::Fair, now());
+    let mut back = build();
+    let (since, until, reason) = (in_minutes(-10), now(), "throttled".into());
+    back[0].account.bench = Some(crate::domain::Bench { since, until, reason, streak: 1 });
+    let first = back[0].load.lease();
+    assert_eq!(picked(back.clone(), &[]), Some(2), "one is on its way to see whether it works");
+    assert_eq!(picked(back.clone(), &[2, 3]), Some(1));
+    drop(first);
+    assert_eq!(picked(back, &[]), Some(1));
+}
+
+#[test]
+fn a_conversation_whose_account_stands_back_goes_elsewhere_and_stays_bound() {
+    let sky = crate::routing::Weather::default();
+    let home = Contender { weather: sky.clone(), ..account(1) };
+    let (snapshot, ask) =
+        (Snapshot::of([home, account(2)]), Ask { session: Some("s".into()), ..Ask::default() });
+    let bound = Bound { prefix: Some(100_000), ..Bound::new(AccountId(1), None, now()) };
+    let taken = || match pick(&ask, &snapshot, Some(&bound), &[], now()) {
+        Decision::Take(pick) => (pick.contender.account.id.0, pick.why.choice, pick.why.binds),
+        Decision::Wait(wait) => panic!("{wait:?}"),
+    };
+    assert_eq!(taken(), (1, Choice::Bound, false));
+    sky.learn(Need::default(), crate::routing::Sign::Overloaded, now());
+    assert_eq!(taken(), (2, Choice::Spilled, false), "its cache is worth waiting for");
+}
+
+#[test]
+fn what_goes_up_under_another_name_is_limited_as_that() {
+    let mut mapped = account(1);
+    let pairs = [("claude-opus-5-5".to_owned(), "claude-sonnet-5-5".to_owned())];
+    mapped.account.models = crate::domain::ModelMap::new(pairs).unwrap();
+    let mapped = mapped.with(window("7d_opus", 1.0, true, 60));
+    let ask = Ask { model: Some("claude-opus-5-5".into()), ..Ask::default() };
+    let Decision::Take(pick) = pick(&ask, &Snapshot::of([mapped]), None, &[], now()) else {
+        panic!("sonnet has room")
+    };
+    assert_eq!(pick.need(&ask).family, Some(crate::domain::Family::Sonnet));
 }
 
 proptest! {

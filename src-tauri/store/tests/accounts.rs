@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::{Folder, add, at};
 use crate::{
     domain::{
-        AccountId, AccountName, Bench, Pause, PausedBy, Spill, SpillTo, Window, WindowName, WindowSource,
+        AccountId, AccountName, Bench, Endpoint, Pause, PausedBy, Spill, SpillTo, Window, WindowName,
+        WindowSource,
     },
     store::{NewAccountRow, StoreError},
 };
 
 fn bench(reason: &str) -> Bench {
-    Bench { until: at(5000), reason: reason.into(), streak: 3 }
+    Bench { since: at(4000), until: at(5000), reason: reason.into(), streak: 3 }
 }
 
 fn window(name: &str, utilization: Option<f64>, learned: i64) -> Window {
@@ -19,9 +20,12 @@ fn window(name: &str, utilization: Option<f64>, learned: i64) -> Window {
     Window {
         family: name.family(),
         name,
+        limits: Some(Endpoint::Messages),
         utilization,
         resets_at: Some(at(9000)),
+        refills: false,
         spent: false,
+        again: None,
         source: WindowSource::Header,
         learned_at: at(learned),
     }

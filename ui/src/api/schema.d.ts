@@ -386,7 +386,7 @@ export interface components {
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
             /**
-             * @description Every usage window that is known, the most used first. Of an account that passes sign-ins on: those of
+             * @description Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
              *     the sign-in that was used last.
              */
             windows: components["schemas"]["WindowView"][];
@@ -532,6 +532,11 @@ export interface components {
          * @enum {string}
          */
         Ending: "complete" | "client_left" | "upstream_error" | "upstream_cut" | "upstream_stalled" | "refused" | "interrupted";
+        /**
+         * @description The requests that an upstream limits together.
+         * @enum {string}
+         */
+        Endpoint: "messages" | "counts";
         /** @description What the event stream carries. A reader that lags gets `behind` and reads everything again. */
         EventView: {
             request: components["schemas"]["RequestView"];
@@ -1068,13 +1073,19 @@ export interface components {
          * @description Where a window was learned.
          * @enum {string}
          */
-        WindowSource: "header" | "refusal";
+        WindowSource: "header" | "refusal" | "estimate";
         /** @description One usage limit as the upstream states it. */
         WindowView: {
+            /**
+             * Format: date-time
+             * @description When it is tried again, where it is spent and the upstream did not say until when.
+             */
+            again_at?: string | null;
             /** @description The model family that it limits; absent where it limits all. */
             family?: string | null;
             /** Format: date-time */
             learned_at: string;
+            limits?: components["schemas"]["Endpoint"] | null;
             /** @description The upstream's own name: `5h`, `7d`, `7d_opus`, `requests`. */
             name: string;
             /** Format: date-time */

@@ -9,7 +9,7 @@ const named = /^(\d+)([mhd])(?:_(.+))?$/;
 /** "5 h", "7 d Opus", "requests". */
 export function windowTitle(window: Pick<UsageWindow, "name" | "family">): string {
   const match = named.exec(window.name);
-  if (!match) return window.name.replaceAll("_", " ");
+  if (!match) return window.name.replaceAll(/[_-]/g, " ");
   const family = window.family ?? match[3];
   const span = `${match[1]}\u202f${match[2] === "m" ? "min" : match[2]}`;
   return family ? `${span} ${family[0]?.toUpperCase()}${family.slice(1)}` : span;
@@ -35,10 +35,15 @@ export function used(window: UsageWindow): string {
   return levelOf(window) === "spent" ? "spent" : share(window.utilization);
 }
 
+/** Those that can stop a conversation: not the ones of counts, nor those beyond which it is served otherwise. */
+export function limiting(windows: UsageWindow[]): UsageWindow[] {
+  return windows.filter((window) => window.limits === "messages");
+}
+
 /** The window that stops the account first. */
 export function binding(windows: UsageWindow[]): UsageWindow | undefined {
   const weight = (w: UsageWindow) => (w.spent ? 2 : (w.utilization ?? -1));
-  return windows.reduce<UsageWindow | undefined>(
+  return limiting(windows).reduce<UsageWindow | undefined>(
     (most, each) => (most && weight(most) >= weight(each) ? most : each),
     undefined,
   );

@@ -49,13 +49,13 @@ describe("times", () => {
 });
 
 const window = (name: string, more: Partial<UsageWindow> = {}): UsageWindow => ({
-  name, family: null, utilization: 0.5, resets_at: null, spent: false, source: "header", learned_at: "2026-11-26T11:00:00Z", ...more,
+  name, family: null, limits: "messages", utilization: 0.5, resets_at: null, spent: false, again_at: null, source: "header", learned_at: "2026-11-26T11:00:00Z", ...more,
 });
 
 describe("windows", () => {
   test("a window's name tells its title and length", () => {
-    expect(["5h", "7d", "7d_opus", "requests", "input_tokens"].map((name) => plain(windowTitle({ name, family: null }))))
-      .toEqual(["5 h", "7 d", "7 d Opus", "requests", "input tokens"]);
+    expect(["5h", "7d", "7d_opus", "requests", "input-tokens_opus"].map((name) => plain(windowTitle({ name, family: null }))))
+      .toEqual(["5 h", "7 d", "7 d Opus", "requests", "input tokens opus"]);
     expect(["5h", "7d_opus", "requests"].map(windowLength)).toEqual([5 * 3_600_000, 7 * 86_400_000, null]);
   });
 
@@ -71,6 +71,7 @@ describe("windows", () => {
     const windows = [window("5h", { utilization: 0.99 }), window("7d", { utilization: 0.3, spent: true }), window("x", { utilization: null })];
     expect(binding(windows)?.name).toBe("7d");
     expect(binding([])).toBeUndefined();
+    expect(binding([window("count_tokens-requests", { limits: "counts" }), window("priority-input-tokens", { limits: null })])).toBeUndefined();
   });
 
   test("tracks go from short to long and keep unknown lengths for last", () => {

@@ -2,7 +2,7 @@
 import type { Account } from "../../api/types.ts";
 import { standingDetail, standingWord } from "../../words/standings.ts";
 import { until } from "../../words/times.ts";
-import { inTrackOrder, used, windowTitle } from "../../words/windows.ts";
+import { inTrackOrder, limiting, used, windowTitle } from "../../words/windows.ts";
 
 export function BoardTable({ accounts, now }: { accounts: Account[]; now: number }) {
   return (
@@ -18,7 +18,7 @@ export function BoardTable({ accounts, now }: { accounts: Account[]; now: number
               <th scope="row">{name}</th>
               <td>{[standingWord[standing.state], standingDetail(standing, now), standing.reason].filter(Boolean).join(", ")}</td>
               <td>
-                {inTrackOrder(windows)
+                {inTrackOrder(limiting(windows))
                   .map((window) => `${windowTitle(window)}: ${used(window)}${window.resets_at ? `, resets ${until(window.resets_at, now)}` : ""}`)
                   .join("; ") || "No limit known"}
               </td>

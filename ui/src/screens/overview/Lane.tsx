@@ -5,7 +5,7 @@ import { StandingMark } from "../../parts/Standing.tsx";
 import { plural } from "../../words/numbers.ts";
 import { standingDetail } from "../../words/standings.ts";
 import { clock, exactTime } from "../../words/times.ts";
-import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
+import { inTrackOrder, levelOf, limiting, used, windowTitle } from "../../words/windows.ts";
 import { barOf, leftOf, type Range } from "./board.ts";
 
 export function Lane({ account, range }: { account: Account; range: Range }) {
@@ -26,8 +26,8 @@ export function Lane({ account, range }: { account: Account; range: Range }) {
         {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
       </header>
       <div className="lane-tracks">
-        {account.windows.length === 0 && <NoWindows />}
-        {inTrackOrder(account.windows).map((window) => <Track key={window.name} window={window} range={range} />)}
+        {limiting(account.windows).length === 0 && <NoWindows />}
+        {inTrackOrder(limiting(account.windows)).map((window) => <Track key={window.name} window={window} range={range} />)}
         <Marks account={account} range={range} />
       </div>
     </article>

@@ -5,7 +5,7 @@ import { barOf, leftOf, rangeOf, ticksOf } from "./board.ts";
 const now = Date.parse("2026-11-26T12:00:00+01:00");
 const hours = (n: number) => new Date(now + n * 3_600_000).toISOString();
 const window = (name: string, resets_at: string | null): UsageWindow => ({
-  name, resets_at, utilization: 0.5, spent: false, source: "header", learned_at: hours(-1),
+  name, resets_at, limits: "messages", utilization: 0.5, spent: false, again_at: null, source: "header", learned_at: hours(-1),
 });
 
 test("now stands where the past ends", () => {
