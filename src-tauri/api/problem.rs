@@ -115,7 +115,9 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store refused");
         match error {
-            StoreError::NoSuchAccount | StoreError::NoSuchKey => Self::not_found(error.to_string()),
+            StoreError::NoSuchAccount | StoreError::NoSuchKey | StoreError::NotThere(_) => {
+                Self::not_found(error.to_string())
+            }
             _ => Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "store", message: error.to_string() },
         }
     }

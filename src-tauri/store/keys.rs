@@ -1,18 +1,16 @@
 //! The table `keys`: who may ask, known by a digest and never by the secret. A revoked key keeps its row,
-//! so that history keeps its name, and gives its name free. What a key has used is summed from `exchanges`.
+//! so that history keeps its name, and gives its name free. What a key has used is summed in `spent`.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{ErrorCode, Row, ToSql, params, types::FromSqlError};
+use rusqlite::{Row, ToSql, params, types::FromSqlError};
 
 use super::{
     Store, StoreError,
-    columns::{Count, Ms, unknown_word},
+    columns::{Count, Ms, fold, name_taken, unknown_word},
 };
-use crate::domain::{
-    AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, Scope, Scopes, Spent,
-};
+use crate::domain::{AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, Scope, Scopes};
 
 /// SHA-256 of a secret.
 pub type Digest = [u8; 32];
@@ -46,15 +44,6 @@ const ROTATE: &str = "UPDATE keys SET prefix = ?2, digest = ?3, rotated_at = ?4
 
 const REVOKE: &str = "UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
 
-// Summed as floats, since an integer sum that overflows is an error and upstreams may say any number.
-pub(super) const SPENT: &str = "SELECT
-        CAST(coalesce(sum(coalesce(input, 0) * 1.0 + coalesce(output, 0) + coalesce(cache_read, 0)
-            + coalesce(cache_write, 0)), 0) AS INTEGER) AS tokens,
-        CAST(coalesce(sum(cost_micros * 1.0), 0) AS INTEGER) AS micros,
-        count(*) FILTER (WHERE cost_micros IS NULL AND coalesce(input, output, cache_read, cache_write) > 0)
-            AS unpriced
-    FROM exchanges INDEXED BY exchanges_key WHERE key_id = ?1 AND started_at >= ?2 AND started_at < ?3";
-
 impl Store {
     /// Every key there ever was with its digest, revoked ones too, in the order in which they were made.
     pub fn keys(&self) -> Result<Vec<(ClientKey, Digest)>, StoreError> {
@@ -78,7 +67,7 @@ impl Store {
                 INSERT,
                 params![
                     new.name.as_str(),
-                    fold(&new.name),
+                    fold(new.name.as_str()),
                     new.prefix,
                     new.digest,
                     scopes,
@@ -114,7 +103,7 @@ impl Store {
                 params![
                     key.id.0,
                     key.name.as_str(),
-                    fold(&key.name),
+                    fold(key.name.as_str()),
                     scopes,
                     key.enabled,
                     expires,
@@ -151,21 +140,6 @@ impl Store {
     /// `NoSuchKey` if it was never there or is revoked.
     pub fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |tx| one(tx.execute(REVOKE, params![id.0, Ms(now)])?))
-    }
-
-    /// What a key has used in exchanges that began from `since` until before `until`. Their ids would not tell:
-    /// they never go back, not even when the clock does.
-    pub fn spent(&self, key: KeyId, since: Timestamp, until: Timestamp) -> Result<Spent, StoreError> {
-        self.read(|conn| {
-            let sums = |row: &Row<'_>| {
-                Ok(Spent {
-                    tokens: row.get::<_, Count>("tokens")?.0,
-                    money: Micros(row.get::<_, Count>("micros")?.0),
-                    unpriced: row.get::<_, Count>("unpriced")?.0,
-                })
-            };
-            Ok(conn.prepare_cached(SPENT)?.query_row(params![key.0, Ms(since), Ms(until)], sums)?)
-        })
     }
 }
 
@@ -258,18 +232,6 @@ fn list<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite
     text.map(|text| serde_json::from_str(text).map_err(|err| FromSqlError::other(err).into())).transpose()
 }
 
-fn fold(name: &KeyName) -> String {
-    name.as_str().to_lowercase()
-}
-
 fn one(changed: usize) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::NoSuchKey) } else { Ok(()) }
-}
-
-/// The digest is unique too, but two secrets that have the same one are not to be met with.
-fn name_taken(err: rusqlite::Error) -> StoreError {
-    match err.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => StoreError::NameTaken,
-        _ => err.into(),
-    }
 }

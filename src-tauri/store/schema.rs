@@ -17,6 +17,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0005_changes.sql")),
     M::up(include_str!("migrations/0006_spill.sql")),
     M::up(include_str!("migrations/0007_spent.sql")),
+    M::up(include_str!("migrations/0009_plan.sql")),
 ];
 
 /// The `user_version` that this program writes; a higher one comes from a newer program.

@@ -21,6 +21,7 @@ mod accounts;
 mod exchanges;
 mod keys;
 mod opening;
+mod plan;
 mod plans;
 mod writing;
 
