@@ -9,10 +9,12 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
 
-use super::{EditError, edit::goes_where_a_login_may, logins::Logins, models::ModelBook};
+use super::{
+    EditError, edit::goes_where_a_login_may, guards, logins::Logins, models::ModelBook, outlay::Outlays, plan,
+};
 use crate::{
     clock::Clock,
-    domain::{AccountId, AccountName, Verdict, Window},
+    domain::{AccountId, AccountName, Outlay, Verdict, Window},
     events::{Event, Events},
     providers::Catalog,
     routing::{Contender, Load, Ration, Snapshot, is_news, settle},
@@ -35,6 +37,7 @@ pub(super) struct Inner {
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
     pub logins: Logins,
+    pub outlays: Outlays,
     pub store: Store,
     pub vault: Arc<dyn Vault>,
     pub catalog: Catalog,
@@ -45,7 +48,7 @@ pub(super) struct Inner {
 }
 
 impl Roster {
-    /// Reads accounts, windows and keys. Blocks on disk and keychain.
+    /// Reads accounts, windows, keys and the plan. Blocks on disk and keychain.
     ///
     /// # Errors
     /// If the store or the vault can't be read.
@@ -61,7 +64,8 @@ impl Roster {
         for (id, window) in store.windows()? {
             windows.entry(id).or_default().push(window);
         }
-        let mut contenders = Vec::new();
+        let (outlays, now) = (Outlays::default(), clock.now());
+        let mut contenders: Vec<Arc<Contender>> = Vec::new();
         let mut keys = HashMap::new();
         for mut account in store.accounts()? {
             let Some(provider) = catalog.get(&account.provider.0) else {
@@ -80,18 +84,25 @@ impl Roster {
                 }
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
+            let outlay = match &account.guards {
+                Some(guards) => outlays.load(&store, account.id, &guards.caps, now)?,
+                None => Outlay::default(),
+            };
             let contender = Contender::new(account, provider, Load::within(ration.clone()));
-            contenders.push(Arc::new(Contender { windows, ..contender }));
+            contenders.push(Arc::new(Contender { windows, outlay, ..contender }));
         }
         let names = store.account_names()?;
+        let zones = guards::zones(contenders.iter().map(AsRef::as_ref), clock.zone());
+        let plan = Arc::new(plan::load(&store, zones)?);
         Ok(Self(Arc::new(Inner {
-            snapshot: ArcSwap::from_pointee(Snapshot { contenders, ..Snapshot::default() }),
+            snapshot: ArcSwap::from_pointee(Snapshot { contenders, plan }),
             next: Mutex::default(),
             acting: Mutex::default(),
             keys: RwLock::new(keys),
             names: RwLock::new(names),
             models: ModelBook::load(&store)?,
             logins: Logins::new()?,
+            outlays,
             store,
             vault,
             catalog,
@@ -103,7 +114,7 @@ impl Roster {
 
     /// All accounts as they stand.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.snapshot.load_full()
+        self.0.snapshot()
     }
 
     /// Completes when, after this call, a snapshot is published or an account with a limit has room again.
@@ -165,6 +176,20 @@ impl Roster {
 }
 
 impl Inner {
+    /// All accounts as they stand.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Changes whatever it is in the next snapshot.
+    pub fn revise(&self, change: impl FnOnce(&mut Snapshot)) {
+        let _next = lock(&self.next);
+        let mut next = Snapshot::clone(&self.snapshot.load());
+        change(&mut next);
+        self.snapshot.store(Arc::new(next));
+        self.tell_waiting();
+    }
+
     /// Changes one account in the next snapshot; `None` if it is gone.
     pub fn update(&self, id: AccountId, change: impl FnOnce(&mut Contender)) -> Option<Arc<Contender>> {
         let _next = lock(&self.next);
@@ -183,10 +208,7 @@ impl Inner {
 
     /// Leaves an account out of the next snapshot.
     pub fn forget(&self, id: AccountId) {
-        let _next = lock(&self.next);
-        let mut next = Snapshot::clone(&self.snapshot.load());
-        next.contenders.retain(|contender| contender.account.id != id);
-        self.snapshot.store(Arc::new(next));
+        self.revise(|next| next.contenders.retain(|contender| contender.account.id != id));
     }
 
     /// The caller holds `next`.

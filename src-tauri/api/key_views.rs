@@ -224,7 +224,7 @@ fn models(texts: Vec<String>) -> Result<std::sync::Arc<[ModelRule]>, Refused> {
     rules.collect::<Result<_, _>>().map_err(|error| Refused::bad_input(error.to_string()))
 }
 
-fn money(dollars: f64) -> Result<Micros, Refused> {
+pub(super) fn money(dollars: f64) -> Result<Micros, Refused> {
     Micros::of_dollars(dollars)
         .ok_or_else(|| Refused::bad_input("an amount is a number of US dollars from 0 to a billion"))
 }
@@ -256,7 +256,7 @@ impl KeyView {
 }
 
 impl BudgetView {
-    fn of(budget: Budget, (spent, resets_at): (Spent, Timestamp)) -> Self {
+    pub(super) fn of(budget: Budget, (spent, resets_at): (Spent, Timestamp)) -> Self {
         Self {
             tokens: budget.tokens,
             usd: budget.money.map(Micros::dollars),

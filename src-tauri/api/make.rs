@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::plan_views::GuardsView;
 use super::views::{
     AccountView, AttemptView, CredentialKind, ProviderView, RequestView, SpillTo, SpillView, SpillWord,
     StandingView, UsageView, WindowView,
@@ -14,9 +15,13 @@ use crate::{
 };
 
 /// An account as it stands at `now`.
-pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
+pub fn account(contender: &Contender, roster: &Roster, now: Timestamp) -> AccountView {
     let account = &contender.account;
     let standing = standing(contender, now);
+    let plan = &roster.snapshot().plan;
+    let pool = plan.pool_of(contender);
+    // The snapshot's is as exact as the caps need it, and people may want more.
+    let outlay = || roster.outlay(account.id, now).unwrap_or(contender.outlay);
     let mut windows: Vec<WindowView> = contender.windows.iter().map(|known| window(known, now)).collect();
     windows.sort_by(|a, b| b.utilization.unwrap_or(-1.0).total_cmp(&a.utilization.unwrap_or(-1.0)));
     AccountView {
@@ -25,6 +30,9 @@ pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
         provider: account.provider.to_string(),
         base_url: account.base_url.as_ref().map(ToString::to_string),
         priority: account.priority,
+        pool_id: pool.0,
+        pool: plan.pool(pool).map_or_else(|| "main".into(), |pool| pool.name.to_string()),
+        guards: account.guards.as_ref().map(|guards| GuardsView::of(guards, &outlay(), now)),
         models: account.models.iter().map(|(asked, sent)| (asked.to_string(), sent.to_string())).collect(),
         standing: StandingView {
             state: standing.state,

@@ -9,7 +9,7 @@ use axum::{
 
 use super::views::Problem;
 use crate::{
-    accounts::EditError,
+    accounts::{EditError, PlanError},
     keys::{self, Denial},
     secrets::VaultError,
     store::StoreError,
@@ -81,6 +81,21 @@ impl From<EditError> for Refused {
             EditError::NameTaken(_) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
             EditError::Vault(error) => error.into(),
             EditError::Store(error) => error.into(),
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<PlanError> for Refused {
+    fn from(error: PlanError) -> Self {
+        use PlanError as Error;
+        let message = error.to_string();
+        match error {
+            Error::NoPool | Error::NoRoute | Error::NoBinding => Self::not_found(message),
+            Error::NameTaken(..) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
+            Error::IdTaken(_) => Self { status: StatusCode::CONFLICT, code: "id_taken", message },
+            Error::Bound(_) => Self { status: StatusCode::CONFLICT, code: "bound", message },
+            Error::Store(error) => error.into(),
             _ => Self::bad_input(message),
         }
     }

@@ -74,6 +74,26 @@ pub struct Spent {
     pub unpriced: u64,
 }
 
+impl Spent {
+    /// Adds what one exchange used. One that has no known price is numbered, and not taken for free.
+    pub fn add(&mut self, tokens: u64, cost: Option<Micros>) {
+        self.tokens = self.tokens.saturating_add(tokens);
+        match cost {
+            Some(cost) => self.money += cost,
+            None if tokens > 0 => self.unpriced += 1,
+            None => {}
+        }
+    }
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.tokens = self.tokens.saturating_add(more.tokens);
+        self.money += more.money;
+        self.unpriced = self.unpriced.saturating_add(more.unpriced);
+    }
+}
+
 /// What a key can open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -41,6 +41,7 @@ pub async fn arrive(
     };
     bring(gateway, &mut arrival);
     record.begin(&arrival.ask);
+    gateway.roster.keep_day(arrived.at);
     if let Some(every) = gateway.limits.models() {
         gateway.roster.models_may_be_old(arrived.at, every);
     }

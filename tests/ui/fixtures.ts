@@ -31,7 +31,7 @@ function windowOf(name: string, utilization: number | null, resetsIn: number | n
 
 function account(id: number, name: string, priority: number, rest: Partial<Account> = {}): Account {
   return {
-    id, name, priority, provider: "anthropic", base_url: null, models: {}, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
+    id, name, priority, pool_id: 1, pool: "main", provider: "anthropic", base_url: null, models: {}, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
     standing: { state: "ready", reason: null, until: null, paused_by: null }, ...rest,
   };
 }

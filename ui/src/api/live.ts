@@ -17,6 +17,7 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
     rows: (rows) => rows.forEach((row) => putRow(cache, row)),
     accounts: () => again(keys.accounts, keys.overview),
     keys: () => again(keys.keys),
+    plan: () => again(keys.accounts, keys.overview, keys.keys),
     status: () => again(keys.status),
     sums: () => again(keys.overview, keys.status, keys.keys),
     everything: () => void cache.invalidateQueries(),
