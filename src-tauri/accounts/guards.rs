@@ -78,7 +78,7 @@ pub(super) fn zones<'a>(contenders: impl Iterator<Item = &'a Contender>, local: 
         match look_up(name) {
             Some(zone) => zones.named.push((name.clone(), zone)),
             None => {
-                tracing::warn!(zone = name.as_str(), "no such time zone here: its hours are taken as UTC")
+                tracing::warn!(zone = name.as_str(), "no such time zone here: its hours are taken as UTC");
             }
         }
     }

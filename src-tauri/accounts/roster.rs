@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{AccountId, AccountName, Outlay, Verdict, Window},
+    domain::{AccountId, AccountName, Ask, Grant, Outlay, PoolId, Verdict, Window},
     events::{Event, Events},
     providers::Catalog,
     routing::{Contender, Load, Ration, Snapshot, is_news, settle},
@@ -120,6 +120,24 @@ impl Roster {
     /// Completes when, after this call, a snapshot is published or an account with a limit has room again.
     pub fn changed(&self) -> Notified<'_> {
         self.0.ration.freed.notified()
+    }
+
+    /// Leaves an ask the accounts that a key allows at this moment, and leads it through the pools that it names.
+    pub fn narrow(&self, ask: &mut Ask, grant: &Grant) {
+        let Some(pools) = &grant.pools else {
+            ask.only.clone_from(&grant.accounts);
+            return;
+        };
+        let snapshot = self.snapshot();
+        let named = grant.accounts.as_deref().unwrap_or_default();
+        let lets = |one: &&Arc<Contender>| {
+            named.contains(&one.account.id) || pools.contains(&snapshot.plan.pool_of(one))
+        };
+        ask.only = Some(snapshot.contenders.iter().filter(lets).map(|one| one.account.id).collect());
+        // Where accounts are named besides, `main` leads to them as it does for any key.
+        let with_main = !named.is_empty() && !pools.contains(&PoolId::MAIN);
+        let all = || pools.iter().copied().chain([PoolId::MAIN]).collect();
+        ask.pools = Some(if with_main { all() } else { Arc::clone(pools) });
     }
 
     /// What providers there are.

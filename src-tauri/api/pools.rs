@@ -63,11 +63,13 @@ pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Remo
     let leads_there =
         |route: &&crate::domain::Route| route.slots.iter().any(|slot| slot.target == Target::Pool(id));
     let bound = plan.bindings.iter().filter(|binding| binding.pool == id);
+    let live = api.gateway.keys.live();
+    let keys = live.iter().filter(|one| one.key.grant.pools.as_ref().is_some_and(|all| all.contains(&id)));
     Ok(Json(RemovedPool {
         pool: PoolView::was(&dissolved.pool, &dissolved.accounts),
         routes: plan.routes.iter().filter(leads_there).map(|route| route.name.to_string()).collect(),
         bindings: bound.map(|binding| api.binding_view(binding, plan)).collect(),
-        keys: Vec::new(),
+        keys: keys.map(|holder| holder.key.name.to_string()).collect(),
     }))
 }
 

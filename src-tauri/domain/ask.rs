@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, KeyId, Role};
+use super::{AccountId, KeyId, PoolId, Role};
 
 /// What the client wants, in the few words that decide who serves it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,6 +38,8 @@ pub struct Ask {
     pub key: Option<KeyId>,
     /// The only accounts that may serve it, where the client's key says so. Not written down.
     pub only: Option<Arc<[AccountId]>>,
+    /// The pools that it is led through in place of `main`, where the client's key names some. Not written down.
+    pub pools: Option<Arc<[PoolId]>>,
     /// It came with a sign-in that an account may pass through. Not written down.
     pub login: bool,
 }

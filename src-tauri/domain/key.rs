@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, BadName, Micros, account::checked_name};
+use super::{AccountId, BadName, Micros, PoolId, account::checked_name};
 
 /// One key, for life: a new secret, name or grant keeps the id and the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -42,8 +42,10 @@ pub struct Grant {
     pub scopes: Scopes,
     /// Void from then on.
     pub expires_at: Option<Timestamp>,
-    /// The only accounts that may serve it.
+    /// The accounts that may serve it. With neither these nor pools, all may.
     pub accounts: Option<Arc<[AccountId]>>,
+    /// The pools whose accounts may serve it, those of `accounts` besides, and that lead it in this order.
+    pub pools: Option<Arc<[PoolId]>>,
     /// The only models that it may ask for.
     pub models: Option<Arc<[ModelRule]>>,
     /// Requests within any minute.

@@ -48,7 +48,7 @@ pub async fn arrive(
     if gateway.is_paused() {
         return Err(record.refuse(&Failure::Paused));
     }
-    match holder.map(|holder| limit(&holder, &mut arrival, gateway.clock.now())) {
+    match holder.map(|holder| limit(gateway, &holder, &mut arrival, gateway.clock.now())) {
         Some(Err(failure)) => Err(record.refuse(&failure)),
         _ => Ok((arrival, record)),
     }

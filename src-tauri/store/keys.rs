@@ -10,7 +10,9 @@ use super::{
     Store, StoreError,
     columns::{Count, Ms, fold, name_taken, unknown_word},
 };
-use crate::domain::{AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, Scope, Scopes};
+use crate::domain::{
+    AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, PoolId, Scope, Scopes,
+};
 
 /// SHA-256 of a secret.
 pub type Digest = [u8; 32];
@@ -31,12 +33,12 @@ pub struct NewKeyRow {
 }
 
 const INSERT: &str = "INSERT INTO keys (name, folded, prefix, digest, scopes, enabled, expires_at, accounts,
-        models, per_minute, day_tokens, day_micros, month_tokens, month_micros, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        models, per_minute, day_tokens, day_micros, month_tokens, month_micros, created_at, pools)
+    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 const SAVE: &str = "UPDATE keys SET name = ?2, folded = ?3, scopes = ?4, enabled = ?5, expires_at = ?6,
         accounts = ?7, models = ?8, per_minute = ?9, day_tokens = ?10, day_micros = ?11, month_tokens = ?12,
-        month_micros = ?13
+        month_micros = ?13, pools = ?14
     WHERE id = ?1 AND revoked_at IS NULL";
 
 const ROTATE: &str = "UPDATE keys SET prefix = ?2, digest = ?3, rotated_at = ?4
@@ -80,6 +82,7 @@ impl Store {
                     month_tokens,
                     month_micros,
                     Ms(new.created_at),
+                    values.pools,
                 ],
             )
             .map_err(name_taken)?;
@@ -114,6 +117,7 @@ impl Store {
                     day_micros,
                     month_tokens,
                     month_micros,
+                    values.pools,
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -148,6 +152,7 @@ struct Values {
     scopes: String,
     expires_at: Option<Ms>,
     accounts: Option<String>,
+    pools: Option<String>,
     models: Option<String>,
     per_minute: Option<u32>,
     counts: [Option<Count>; 4],
@@ -162,6 +167,7 @@ impl Values {
             scopes: grant.scopes.iter().map(Scope::word).collect::<Vec<_>>().join(" "),
             expires_at: grant.expires_at.map(Ms),
             accounts: grant.accounts.as_ref().map(|ids| json(serde_json::to_string(ids))),
+            pools: grant.pools.as_ref().map(|ids| json(serde_json::to_string(ids))),
             models: grant.models.as_ref().map(|rules| json(serde_json::to_string(rules))),
             per_minute: grant.per_minute,
             counts: [
@@ -210,6 +216,7 @@ fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         scopes: scopes(row.get_ref("scopes")?.as_str()?)?,
         expires_at: row.get::<_, Option<Ms>>("expires_at")?.map(|ms| ms.0),
         accounts: list(row, "accounts")?.map(|ids: Vec<AccountId>| ids.into()),
+        pools: list(row, "pools")?.map(|ids: Vec<PoolId>| ids.into()),
         models: models(row)?,
         per_minute: row.get("per_minute")?,
         daily: Budget { tokens: count("day_tokens")?, money: count("day_micros")?.map(Micros) },

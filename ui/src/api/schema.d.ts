@@ -662,6 +662,7 @@ export interface components {
             name?: string | null;
             /** Format: int32 */
             per_minute?: number | null;
+            pools?: number[] | null;
             scopes?: components["schemas"]["Scope"][] | null;
         };
         /**
@@ -676,7 +677,7 @@ export interface components {
         KeyState: "active" | "disabled" | "expired";
         /** @description A client's key. The secret is not in it. */
         KeyView: {
-            /** @description Ids of the only accounts that may serve it; absent where all may. */
+            /** @description Ids of accounts that may serve it. With neither these nor pools, all may. */
             accounts?: number[] | null;
             /** Format: date-time */
             created_at: string;
@@ -699,6 +700,8 @@ export interface components {
              * @description Requests within any minute; absent where there is no limit.
              */
             per_minute?: number | null;
+            /** @description Ids of pools whose accounts may serve it, in the order in which they are asked. */
+            pools?: number[] | null;
             /** @description The secret's first characters: `hg_Ab3d`. */
             prefix: string;
             /**
@@ -761,7 +764,7 @@ export interface components {
         };
         /** @description A key to be made. */
         NewKey: {
-            /** @description Ids of the only accounts that may serve it. */
+            /** @description Ids of accounts that may serve it. With neither these nor pools, all may. */
             accounts?: number[] | null;
             /** Format: int64 */
             daily_tokens?: number | null;
@@ -781,6 +784,8 @@ export interface components {
              * @description Requests within any minute.
              */
             per_minute?: number | null;
+            /** @description Ids of pools whose accounts may serve it, in the order in which they are asked. */
+            pools?: number[] | null;
             /** @description What it opens; `proxy` alone where nothing is said. */
             scopes?: components["schemas"]["Scope"][] | null;
         };
