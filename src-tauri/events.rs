@@ -19,6 +19,8 @@ pub enum Event {
     Accounts,
     /// The clients' keys changed.
     Keys,
+    /// Pools, routes, bindings or the settings beside them changed.
+    Plan,
     /// The proxy was paused, resumed, started or stopped.
     Status,
 }

@@ -9,11 +9,11 @@ use std::{
 use jiff::Timestamp;
 use url::Url;
 
-use super::{Roster, roster::lock};
+use super::{GuardsChange, Roster, guards::zones, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, BadModelMap, BadName, ModelMap, Pause, PausedBy, Provider, Spill,
-        SpillTo,
+        Account, AccountId, AccountName, BadModelMap, BadName, Caps, MOST_GUARDS, ModelMap, Pause, PausedBy,
+        PoolId, Provider, Spill, SpillTo,
     },
     events::Event,
     providers::{BadAddress, base_url, is_this_machine},
@@ -45,6 +45,10 @@ pub struct Change {
     pub models: Option<BTreeMap<String, String>>,
     /// Where requests that came with a sign-in may move on to.
     pub spill: Option<SpillOrder>,
+    /// The pool that it is put into.
+    pub pool: Option<PoolId>,
+    /// What is kept back of it.
+    pub guards: GuardsChange,
 }
 
 /// What a person says of the paths out of an account that passes sign-ins on.
@@ -93,6 +97,20 @@ pub enum EditError {
         "requests spill over to other accounts that have a key of their own; there is none with the id {0}"
     )]
     BadSpill(AccountId),
+    #[error("there is no such pool; `headgate pools` lists them")]
+    NoSuchPool,
+    #[error("an account has at most {MOST_GUARDS} reserves and {MOST_GUARDS} peak hours; leave some out")]
+    TooManyGuards,
+    #[error(
+        "a window is named as its upstream names it, as in 5h or 7d_opus; `headgate accounts` shows them"
+    )]
+    BadWindow,
+    #[error("peak hours are on at least one day of the week; name it, as in \"Mon-Fri 09:00-17:00\"")]
+    NoDays,
+    #[error(
+        "there is no time zone \"{0}\"; name one as in Europe/Berlin, or leave it out for this machine's"
+    )]
+    NoSuchZone(String),
     #[error("this system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
     #[error(transparent)]
@@ -162,7 +180,7 @@ impl Roster {
         Ok(contender)
     }
 
-    /// Changes name, priority, address, key or model names.
+    /// Changes name, priority, address, key, model names, pool or guards.
     ///
     /// # Errors
     /// As [`Roster::add`].
@@ -181,7 +199,22 @@ impl Roster {
             self.check_spill(ids)?;
         }
         let has_new_upstream = has_new_key || address.is_some();
-        let changed = self.act(id, key, |account, provider| {
+        let inner = self.inner();
+        let _acting = lock(&inner.acting);
+        if change.pool.is_some_and(|pool| self.snapshot().plan.pool(pool).is_none()) {
+            return Err(EditError::NoSuchPool);
+        }
+        let before = self.find(id)?.account.guards.clone();
+        let has_new_guards = !change.guards.is_none();
+        let guards = if has_new_guards { change.guards.of(before.as_deref())?.map(Arc::new) } else { before };
+        let has_caps = guards.as_ref().is_some_and(|guards| guards.caps != Caps::default());
+        if has_new_guards && has_caps {
+            // What was spent is known before a cap holds.
+            inner.count(id)?;
+        }
+        let changed = self.act_in_turn(id, key, |account, provider| {
+            account.pool = change.pool.unwrap_or(account.pool);
+            account.guards.clone_from(&guards);
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
             account.priority = change.priority.unwrap_or(account.priority);
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
@@ -200,7 +233,16 @@ impl Roster {
             allow(account, provider, change.spill.as_ref(), now)
         })?;
         if has_new_upstream {
-            self.inner().models.forget(id);
+            inner.models.forget(id);
+        }
+        if has_new_guards {
+            if !has_caps {
+                inner.outlays.forget(id);
+            }
+            inner.revise(|next| {
+                let zones = zones(next.contenders.iter().map(AsRef::as_ref), inner.clock.zone());
+                Arc::make_mut(&mut next.plan).zones = zones;
+            });
         }
         Ok(changed)
     }
@@ -257,6 +299,7 @@ impl Roster {
         inner.models.remove(id);
         inner.logins.forget(id);
         inner.affinities.forget(id);
+        inner.outlays.forget(id);
         inner.events.tell(|| Event::Accounts);
         Ok(())
     }
@@ -269,8 +312,18 @@ impl Roster {
         key: Option<Sensitive<String>>,
         change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
     ) -> Result<Arc<Contender>, EditError> {
+        let _acting = lock(&self.inner().acting);
+        self.act_in_turn(id, key, change)
+    }
+
+    /// The same for a caller that holds `acting`.
+    fn act_in_turn(
+        &self,
+        id: AccountId,
+        key: Option<Sensitive<String>>,
+        change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
+    ) -> Result<Arc<Contender>, EditError> {
         let inner = self.inner();
-        let _acting = lock(&inner.acting);
         let before = self.find(id)?;
         let mut account = before.account.clone();
         change(&mut account, &before.provider)?;

@@ -3,11 +3,16 @@
 
 mod affinity;
 mod edit;
+mod guards;
 mod logins;
 mod models;
+mod outlay;
+mod plan;
 mod roster;
 
 pub use edit::{Change, EditError, NewAccount, SpillOrder};
+pub use guards::GuardsChange;
 pub use logins::LoginId;
 pub use models::Offer;
+pub use plan::{Dissolved, NewBinding, NewPool, NewRoute, PlanError, RouteChange};
 pub use roster::Roster;

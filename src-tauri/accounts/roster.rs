@@ -10,10 +10,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::futures::Notified;
 use url::Url;
 
-use super::{EditError, affinity, edit::goes_where_a_login_may, logins::Logins, models::ModelBook};
+use super::{
+    EditError, affinity, edit::goes_where_a_login_may, guards, logins::Logins, models::ModelBook,
+    outlay::Outlays, plan,
+};
 use crate::{
     clock::Clock,
-    domain::{AccountId, AccountName, Window},
+    domain::{AccountId, AccountName, Ask, Grant, Outlay, PoolId, Window},
     events::{Event, Events},
     providers::Catalog,
     routing::{Affinities, Contender, Lesson, Load, Ration, Snapshot, Weather, is_news, settle},
@@ -38,6 +41,7 @@ pub(super) struct Inner {
     pub logins: Logins,
     /// Where conversations are bound to.
     pub affinities: Affinities,
+    pub outlays: Outlays,
     pub store: Store,
     pub vault: Arc<dyn Vault>,
     pub catalog: Catalog,
@@ -48,7 +52,7 @@ pub(super) struct Inner {
 }
 
 impl Roster {
-    /// Reads accounts, windows and keys. Blocks on disk and keychain.
+    /// Reads accounts, windows, keys and the plan. Blocks on disk and keychain.
     ///
     /// # Errors
     /// If the store or the vault can't be read.
@@ -64,7 +68,8 @@ impl Roster {
         for (id, window) in store.windows()? {
             windows.entry(id).or_default().push(window);
         }
-        let mut contenders = Vec::new();
+        let (outlays, now) = (Outlays::default(), clock.now());
+        let mut contenders: Vec<Arc<Contender>> = Vec::new();
         let mut keys = HashMap::new();
         for mut account in store.accounts()? {
             let Some(provider) = catalog.get(&account.provider.0) else {
@@ -83,11 +88,18 @@ impl Roster {
                 }
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
+            let outlay = match &account.guards {
+                Some(guards) => outlays.load(&store, account.id, &guards.caps, now)?,
+                None => Outlay::default(),
+            };
             let contender = Contender::new(account, provider, Load::within(ration.clone()));
-            contenders.push(Arc::new(under_its_sky(Contender { windows, ..contender }, &contenders)));
+            let contender = Contender { windows, outlay, ..contender };
+            contenders.push(Arc::new(under_its_sky(contender, &contenders)));
         }
         let names = store.account_names()?;
-        let snapshot = Snapshot { contenders, ..Snapshot::default() };
+        let zones = guards::zones(contenders.iter().map(AsRef::as_ref), clock.zone());
+        let plan = Arc::new(plan::load(&store, zones)?);
+        let snapshot = Snapshot { contenders, plan };
         Ok(Self(Arc::new(Inner {
             affinities: affinity::load(&store, &snapshot, clock.now())?,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -97,6 +109,7 @@ impl Roster {
             names: RwLock::new(names),
             models: ModelBook::load(&store)?,
             logins: Logins::new()?,
+            outlays,
             store,
             vault,
             catalog,
@@ -108,12 +121,30 @@ impl Roster {
 
     /// All accounts as they stand.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.snapshot.load_full()
+        self.0.snapshot()
     }
 
     /// Completes when, after this call, a snapshot is published or an account with a limit has room again.
     pub fn changed(&self) -> Notified<'_> {
         self.0.ration.freed.notified()
+    }
+
+    /// Leaves an ask the accounts that a key allows at this moment, and leads it through the pools that it names.
+    pub fn narrow(&self, ask: &mut Ask, grant: &Grant) {
+        let Some(pools) = &grant.pools else {
+            ask.only.clone_from(&grant.accounts);
+            return;
+        };
+        let snapshot = self.snapshot();
+        let named = grant.accounts.as_deref().unwrap_or_default();
+        let lets = |one: &&Arc<Contender>| {
+            named.contains(&one.account.id) || pools.contains(&snapshot.plan.pool_of(one))
+        };
+        ask.only = Some(snapshot.contenders.iter().filter(lets).map(|one| one.account.id).collect());
+        // Where accounts are named besides, `main` leads to them as it does for any key.
+        let with_main = !named.is_empty() && !pools.contains(&PoolId::MAIN);
+        let all = || pools.iter().copied().chain([PoolId::MAIN]).collect();
+        ask.pools = Some(if with_main { all() } else { Arc::clone(pools) });
     }
 
     /// What providers there are.
@@ -175,6 +206,20 @@ impl Roster {
 }
 
 impl Inner {
+    /// All accounts as they stand.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Changes whatever it is in the next snapshot.
+    pub fn revise(&self, change: impl FnOnce(&mut Snapshot)) {
+        let _next = lock(&self.next);
+        let mut next = Snapshot::clone(&self.snapshot.load());
+        change(&mut next);
+        self.snapshot.store(Arc::new(next));
+        self.tell_waiting();
+    }
+
     /// Changes one account in the next snapshot; `None` if it is gone.
     pub fn update(&self, id: AccountId, change: impl FnOnce(&mut Contender)) -> Option<Arc<Contender>> {
         let _next = lock(&self.next);
@@ -200,10 +245,7 @@ impl Inner {
 
     /// Leaves an account out of the next snapshot.
     pub fn forget(&self, id: AccountId) {
-        let _next = lock(&self.next);
-        let mut next = Snapshot::clone(&self.snapshot.load());
-        next.contenders.retain(|contender| contender.account.id != id);
-        self.snapshot.store(Arc::new(next));
+        self.revise(|next| next.contenders.retain(|contender| contender.account.id != id));
     }
 
     /// The caller holds `next`.

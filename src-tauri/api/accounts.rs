@@ -6,19 +6,20 @@ use super::{
     Api, Refused, blocking,
     input::{Body, Id},
     make,
+    plan_views::GuardsOrder,
     views::{AccountChange, AccountView, NewAccount, PauseOrder, Problem, ProviderView},
 };
 use crate::{
     accounts::{self, Change, EditError},
-    domain::AccountId,
+    domain::{AccountId, PoolId},
     routing::Contender,
 };
 
 impl Api {
     /// Every account as it stands.
     pub fn accounts(&self) -> Vec<AccountView> {
-        let now = self.clock.now();
-        self.gateway.roster.shown().contenders.iter().map(|contender| make::account(contender, now)).collect()
+        let (roster, now) = (&self.gateway.roster, self.clock.now());
+        roster.shown().contenders.iter().map(|contender| make::account(contender, roster, now)).collect()
     }
 
     /// Where we listen is the proxy's to know, so it is asked before the roster judges the rest.
@@ -31,7 +32,7 @@ impl Api {
         let snapshot = self.gateway.roster.shown();
         // Somebody may have removed it since.
         let shown = snapshot.get(changed.account.id).map_or(changed, |shown| shown);
-        make::account(shown, self.clock.now())
+        make::account(shown, &self.gateway.roster, self.clock.now())
     }
 }
 
@@ -78,8 +79,8 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
     Ok(Json(api.view(found)))
 }
 
-/// Changes name, priority, address, key, model names or where requests may spill over to; whatever is absent
-/// stays.
+/// Changes name, priority, address, key, model names, pool, guards or where requests may spill over to; whatever
+/// is absent stays.
 #[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = UNPROCESSABLE_ENTITY, body = Problem),
@@ -98,6 +99,8 @@ pub async fn change(
         key: change.key,
         models: change.models,
         spill: change.spill_to.map(Into::into),
+        pool: change.pool_id.map(PoolId),
+        guards: change.guards.map(GuardsOrder::read).transpose()?.unwrap_or_default(),
     };
     let changed = blocking(move || roster.change(AccountId(id), change)).await?;
     Ok(Json(api.view(&changed)))

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{Api, Refused, views::sent_by_its_owner};
 use crate::{
-    domain::{AccountId, Budget, Grant, Micros, ModelRule, Scope, Spent},
+    domain::{AccountId, Budget, Grant, Micros, ModelRule, PoolId, Scope, Spent},
     keys::{Holder, Minted},
     secrets::Sensitive,
 };
@@ -24,8 +24,10 @@ pub struct KeyView {
     pub scopes: Vec<Scope>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// Ids of the only accounts that may serve it; absent where all may.
+    /// Ids of accounts that may serve it. With neither these nor pools, all may.
     pub accounts: Option<Vec<i64>>,
+    /// Ids of pools whose accounts may serve it, in the order in which they are asked.
+    pub pools: Option<Vec<i64>>,
     /// The only models that it may ask for, each an id or the beginning of one with `*` behind it; absent
     /// where it may ask for all.
     pub models: Option<Vec<String>>,
@@ -80,9 +82,12 @@ pub struct NewKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// Ids of the only accounts that may serve it.
+    /// Ids of accounts that may serve it. With neither these nor pools, all may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<i64>>,
+    /// Ids of pools whose accounts may serve it, in the order in which they are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pools: Option<Vec<i64>>,
     /// Ids, or beginnings of ids with `*` behind them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
@@ -116,6 +121,9 @@ pub struct KeyChange {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<Vec<i64>>)]
     pub accounts: Option<Option<Vec<i64>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<Vec<i64>>)]
+    pub pools: Option<Option<Vec<i64>>>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     #[schema(value_type = Option<Vec<String>>)]
     pub models: Option<Option<Vec<String>>>,
@@ -161,6 +169,7 @@ impl NewKey {
             scopes: scopes.into_iter().collect(),
             expires_at: self.expires_at,
             accounts: self.accounts.map(|ids| accounts(ids, api)).transpose()?,
+            pools: self.pools.map(|ids| pools(ids, api)).transpose()?,
             models: self.models.map(models).transpose()?,
             per_minute: self.per_minute,
             daily: Budget { tokens: self.daily_tokens, money: self.daily_usd.map(money).transpose()? },
@@ -178,12 +187,14 @@ impl KeyChange {
         api: &Api,
     ) -> Result<(Option<String>, Option<bool>, impl FnOnce(&mut Grant) + Send + use<>), Refused> {
         let accounts = flipped(self.accounts, |ids| accounts(ids, api))?;
+        let pools = flipped(self.pools, |ids| pools(ids, api))?;
         let models = flipped(self.models, models)?;
         let (daily_usd, monthly_usd) = (flipped(self.daily_usd, money)?, flipped(self.monthly_usd, money)?);
         let edit = move |grant: &mut Grant| {
             put(&mut grant.scopes, self.scopes.map(|scopes| scopes.into_iter().collect()));
             put(&mut grant.expires_at, self.expires_at);
             put(&mut grant.accounts, accounts);
+            put(&mut grant.pools, pools);
             put(&mut grant.models, models);
             put(&mut grant.per_minute, self.per_minute);
             put(&mut grant.daily.tokens, self.daily_tokens);
@@ -219,12 +230,20 @@ fn accounts(ids: Vec<i64>, api: &Api) -> Result<std::sync::Arc<[AccountId]>, Ref
     }
 }
 
+fn pools(ids: Vec<i64>, api: &Api) -> Result<std::sync::Arc<[PoolId]>, Refused> {
+    let plan = &api.gateway.roster.snapshot().plan;
+    match ids.iter().find(|id| plan.pool(PoolId(**id)).is_none()) {
+        Some(id) => Err(Refused::bad_input(format!("there is no pool {id}; `headgate pools` lists them"))),
+        None => Ok(ids.into_iter().map(PoolId).collect()),
+    }
+}
+
 fn models(texts: Vec<String>) -> Result<std::sync::Arc<[ModelRule]>, Refused> {
     let rules = texts.iter().map(|text| ModelRule::new(text));
     rules.collect::<Result<_, _>>().map_err(|error| Refused::bad_input(error.to_string()))
 }
 
-fn money(dollars: f64) -> Result<Micros, Refused> {
+pub(super) fn money(dollars: f64) -> Result<Micros, Refused> {
     Micros::of_dollars(dollars)
         .ok_or_else(|| Refused::bad_input("an amount is a number of US dollars from 0 to a billion"))
 }
@@ -245,6 +264,7 @@ impl KeyView {
             scopes: grant.scopes.iter().collect(),
             expires_at: grant.expires_at,
             accounts: grant.accounts.as_ref().map(|ids| ids.iter().map(|id| id.0).collect()),
+            pools: grant.pools.as_ref().map(|ids| ids.iter().map(|id| id.0).collect()),
             models: grant.models.as_ref().map(|all| all.iter().map(|rule| rule.as_str().into()).collect()),
             per_minute: grant.per_minute,
             daily: BudgetView::of(grant.daily, usages.day),
@@ -256,7 +276,7 @@ impl KeyView {
 }
 
 impl BudgetView {
-    fn of(budget: Budget, (spent, resets_at): (Spent, Timestamp)) -> Self {
+    pub(super) fn of(budget: Budget, (spent, resets_at): (Spent, Timestamp)) -> Self {
         Self {
             tokens: budget.tokens,
             usd: budget.money.map(Micros::dollars),

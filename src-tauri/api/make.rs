@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::plan_views::GuardsView;
 use super::views::{
     AccountView, AttemptView, CredentialKind, ProviderView, RequestView, SpillTo, SpillView, SpillWord,
     StandingView, UsageView, WindowView,
@@ -17,9 +18,13 @@ use crate::{
 };
 
 /// An account as it stands at `now`.
-pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
+pub fn account(contender: &Contender, roster: &Roster, now: Timestamp) -> AccountView {
     let account = &contender.account;
     let standing = standing(contender, now);
+    let plan = &roster.snapshot().plan;
+    let pool = plan.pool_of(contender);
+    // The snapshot's is as exact as the caps need it, and people may want more.
+    let outlay = || roster.outlay(account.id, now).unwrap_or(contender.outlay);
     // What a refusal alone has told says nothing any more once it is open.
     let is_told = |known: &&Window| {
         known.source != WindowSource::Refusal
@@ -40,6 +45,9 @@ pub fn account(contender: &Contender, now: Timestamp) -> AccountView {
         provider: account.provider.to_string(),
         base_url: account.base_url.as_ref().map(ToString::to_string),
         priority: account.priority,
+        pool_id: pool.0,
+        pool: plan.pool(pool).map_or_else(|| "main".into(), |pool| pool.name.to_string()),
+        guards: account.guards.as_ref().map(|guards| GuardsView::of(guards, &outlay(), now)),
         models: account.models.iter().map(|(asked, sent)| (asked.to_string(), sent.to_string())).collect(),
         standing: StandingView {
             state: standing.state,

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod auth;
+mod bindings;
 mod events;
 mod explain;
 pub mod explain_views;
@@ -13,8 +14,11 @@ mod keys;
 mod make;
 mod overview;
 mod page;
+pub mod plan_views;
+mod pools;
 mod problem;
 mod requests;
+mod routes;
 mod sessions;
 mod status;
 pub mod views;
@@ -139,6 +143,13 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::show, keys::change, keys::revoke))
         .routes(routes!(keys::rotate))
+        .routes(routes!(pools::list, pools::add))
+        .routes(routes!(pools::change, pools::remove))
+        .routes(routes!(routes::list, routes::add))
+        .routes(routes!(routes::change, routes::remove))
+        .routes(routes!(bindings::list, bindings::add))
+        .routes(routes!(bindings::change, bindings::remove))
+        .routes(routes!(pools::settings, pools::set_settings))
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
         .routes(routes!(explain::explain))

@@ -9,7 +9,7 @@ use axum::{
 
 use super::views::Problem;
 use crate::{
-    accounts::EditError,
+    accounts::{EditError, PlanError},
     keys::{self, Denial},
     secrets::VaultError,
     store::StoreError,
@@ -86,6 +86,21 @@ impl From<EditError> for Refused {
     }
 }
 
+impl From<PlanError> for Refused {
+    fn from(error: PlanError) -> Self {
+        use PlanError as Error;
+        let message = error.to_string();
+        match error {
+            Error::NoPool | Error::NoRoute | Error::NoBinding => Self::not_found(message),
+            Error::NameTaken(..) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
+            Error::IdTaken(_) => Self { status: StatusCode::CONFLICT, code: "id_taken", message },
+            Error::Bound(_) => Self { status: StatusCode::CONFLICT, code: "bound", message },
+            Error::Store(error) => error.into(),
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
 impl From<keys::EditError> for Refused {
     fn from(error: keys::EditError) -> Self {
         use keys::EditError as Error;
@@ -115,7 +130,9 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store refused");
         match error {
-            StoreError::NoSuchAccount | StoreError::NoSuchKey => Self::not_found(error.to_string()),
+            StoreError::NoSuchAccount | StoreError::NoSuchKey | StoreError::NotThere(_) => {
+                Self::not_found(error.to_string())
+            }
             _ => Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "store", message: error.to_string() },
         }
     }

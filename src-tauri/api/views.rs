@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
+use super::plan_views::{GuardsOrder, GuardsView};
 use crate::{
     domain::{DecisionRecord, Ending, Endpoint, PausedBy, Role, StandingState, VerdictKind, WindowSource},
     proxy::{Listener, needs_key},
@@ -24,6 +25,11 @@ pub struct AccountView {
     pub base_url: Option<String>,
     /// Lower goes first. -1000 to 1000.
     pub priority: i32,
+    pub pool_id: i64,
+    /// Name of the pool that it is in.
+    pub pool: String,
+    /// What is kept back of it; absent where nothing is.
+    pub guards: Option<GuardsView>,
     /// Models that its upstream knows under another name: asked for to sent.
     pub models: BTreeMap<String, String>,
     pub standing: StandingView,
@@ -151,6 +157,11 @@ pub struct AccountChange {
     pub key: Option<Sensitive<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spill_to: Option<SpillTo>,
+    /// The pool that it is put into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guards: Option<GuardsOrder>,
 }
 
 /// The command line sends the key that its user piped in, and a client's key is shown to whoever makes it;
@@ -411,6 +422,9 @@ pub enum EventView {
     Accounts,
     /// Something about the clients' keys changed; read them again.
     Keys,
+    /// Something about pools, routes, bindings or the settings beside them changed; read them and the accounts
+    /// again.
+    Plan,
     /// The proxy was paused, resumed, started or stopped; read the status again.
     Status,
     /// Events were lost; read everything again.

@@ -8,7 +8,12 @@ use std::{
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, out::say, table};
+use super::{
+    Code, Core, Global, Trouble,
+    guards::{self, Guarding},
+    out::say,
+    pools, table,
+};
 use crate::{
     api::views::{AccountChange, AccountView, NewAccount, PauseOrder, SpillTo, SpillView, SpillWord},
     clock::Clock,
@@ -52,12 +57,13 @@ enum Act {
         /// Like `https://gateway.example.com`
         url: String,
     },
-    /// Change under which names its upstream knows models, or where requests that came with a sign-in may go.
+    /// Change its pool, what is kept back of it, under which names its upstream knows models, or where requests that
+    /// came with a sign-in may go.
     Set {
         /// Name or id.
         account: String,
         /// What clients ask for and what is sent instead, like claude-opus-5-5=glm-5.2; may be repeated.
-        #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair, required_unless_present_any = ["unmap", "spill_to"])]
+        #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair)]
         map: Vec<(String, String)>,
         /// Send this model under its own name again; may be repeated.
         #[arg(long, value_name = "ASKED")]
@@ -66,6 +72,11 @@ enum Act {
         /// money: an account by name or id, all, or none. Repeat it for more.
         #[arg(long, value_name = "ACCOUNT")]
         spill_to: Vec<String>,
+        /// The pool that it is put into, by name or id.
+        #[arg(long)]
+        pool: Option<String>,
+        #[command(flatten)]
+        guarding: Guarding,
     },
     /// Give it a new key, read from standard input.
     SetKey {
@@ -172,15 +183,25 @@ async fn perform(
             change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
                 .await
         }
-        Act::Set { account, map, unmap, spill_to } => {
+        Act::Set { account, map, unmap, spill_to, pool, guarding } => {
             let names_models = !map.is_empty() || !unmap.is_empty();
-            if !names_models && spill_to.is_empty() {
+            if !names_models && spill_to.is_empty() && pool.is_none() && guarding.is_empty() {
                 return Err(Trouble::no_change("accounts set"));
             }
             let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
             let spill_to = if spill_to.is_empty() { None } else { Some(spill(core, &spill_to).await?) };
-            change(core, global, &account, AccountChange { models, spill_to, ..AccountChange::default() })
-                .await
+            let pool_id = match pool {
+                Some(pool) => Some(pools::found(&pools::all(core).await?, &pool)?.id),
+                None => None,
+            };
+            let guards = if guarding.is_empty() {
+                None
+            } else {
+                let now: AccountView = core.get(&path_of(core, &account).await?).await?;
+                Some(guarding.change(now.guards.as_ref()))
+            };
+            let new = AccountChange { models, spill_to, pool_id, guards, ..AccountChange::default() };
+            change(core, global, &account, new).await
         }
         Act::SetKey { account } => {
             change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await
@@ -278,7 +299,13 @@ async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
     Ok(format!("/api/v1/accounts/{}", found(&accounts, given)?.id))
 }
 
-fn found<'a>(accounts: &'a [AccountView], given: &str) -> Result<&'a AccountView, Trouble> {
+/// Every account.
+pub(super) async fn all(core: &Core) -> Result<Vec<AccountView>, Trouble> {
+    core.get("/api/v1/accounts").await
+}
+
+/// An account given by name, without regard to case, or by id.
+pub(super) fn found<'a>(accounts: &'a [AccountView], given: &str) -> Result<&'a AccountView, Trouble> {
     let by_name = accounts.iter().find(|account| account.name.eq_ignore_ascii_case(given.trim()));
     by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == given)).ok_or_else(|| {
         let why = format!("there is no account \"{given}\"; `headgate accounts` lists them");
@@ -303,7 +330,7 @@ fn show(accounts: &[AccountView], json: bool) {
         return;
     }
     let (now, zone) = (Clock::system().now(), Clock::system().zone());
-    let rows: Vec<[String; 6]> = accounts
+    let rows: Vec<[String; 7]> = accounts
         .iter()
         .map(|account| {
             let standing = &account.standing;
@@ -321,9 +348,14 @@ fn show(accounts: &[AccountView], json: bool) {
                 let since = table::time(spill.allowed_at, now, &zone);
                 why += &format!("{gap}may spill over to {}, allowed {since}", reached(spill, accounts));
             }
+            if let Some(guards) = &account.guards {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{}", guards::shown(guards));
+            }
             [
                 account.name.clone(),
                 account.provider.clone(),
+                account.pool.clone(),
                 account.priority.to_string(),
                 state(standing.state).into(),
                 windows.collect::<Vec<_>>().join(", "),
@@ -331,7 +363,7 @@ fn show(accounts: &[AccountView], json: bool) {
             ]
         })
         .collect();
-    table::print(["NAME", "PROVIDER", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+    table::print(["NAME", "PROVIDER", "POOL", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
 }
 
 /// The names of those that a path leads to.

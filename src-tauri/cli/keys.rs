@@ -6,10 +6,16 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Code, Core, Global, Trouble, accounts::confirmed, out::say, table};
+use super::{
+    Code, Core, Global, Trouble,
+    accounts::{self, confirmed},
+    out::say,
+    pools, table,
+};
 use crate::{
     api::{
         key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey},
+        plan_views::PoolView,
         views::AccountView,
     },
     clock::Clock,
@@ -74,9 +80,13 @@ struct Terms {
     /// Until when: 2027-01-31, 2027-01-31T12:00:00Z, 30d, or none.
     #[arg(long, value_name = "WHEN", value_parser = when)]
     expires: Option<Limit<Timestamp>>,
-    /// The only account that may serve it, by name or id. Repeat it for more, or say any.
+    /// An account that may serve it, by name or id. Repeat it for more, or say any.
     #[arg(long = "account")]
     accounts: Vec<String>,
+    /// A pool whose accounts may serve it, by name or id. Repeat it for more, in the order in which they are to be
+    /// asked, or say any.
+    #[arg(long = "pool")]
+    pools: Vec<String>,
     /// The only model that it may ask for, as in claude-haiku-*. Repeat it for more, or say any.
     #[arg(long = "model")]
     models: Vec<String>,
@@ -144,10 +154,11 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
         Act::List => {
             let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
             let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
+            let pools = pools::all(core).await?;
             if global.json {
                 table::json(&keys);
             } else {
-                show(&keys, &accounts);
+                show(&keys, &accounts, &pools);
             }
             Ok(())
         }
@@ -194,6 +205,7 @@ impl Terms {
             scopes: change.scopes,
             expires_at: change.expires_at.flatten(),
             accounts: change.accounts.flatten(),
+            pools: change.pools.flatten(),
             models: change.models.flatten(),
             per_minute: change.per_minute.flatten(),
             daily_tokens: change.daily_tokens.flatten(),
@@ -208,12 +220,17 @@ impl Terms {
             Some(Some(names)) => Some(Some(ids_of(&names, core).await?)),
             other => other.map(|_| None),
         };
+        let pools = match named(self.pools) {
+            Some(Some(names)) => Some(Some(pools::ids_of(&names, core).await?)),
+            other => other.map(|_| None),
+        };
         Ok(KeyChange {
             name: None,
             enabled: None,
             scopes: (!self.scopes.is_empty()).then_some(self.scopes),
             expires_at: self.expires.map(|limit| limit.0),
             accounts,
+            pools,
             models: named(self.models),
             per_minute: self.per_minute.map(|limit| limit.0),
             daily_tokens: self.daily_tokens.map(|limit| limit.0),
@@ -236,23 +253,11 @@ fn named(list: Vec<String>) -> Option<Option<Vec<String>>> {
 
 async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {
     let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
-    let id_of = |given: &String| {
-        let by_name = accounts.iter().find(|account| account.name.eq_ignore_ascii_case(given.trim()));
-        by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == *given)).map_or_else(
-            || {
-                Err(Trouble::new(
-                    Code::NotFound,
-                    format!("there is no account \"{given}\"; `headgate accounts` lists them"),
-                ))
-            },
-            |account| Ok(account.id),
-        )
-    };
-    names.iter().map(id_of).collect()
+    names.iter().map(|name| accounts::found(&accounts, name).map(|account| account.id)).collect()
 }
 
 /// A key given by name, without regard to case, or by id.
-async fn find(core: &Core, given: &str) -> Result<KeyView, Trouble> {
+pub(super) async fn find(core: &Core, given: &str) -> Result<KeyView, Trouble> {
     let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
     let is_named = |key: &KeyView| key.name.to_lowercase() == given.trim().to_lowercase();
     let found = keys.iter().find(|key| is_named(key));
@@ -282,7 +287,7 @@ fn reveal(done: &str, minted: &MintedKey, global: &Global) {
     say!("Clients send it as a bearer or as x-api-key; for Claude Code put it into ANTHROPIC_AUTH_TOKEN.");
 }
 
-fn show(keys: &[KeyView], accounts: &[AccountView]) {
+fn show(keys: &[KeyView], accounts: &[AccountView], pools: &[PoolView]) {
     if keys.is_empty() {
         say!("No key yet. On this machine none is needed; make one with `headgate keys add NAME`.");
         return;
@@ -297,7 +302,7 @@ fn show(keys: &[KeyView], accounts: &[AccountView]) {
                 key.scopes.iter().map(|scope| scope.word()).collect::<Vec<_>>().join(", "),
                 used(&key.daily),
                 used(&key.monthly),
-                limits(key, accounts),
+                limits(key, accounts, pools),
             ]
         })
         .collect();
@@ -313,7 +318,7 @@ fn state(state: KeyState) -> &'static str {
 }
 
 /// `87.2 k of 1.0 M tokens, $0.42 of $5.00`
-fn used(budget: &BudgetView) -> String {
+pub(super) fn used(budget: &BudgetView) -> String {
     let tokens = match budget.tokens {
         Some(limit) => {
             format!("{} of {}", table::tokens(Some(budget.used_tokens)), table::tokens(Some(limit)))
@@ -332,13 +337,14 @@ fn used(budget: &BudgetView) -> String {
     }
 }
 
-fn limits(key: &KeyView, accounts: &[AccountView]) -> String {
+fn limits(key: &KeyView, accounts: &[AccountView], pools: &[PoolView]) -> String {
     let name = |id: &i64| {
         let found = accounts.iter().find(|account| account.id == *id);
         found.map_or_else(|| format!("removed account {id}"), |account| account.name.clone())
     };
     let mut parts = Vec::new();
     parts.extend(key.accounts.iter().flatten().map(name));
+    parts.extend(key.pools.iter().flatten().map(|id| format!("pool {}", pools::name_of(*id, pools))));
     parts.extend(key.models.iter().flatten().cloned());
     parts.extend(key.per_minute.map(|limit| format!("{limit} a minute")));
     parts.extend(key.expires_at.map(|end| format!("until {}", end.strftime("%Y-%m-%d %H:%M UTC"))));

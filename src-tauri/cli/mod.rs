@@ -2,14 +2,18 @@
 //! HTTP where one runs, in this process where none does, so that both do the same.
 
 mod accounts;
+mod bindings;
 mod demo;
 mod env;
 mod explain;
 mod failure;
+mod guards;
 mod keys;
 mod out;
+mod pools;
 mod reach;
 mod requests;
+mod routes;
 mod sandbox;
 mod serve;
 mod status;
@@ -76,6 +80,12 @@ enum Command {
     Accounts(accounts::Accounts),
     /// List clients' keys, or add, change, rotate and revoke them.
     Keys(keys::Keys),
+    /// List pools of accounts, or add, change and remove them.
+    Pools(pools::Pools),
+    /// List routes, or add, change, switch and remove them.
+    Routes(routes::Routes),
+    /// List what is bound to which pool, or bind and unbind.
+    Bindings(bindings::Bindings),
     /// List requests, newest first.
     Requests(requests::Requests),
     /// Say why a request went where it went, or where one would go now.
@@ -141,6 +151,9 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Dashboard { no_open } => status::dashboard(&global, no_open).await,
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Keys(keys) => keys.run(&global).await,
+        Command::Pools(pools) => pools.run(&global).await,
+        Command::Routes(routes) => routes.run(&global).await,
+        Command::Bindings(bindings) => bindings.run(&global).await,
         Command::Requests(requests) => requests.run(&global).await,
         Command::Explain(explain) => explain.run(&global).await,
         Command::Env(env) => env.run(&global).await,

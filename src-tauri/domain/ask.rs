@@ -6,7 +6,7 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, KeyId, Role};
+use super::{AccountId, KeyId, PoolId, Role};
 
 /// What the client wants, in the few words that decide who serves it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,6 +41,8 @@ pub struct Ask {
     pub endpoint: Endpoint,
     /// The only accounts that may serve it, where the client's key says so. Not written down.
     pub only: Option<Arc<[AccountId]>>,
+    /// The pools that it is led through in place of `main`, where the client's key names some. Not written down.
+    pub pools: Option<Arc<[PoolId]>>,
     /// It came with a sign-in that an account may pass through. Not written down.
     pub login: bool,
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, BadName, Micros, account::checked_name};
+use super::{AccountId, BadName, Micros, PoolId, account::checked_name};
 
 /// One key, for life: a new secret, name or grant keeps the id and the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -42,8 +42,10 @@ pub struct Grant {
     pub scopes: Scopes,
     /// Void from then on.
     pub expires_at: Option<Timestamp>,
-    /// The only accounts that may serve it.
+    /// The accounts that may serve it. With neither these nor pools, all may.
     pub accounts: Option<Arc<[AccountId]>>,
+    /// The pools whose accounts may serve it, those of `accounts` besides, and that lead it in this order.
+    pub pools: Option<Arc<[PoolId]>>,
     /// The only models that it may ask for.
     pub models: Option<Arc<[ModelRule]>>,
     /// Requests within any minute.
@@ -72,6 +74,26 @@ pub struct Spent {
     pub money: Micros,
     /// Exchanges that used tokens at a price that nobody knows.
     pub unpriced: u64,
+}
+
+impl Spent {
+    /// Adds what one exchange used. One that has no known price is numbered, and not taken for free.
+    pub fn add(&mut self, tokens: u64, cost: Option<Micros>) {
+        self.tokens = self.tokens.saturating_add(tokens);
+        match cost {
+            Some(cost) => self.money += cost,
+            None if tokens > 0 => self.unpriced += 1,
+            None => {}
+        }
+    }
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.tokens = self.tokens.saturating_add(more.tokens);
+        self.money += more.money;
+        self.unpriced = self.unpriced.saturating_add(more.unpriced);
+    }
 }
 
 /// What a key can open.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, BadName, Family, ModelRule, PoolId, account::checked_name};
+use super::{AccountId, BadModelRule, BadName, Family, ModelRule, PoolId, account::checked_name};
 
 /// One route, for life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -74,6 +74,23 @@ pub enum RouteModels {
 }
 
 impl RouteModels {
+    /// Takes them as typed: a family's word, or what a [`ModelRule`] is.
+    ///
+    /// # Errors
+    /// As [`ModelRule::new`].
+    pub fn new(text: &str) -> Result<Self, BadModelRule> {
+        let family = Family::of(text).filter(|family| text.trim().eq_ignore_ascii_case(family.word()));
+        family.map_or_else(|| ModelRule::new(text).map(Self::Named), |family| Ok(Self::Family(family)))
+    }
+
+    /// As they are typed.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Family(family) => family.word(),
+            Self::Named(rule) => rule.as_str(),
+        }
+    }
+
     /// How exactly it means this model; `None` if it does not. Names outrank beginnings, longer beginnings
     /// shorter ones, and all of them families.
     pub fn fit(&self, model: &str) -> Option<usize> {
@@ -122,5 +139,16 @@ mod tests {
         ];
         assert!(fits.is_sorted_by(|a, b| a > b), "{fits:?}");
         assert_eq!((named("claude-opus-5"), family(Family::Haiku)), (None, None));
+    }
+
+    #[test]
+    fn a_familys_word_means_the_family_and_anything_else_names_models() {
+        assert_eq!(RouteModels::new(" Opus "), Ok(RouteModels::Family(Family::Opus)));
+        for text in ["claude-opus-5-5", "opus*", "*"] {
+            let models = RouteModels::new(text).unwrap();
+            assert!(matches!(models, RouteModels::Named(_)), "{text}");
+            assert_eq!(models.as_str(), text);
+        }
+        assert!(RouteModels::new("").is_err() && RouteModels::new("a b").is_err());
     }
 }

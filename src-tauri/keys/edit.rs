@@ -21,7 +21,7 @@ use crate::{
 const MOST_KEYS: usize = 1000;
 /// The highest limit per minute; more than that is none.
 const MOST_PER_MINUTE: u32 = 1_000_000;
-/// As many accounts or models as a key can name.
+/// As many accounts, pools or models as a key can name.
 const MOST_NAMED: usize = 256;
 
 /// A key with its secret, which exists nowhere else from here on.
@@ -48,7 +48,9 @@ pub enum EditError {
     BadRate,
     #[error("a budget is more than nothing; leave it out for none, or disable the key")]
     BadBudget,
-    #[error("a key names at least one account or model and at most 256; leave the list out to allow all")]
+    #[error(
+        "a key names at least one account, pool or model and at most 256; leave the list out to allow all"
+    )]
     BadList,
     #[error("an expiry lies ahead; to take a key out of use, disable or revoke it")]
     Past,
@@ -187,7 +189,12 @@ fn check_expiry(end: Option<Timestamp>, now: Timestamp) -> Result<(), EditError>
 
 fn check(grant: &Grant) -> Result<(), EditError> {
     let is_nothing = |all: Budget| all.tokens == Some(0) || all.money.is_some_and(|money| money.0 == 0);
-    let sizes = [grant.accounts.as_ref().map(|all| all.len()), grant.models.as_ref().map(|all| all.len())];
+    let (accounts, pools, models) = (&grant.accounts, &grant.pools, &grant.models);
+    let sizes = [
+        accounts.as_ref().map(|all| all.len()),
+        pools.as_ref().map(|all| all.len()),
+        models.as_ref().map(|all| all.len()),
+    ];
     if grant.scopes.is_empty() {
         return Err(EditError::NoScope);
     }

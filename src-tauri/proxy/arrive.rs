@@ -42,13 +42,14 @@ pub async fn arrive(
     arrival.ask.key = holder.as_ref().map(|holder| holder.key.id);
     bring(gateway, &mut arrival);
     record.begin(&arrival.ask);
+    gateway.roster.keep_day(arrived.at);
     if let Some(every) = gateway.limits.models() {
         gateway.roster.models_may_be_old(arrived.at, every);
     }
     if gateway.is_paused() {
         return Err(record.refuse(&Failure::Paused));
     }
-    match holder.map(|holder| limit(&holder, &mut arrival, gateway.clock.now())) {
+    match holder.map(|holder| limit(gateway, &holder, &mut arrival, gateway.clock.now())) {
         Some(Err(failure)) => Err(record.refuse(&failure)),
         _ => Ok((arrival, record)),
     }

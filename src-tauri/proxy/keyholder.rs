@@ -61,8 +61,14 @@ pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<A
 ///
 /// # Errors
 /// [`Failure::Denied`], with the key's name.
-pub fn limit(holder: &Holder, arrival: &mut Arrival, now: Timestamp) -> Result<(), Failure> {
-    arrival.ask.only.clone_from(&holder.key.grant.accounts);
+pub fn limit(
+    gateway: &Gateway,
+    holder: &Holder,
+    arrival: &mut Arrival,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    arrival.ask.key = Some(holder.key.id);
+    gateway.roster.narrow(&mut arrival.ask, &holder.key.grant);
     let denied = |why| Denied::to(holder, why);
     // The upstream may take the one that we did not look at.
     if holder.key.grant.models.is_some() && arrival.is_model_ambiguous {

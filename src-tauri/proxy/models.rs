@@ -71,8 +71,10 @@ pub fn answer(
 /// All that a request with these headers could be served; for the holder of a key, what that key may ask for.
 fn offers(gateway: &Gateway, headers: &HeaderMap, holder: Option<&Holder>) -> Vec<Offer> {
     let grant = holder.map(|holder| &holder.key.grant);
-    let only = grant.and_then(|grant| grant.accounts.clone());
-    let ask = Ask { only, login: is_brought(headers), ..Ask::default() };
+    let mut ask = Ask { login: is_brought(headers), ..Ask::default() };
+    if let Some(grant) = grant {
+        gateway.roster.narrow(&mut ask, grant);
+    }
     let mut offers = gateway.roster.offers(&ask);
     if let Some(rules) = grant.and_then(|grant| grant.models.as_deref()) {
         offers.retain(|offer| rules.iter().any(|rule| rule.allows(&offer.model.id)));

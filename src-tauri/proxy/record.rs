@@ -211,6 +211,10 @@ impl Drop for Record {
         if let Some(holder) = &self.holder {
             holder.spend(&self.exchange.usage, self.exchange.cost, self.exchange.start.started_at);
         }
+        if let Some(account) = self.exchange.account {
+            let (usage, began) = (&self.exchange.usage, self.exchange.start.started_at);
+            self.gateway.roster.spend(account, usage, self.exchange.cost, began);
+        }
         let made = self.made.take();
         self.exchange.decision = made.map(|made| self.gateway.decisions.keep(&self.exchange.start.ask, made));
         // Whoever hears of the end may count on its place being free.

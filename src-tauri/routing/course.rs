@@ -1,5 +1,5 @@
 //! Where a request may go, in which order: the slots of its route, then the pool that it is bound to, then
-//! `main`. Knows what a person has decided, and nothing of how anybody stands.
+//! `main`, or in its place the pools that its key names. Knows what a person has decided, and nothing of how anybody stands.
 
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub(super) struct Course<'a> {
     pub bounds: Bounds<'a>,
     /// Pools after the slots, each with its policy.
     pools: [Option<(PoolId, Policy)>; 2],
+    /// Those that the request's key names, after them and in place of `main`.
+    named: &'a [PoolId],
 }
 
 /// What a strict binding leaves of the accounts.
@@ -56,11 +58,13 @@ impl<'a> Course<'a> {
         let with_policy = |id: PoolId| (id, plan.policy_of(id));
         let own = binding.map(|binding| with_policy(binding.pool));
         let may_leave = matches!(bounds, Bounds::None);
-        let main =
-            (may_leave && own.is_none_or(|(id, _)| id != PoolId::MAIN)).then(|| with_policy(PoolId::MAIN));
+        let is_named = ask.pools.is_some();
+        let main = (may_leave && !is_named && own.is_none_or(|(id, _)| id != PoolId::MAIN))
+            .then(|| with_policy(PoolId::MAIN));
         let goes_on = route.is_none_or(|route| route.falls_through);
         let pools = if goes_on { [own.or(main), own.and(main)] } else { [None, None] };
-        Self { plan, asked, route, binding, bounds, pools }
+        let named = ask.pools.as_deref().filter(|_| may_leave && goes_on).unwrap_or_default();
+        Self { plan, asked, route, binding, bounds, pools, named }
     }
 
     /// Every place at which this account stands.
@@ -86,7 +90,15 @@ impl<'a> Course<'a> {
             let (_, policy) = own.filter(|(id, _)| *id == pool)?;
             Some(Place { stage: count(first + at), slot: None, model: None, policy })
         });
-        at_slots.chain(at_pools)
+        let is_again = pools.iter().flatten().any(|(id, _)| *id == pool);
+        let named = self.named.iter().position(|id| is_in && !is_again && *id == pool);
+        let at_named = named.map(|at| Place {
+            stage: count(first + pools.len() + at),
+            slot: None,
+            model: None,
+            policy: self.plan.policy_of(pool),
+        });
+        at_slots.chain(at_pools).chain(at_named)
     }
 
     /// The slots of the route, as many as a route may have.
@@ -97,7 +109,8 @@ impl<'a> Course<'a> {
 
     /// The pool from which one is chosen outside of all slots, if the request gets that far.
     pub fn pool(&self) -> Option<PoolId> {
-        self.pools.into_iter().flatten().next().map(|(id, _)| id)
+        let own = self.pools.into_iter().flatten().next().map(|(id, _)| id);
+        own.or_else(|| self.named.iter().copied().find(|id| self.plan.pool(*id).is_some()))
     }
 }
 
@@ -222,6 +235,17 @@ mod tests {
         assert_eq!(stages(&ask(), &bind(true)), [NOWHERE, vec![0], NOWHERE]);
         let other = Ask { role: Some(Role::Main), ..ask() };
         assert_eq!(stages(&other, &bind(true)), [vec![0], NOWHERE, NOWHERE]);
+    }
+
+    #[test]
+    fn what_comes_with_a_key_that_names_pools_goes_to_them_in_its_order_and_not_to_main() {
+        let named = |ids: &[i64]| Ask { pools: Some(ids.iter().copied().map(PoolId).collect()), ..ask() };
+        assert_eq!(stages(&named(&[3, 9, 2]), &plan()), [NOWHERE, vec![4], vec![2]]);
+        assert_eq!(stages(&named(&[9]), &plan()), [NOWHERE, NOWHERE, NOWHERE], "a pool that is gone");
+        let bind =
+            |strict| Plan { bindings: vec![binding(1, Subject::Role(Role::Subagent), 2, strict)], ..plan() };
+        assert_eq!(stages(&named(&[2, 3]), &bind(false)), [NOWHERE, vec![0], vec![3]]);
+        assert_eq!(stages(&named(&[2, 3]), &bind(true)), [NOWHERE, vec![0], NOWHERE]);
     }
 
     #[test]

@@ -5,15 +5,17 @@
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, Row, params, types::FromSqlError};
+use rusqlite::{Connection, Row, params, types::FromSqlError};
 use url::Url;
 
 use super::{
     Store, StoreError, affinities,
-    columns::{Ms, unknown_word},
+    columns::{Ms, fold, name_taken, unknown_word},
+    guards,
 };
 use crate::domain::{
-    Account, AccountId, AccountName, Bench, ModelMap, Pause, PausedBy, PoolId, ProviderId, Spill, SpillTo,
+    Account, AccountId, AccountName, Bench, Guards, ModelMap, Pause, PausedBy, PoolId, ProviderId, Spill,
+    SpillTo,
 };
 
 /// An account before it has an id.
@@ -47,7 +49,7 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
         bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
-        spill_to = ?15, spill_at = ?16, bench_since = ?17
+        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19
     WHERE id = ?1 AND removed_at IS NULL";
 
 /// In the column `spill_to`, in place of a list.
@@ -89,7 +91,7 @@ impl Store {
                 INSERT,
                 params![
                     new.name.as_str(),
-                    fold(&new.name),
+                    fold(new.name.as_str()),
                     new.provider.0,
                     new.base_url.as_ref().map(Url::as_str),
                     new.priority,
@@ -116,7 +118,7 @@ impl Store {
                 params![
                     account.id.0,
                     account.name.as_str(),
-                    fold(&account.name),
+                    fold(account.name.as_str()),
                     account.provider.0,
                     account.base_url.as_ref().map(Url::as_str),
                     account.priority,
@@ -131,6 +133,8 @@ impl Store {
                     spill.map(|spill| spill_text(&spill.to)),
                     spill.map(|spill| Ms(spill.allowed_at)),
                     bench.map(|bench| Ms(bench.since)),
+                    account.pool.0,
+                    account.guards.as_deref().map(guards::text),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -185,8 +189,8 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         provider: ProviderId(row.get("provider")?),
         base_url: base_url(row)?,
         priority: row.get("priority")?,
-        pool: PoolId::MAIN,
-        guards: None,
+        pool: PoolId(row.get("pool_id")?),
+        guards: guards(row)?,
         models: models(row)?,
         pause: pause(row)?,
         bench: bench(row)?,
@@ -238,6 +242,11 @@ fn spill_text(to: &SpillTo) -> String {
     }
 }
 
+fn guards(row: &Row<'_>) -> rusqlite::Result<Option<Arc<Guards>>> {
+    let text = row.get_ref("guards")?.as_str_or_null()?;
+    Ok(text.map(guards::read).transpose()?.map(Arc::new))
+}
+
 fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {
     let Some(Ms(at)) = row.get("paused_at")? else { return Ok(None) };
     let by = match row.get_ref("paused_by")?.as_str()? {
@@ -259,18 +268,6 @@ fn by_word(by: PausedBy) -> &'static str {
     }
 }
 
-fn fold(name: &AccountName) -> String {
-    name.as_str().to_lowercase()
-}
-
 fn one(changed: usize) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::NoSuchAccount) } else { Ok(()) }
-}
-
-/// The name is the only thing about an account that has to be unique.
-fn name_taken(err: rusqlite::Error) -> StoreError {
-    match err.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => StoreError::NameTaken,
-        _ => err.into(),
-    }
 }

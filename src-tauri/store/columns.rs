@@ -1,13 +1,15 @@
 //! How domain values stand in columns: times as whole milliseconds, durations as microseconds, counts
-//! clamped to what a column holds. A value never makes a row unwritable.
+//! clamped to what a column holds. A value never makes a row unwritable. And what tables say no to alike.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{
-    ToSql,
+    Connection, ErrorCode, ToSql,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
+
+use super::StoreError;
 
 /// A moment.
 pub(super) struct Ms(pub Timestamp);
@@ -60,4 +62,30 @@ impl FromSql for Count {
 /// A word that no known value is written as: the row comes from elsewhere.
 pub(super) fn unknown_word(word: &str) -> FromSqlError {
     FromSqlError::Other(format!("`{word}` is not a word of this column").into())
+}
+
+/// A name as it is compared: in lower case, by Unicode's rules.
+pub(super) fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// For tables in which a constraint can only be broken by a name that somebody else has.
+pub(super) fn name_taken(err: rusqlite::Error) -> StoreError {
+    match err.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => StoreError::NameTaken,
+        _ => err.into(),
+    }
+}
+
+/// One row was changed, and not none.
+pub(super) fn one(changed: usize, what: &'static str) -> Result<(), StoreError> {
+    if changed == 0 { Err(StoreError::NotThere(what)) } else { Ok(()) }
+}
+
+/// Nobody claims an id that was not his: what is put back had it before.
+pub(super) fn was_given(conn: &Connection, table: &'static str, id: Option<i64>) -> Result<(), StoreError> {
+    let Some(id) = id else { return Ok(()) };
+    let last = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+    let last: i64 = conn.prepare_cached(last)?.query_row([table], |row| row.get(0))?;
+    if (1..=last).contains(&id) { Ok(()) } else { Err(StoreError::NotThere("id")) }
 }

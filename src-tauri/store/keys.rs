@@ -1,17 +1,17 @@
 //! The table `keys`: who may ask, known by a digest and never by the secret. A revoked key keeps its row,
-//! so that history keeps its name, and gives its name free. What a key has used is summed from `exchanges`.
+//! so that history keeps its name, and gives its name free. What a key has used is summed in `spent`.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{ErrorCode, Row, ToSql, params, types::FromSqlError};
+use rusqlite::{Row, ToSql, params, types::FromSqlError};
 
 use super::{
     Store, StoreError,
-    columns::{Count, Ms, unknown_word},
+    columns::{Count, Ms, fold, name_taken, unknown_word},
 };
 use crate::domain::{
-    AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, Scope, Scopes, Spent,
+    AccountId, Budget, ClientKey, Grant, KeyId, KeyName, Micros, ModelRule, PoolId, Scope, Scopes,
 };
 
 /// SHA-256 of a secret.
@@ -33,27 +33,18 @@ pub struct NewKeyRow {
 }
 
 const INSERT: &str = "INSERT INTO keys (name, folded, prefix, digest, scopes, enabled, expires_at, accounts,
-        models, per_minute, day_tokens, day_micros, month_tokens, month_micros, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        models, per_minute, day_tokens, day_micros, month_tokens, month_micros, created_at, pools)
+    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 const SAVE: &str = "UPDATE keys SET name = ?2, folded = ?3, scopes = ?4, enabled = ?5, expires_at = ?6,
         accounts = ?7, models = ?8, per_minute = ?9, day_tokens = ?10, day_micros = ?11, month_tokens = ?12,
-        month_micros = ?13
+        month_micros = ?13, pools = ?14
     WHERE id = ?1 AND revoked_at IS NULL";
 
 const ROTATE: &str = "UPDATE keys SET prefix = ?2, digest = ?3, rotated_at = ?4
     WHERE id = ?1 AND revoked_at IS NULL";
 
 const REVOKE: &str = "UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
-
-// Summed as floats, since an integer sum that overflows is an error and upstreams may say any number.
-pub(super) const SPENT: &str = "SELECT
-        CAST(coalesce(sum(coalesce(input, 0) * 1.0 + coalesce(output, 0) + coalesce(cache_read, 0)
-            + coalesce(cache_write, 0)), 0) AS INTEGER) AS tokens,
-        CAST(coalesce(sum(cost_micros * 1.0), 0) AS INTEGER) AS micros,
-        count(*) FILTER (WHERE cost_micros IS NULL AND coalesce(input, output, cache_read, cache_write) > 0)
-            AS unpriced
-    FROM exchanges INDEXED BY exchanges_key WHERE key_id = ?1 AND started_at >= ?2 AND started_at < ?3";
 
 impl Store {
     /// Every key there ever was with its digest, revoked ones too, in the order in which they were made.
@@ -78,7 +69,7 @@ impl Store {
                 INSERT,
                 params![
                     new.name.as_str(),
-                    fold(&new.name),
+                    fold(new.name.as_str()),
                     new.prefix,
                     new.digest,
                     scopes,
@@ -91,6 +82,7 @@ impl Store {
                     month_tokens,
                     month_micros,
                     Ms(new.created_at),
+                    values.pools,
                 ],
             )
             .map_err(name_taken)?;
@@ -114,7 +106,7 @@ impl Store {
                 params![
                     key.id.0,
                     key.name.as_str(),
-                    fold(&key.name),
+                    fold(key.name.as_str()),
                     scopes,
                     key.enabled,
                     expires,
@@ -125,6 +117,7 @@ impl Store {
                     day_micros,
                     month_tokens,
                     month_micros,
+                    values.pools,
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -152,21 +145,6 @@ impl Store {
     pub fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |tx| one(tx.execute(REVOKE, params![id.0, Ms(now)])?))
     }
-
-    /// What a key has used in exchanges that began from `since` until before `until`. Their ids would not tell:
-    /// they never go back, not even when the clock does.
-    pub fn spent(&self, key: KeyId, since: Timestamp, until: Timestamp) -> Result<Spent, StoreError> {
-        self.read(|conn| {
-            let sums = |row: &Row<'_>| {
-                Ok(Spent {
-                    tokens: row.get::<_, Count>("tokens")?.0,
-                    money: Micros(row.get::<_, Count>("micros")?.0),
-                    unpriced: row.get::<_, Count>("unpriced")?.0,
-                })
-            };
-            Ok(conn.prepare_cached(SPENT)?.query_row(params![key.0, Ms(since), Ms(until)], sums)?)
-        })
-    }
 }
 
 /// A grant as columns.
@@ -174,6 +152,7 @@ struct Values {
     scopes: String,
     expires_at: Option<Ms>,
     accounts: Option<String>,
+    pools: Option<String>,
     models: Option<String>,
     per_minute: Option<u32>,
     counts: [Option<Count>; 4],
@@ -188,6 +167,7 @@ impl Values {
             scopes: grant.scopes.iter().map(Scope::word).collect::<Vec<_>>().join(" "),
             expires_at: grant.expires_at.map(Ms),
             accounts: grant.accounts.as_ref().map(|ids| json(serde_json::to_string(ids))),
+            pools: grant.pools.as_ref().map(|ids| json(serde_json::to_string(ids))),
             models: grant.models.as_ref().map(|rules| json(serde_json::to_string(rules))),
             per_minute: grant.per_minute,
             counts: [
@@ -236,6 +216,7 @@ fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         scopes: scopes(row.get_ref("scopes")?.as_str()?)?,
         expires_at: row.get::<_, Option<Ms>>("expires_at")?.map(|ms| ms.0),
         accounts: list(row, "accounts")?.map(|ids: Vec<AccountId>| ids.into()),
+        pools: list(row, "pools")?.map(|ids: Vec<PoolId>| ids.into()),
         models: models(row)?,
         per_minute: row.get("per_minute")?,
         daily: Budget { tokens: count("day_tokens")?, money: count("day_micros")?.map(Micros) },
@@ -258,18 +239,6 @@ fn list<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite
     text.map(|text| serde_json::from_str(text).map_err(|err| FromSqlError::other(err).into())).transpose()
 }
 
-fn fold(name: &KeyName) -> String {
-    name.as_str().to_lowercase()
-}
-
 fn one(changed: usize) -> Result<(), StoreError> {
     if changed == 0 { Err(StoreError::NoSuchKey) } else { Ok(()) }
-}
-
-/// The digest is unique too, but two secrets that have the same one are not to be met with.
-fn name_taken(err: rusqlite::Error) -> StoreError {
-    match err.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => StoreError::NameTaken,
-        _ => err.into(),
-    }
 }

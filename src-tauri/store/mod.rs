@@ -8,6 +8,8 @@
 //! | `readers`, `integrity` | questions, and the deep look |
 //! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
+//! | `pools`, `routes`, `bindings` | one table each: the plan that a person makes |
+//! | `guards`, `spent` | a column of `accounts`; sums over `exchanges` |
 
 use std::{
     fmt, io,
@@ -28,17 +30,22 @@ mod accounts;
 mod affinities;
 mod attempts;
 mod batch;
+mod bindings;
 mod columns;
 mod decisions;
 mod exchanges;
+mod guards;
 mod integrity;
 mod keys;
 mod meta;
 mod models;
 mod open;
+mod pools;
 mod queue;
 mod readers;
+mod routes;
 mod schema;
+mod spent;
 #[cfg(test)]
 pub(crate) mod tests;
 mod windows;
@@ -52,12 +59,15 @@ use readers::Readers;
 
 pub use accounts::NewAccountRow;
 pub use affinities::AffinityRow;
+pub use bindings::NewBindingRow;
 pub use decisions::PreventedRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
 pub use keys::{Digest, NewKeyRow};
 pub use models::MOST_MODELS;
 pub use open::OpenError;
+pub use pools::NewPoolRow;
 pub use queue::WriterHealth;
+pub use routes::NewRouteRow;
 
 /// The right to have one more exchange in memory; given back once that is on disk.
 pub type Permit = tokio::sync::OwnedSemaphorePermit;
@@ -84,7 +94,7 @@ impl Default for Options {
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A live account, or a key that is not revoked, has this name already.
+    /// A live account, a key that is not revoked, a pool or a route has this name already.
     #[error("another one has this name: choose a different one")]
     NameTaken,
     /// It never was, or has been removed.
@@ -93,6 +103,9 @@ pub enum StoreError {
     /// It never was, or has been revoked.
     #[error("there is no such key any more")]
     NoSuchKey,
+    /// A pool, a route or a binding: it never was, or has been removed.
+    #[error("there is no such {0} any more")]
+    NotThere(&'static str),
     /// Too many questions at once, or another program holds the file.
     #[error("the database is busy: try again in a moment")]
     Busy,

@@ -18,6 +18,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0006_spill.sql")),
     M::up(include_str!("migrations/0007_spent.sql")),
     M::up(include_str!("migrations/0008_windows.sql")),
+    M::up(include_str!("migrations/0009_plan.sql")),
     M::up(include_str!("migrations/0010_decisions.sql")),
 ];
 

@@ -156,6 +156,43 @@ impl House {
         serde_json::from_value(page.json().await["requests"].take()).unwrap()
     }
 
+    /// Calls the management API.
+    pub async fn api(&self, method: http::Method, path: &str, body: serde_json::Value) -> Reply {
+        self.client.call(self.token(), method, path, &body.to_string()).await
+    }
+
+    /// Makes or changes something by the API, and reads it.
+    pub async fn done(&self, method: http::Method, path: &str, body: serde_json::Value) -> serde_json::Value {
+        let reply = self.api(method, path, body).await;
+        let status = reply.status;
+        let text = reply.text().await;
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// An account's id.
+    pub fn id(&self, name: &str) -> i64 {
+        let snapshot = self.app.api().gateway.roster.snapshot();
+        snapshot.contenders.iter().find(|known| known.account.name.as_str() == name).unwrap().account.id.0
+    }
+
+    /// Asks for a message, reads it, and says who answered.
+    pub async fn answered_by(&mut self, reply: Reply) -> String {
+        let status = reply.status;
+        let text = reply.text().await;
+        assert_eq!(status, http::StatusCode::OK, "{text}");
+        let exchange = self.ended().await;
+        self.tried(&exchange).pop().unwrap()
+    }
+
+    /// The sentence with which a request was refused.
+    pub async fn refused(&mut self, reply: Reply) -> String {
+        assert!(!reply.status.is_success(), "it should be refused");
+        let message = reply.json().await["error"]["message"].as_str().unwrap().to_owned();
+        self.ended().await;
+        message
+    }
+
     /// The core's own token.
     pub fn token(&self) -> &str {
         self.app.api().keys.core().expose()

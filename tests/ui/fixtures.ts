@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Budget, ClientKey, Decision, Ending, HeadgateEvent, Overview, Provider, Request, RequestPage, Status, UsageWindow,
+  Account, Attempt, Budget, ClientKey, Decision, Ending, HeadgateEvent, Overview, Pool, Provider, Request, RequestPage, Status, UsageWindow,
 } from "../../ui/src/api/types.ts";
 
 /** A Thursday in winter, 12:41 in Berlin. */
@@ -31,7 +31,7 @@ function windowOf(name: string, utilization: number | null, resetsIn: number | n
 
 function account(id: number, name: string, priority: number, rest: Partial<Account> = {}): Account {
   return {
-    id, name, priority, provider: "anthropic", base_url: null, models: {}, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
+    id, name, priority, pool_id: 1, pool: "main", provider: "anthropic", base_url: null, models: {}, windows: [], in_flight: 0, created_at: at(-40 * 24 * HOUR),
     standing: { state: "ready", reason: null, until: null, paused_by: null }, ...rest,
   };
 }
@@ -53,6 +53,12 @@ const usualAccounts: Account[] = [
 const fullAccounts: Account[] = [
   ...usualAccounts,
   account(4, "Night shift", 20, {
+    pool_id: 2, pool: "Nights",
+    guards: {
+      reserves: [{ window: "7d", stop_at: 90 }],
+      caps: { day: { tokens: 2_000_000, usd: null, used_tokens: 412_000, used_usd: 0.8, unpriced_requests: 0, resets_at: at(9 * HOUR) } },
+      peaks: [{ days: ["monday", "tuesday", "wednesday", "thursday", "friday"], from: "09:00", to: "17:00", zone: "Europe/Amsterdam", then: "last" }],
+    },
     standing: { state: "paused", reason: "Saving it for the release on Friday.", until: null, paused_by: "user" },
     windows: [windowOf("5h", 0.02, 4 * HOUR), windowOf("7d", 0.9, 20 * HOUR)],
   }),
@@ -170,6 +176,11 @@ export const scenes: Record<"empty" | "usual" | "full", Scene> = {
   },
 };
 
+const poolsOf = (accounts: Account[]): Pool[] => [[1, "main"], [2, "Nights"]].map(([id, name]) => ({
+  id: Number(id), name: String(name), policy: "priority", created_at: at(-40 * 24 * HOUR),
+  accounts: accounts.filter(({ pool_id }) => pool_id === id).map((each) => each.id),
+}));
+
 /** The page's calls as this scene's core would answer them. */
 export function answer(scene: Scene, method: string, url: URL): { status: number; body: unknown } {
   const path = url.pathname.replace("/api/v1/", "");
@@ -178,6 +189,7 @@ export function answer(scene: Scene, method: string, url: URL): { status: number
   if (path === "overview") return { status: 200, body: scene.overview };
   if (path === "providers") return { status: 200, body: scene.providers };
   if (path === "accounts") return { status: 200, body: scene.overview.accounts };
+  if (path === "pools") return { status: 200, body: poolsOf(scene.overview.accounts) };
   if (path === "keys") return { status: 200, body: scene.keys };
   if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };
   const found = scene.requests.find((row) => path === `requests/${row.id}`);

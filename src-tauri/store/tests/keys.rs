@@ -5,8 +5,8 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{Folder, at, begun, ended, finish};
 use crate::{
     domain::{
-        AccountId, Budget, Ending, Exchange, ExchangeStart, Grant, KeyId, KeyName, Micros, ModelRule, Scope,
-        Spent, Usage,
+        AccountId, Budget, Ending, Exchange, ExchangeStart, Grant, KeyId, KeyName, Micros, ModelRule, PoolId,
+        Scope, Spent, Usage,
     },
     store::{NewKeyRow, Store, StoreError},
 };
@@ -19,12 +19,22 @@ fn budget() -> impl Strategy<Value = Budget> {
 fn grant() -> impl Strategy<Value = Grant> {
     let scopes = proptest::sample::subsequence(Scope::ALL.to_vec(), 0..=3);
     let accounts = option::of(vec(any::<i64>().prop_map(AccountId), 0..4));
+    let pools = option::of(vec(any::<i64>().prop_map(PoolId), 0..4));
     let models = option::of(vec("[a-z0-9-]{1,20}[*]?", 0..4));
-    (scopes, option::of(0..1i64 << 33), accounts, models, option::of(any::<u32>()), budget(), budget())
-        .prop_map(|(scopes, expires, accounts, models, per_minute, daily, monthly)| Grant {
+    (
+        scopes,
+        option::of(0..1i64 << 33),
+        (accounts, pools),
+        models,
+        option::of(any::<u32>()),
+        budget(),
+        budget(),
+    )
+        .prop_map(|(scopes, expires, (accounts, pools), models, per_minute, daily, monthly)| Grant {
             scopes: scopes.into_iter().collect(),
             expires_at: expires.map(at),
             accounts: accounts.map(Into::into),
+            pools: pools.map(Into::into),
             models: models.map(|all| all.iter().map(|text| ModelRule::new(text).unwrap()).collect()),
             per_minute,
             daily,

@@ -23,6 +23,7 @@ mod decisions;
 mod exchanges;
 mod keys;
 mod opening;
+mod plan;
 mod plans;
 mod writing;
 

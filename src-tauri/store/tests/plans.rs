@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::{Folder, ended, finish};
 use crate::{
     domain::{AccountId, Ending, ExchangeId},
-    store::{RequestFilter, attempts, decisions, exchanges, keys},
+    store::{RequestFilter, attempts, decisions, exchanges, spent},
 };
 
 fn plan(conn: &Connection, sql: &str) -> String {
@@ -52,7 +52,8 @@ fn s15_every_hot_query_uses_its_index() {
                 exchanges::INTERRUPT,
                 attempts::OF,
                 decisions::OF,
-                keys::SPENT,
+                spent::BY_KEY,
+                spent::BY_ACCOUNT,
             ]
             .map(Into::into),
         );
@@ -75,7 +76,9 @@ fn s15_each_filter_takes_the_index_made_for_it() {
     let plan_of = |filter: RequestFilter| plan(&conn, &exchanges::requests_sql(&filter));
     let any = RequestFilter::default();
 
-    let budget = plan(&conn, keys::SPENT);
+    let cap = plan(&conn, spent::BY_ACCOUNT);
+    assert!(cap.contains("COVERING INDEX exchanges_account (account_id=? AND id>?)"), "{cap}");
+    let budget = plan(&conn, spent::BY_KEY);
     assert!(
         budget.contains("COVERING INDEX exchanges_key (key_id=? AND started_at>? AND started_at<?)"),
         "{budget}"

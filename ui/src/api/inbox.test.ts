@@ -6,7 +6,7 @@ beforeEach(() => { vi.useFakeTimers(); });
 afterEach(() => { vi.useRealTimers(); });
 
 const event = (id: string, status = 200) => ({ type: "request", request: { id, status } as Request }) as HeadgateEvent;
-const delivery = () => ({ rows: vi.fn(), accounts: vi.fn(), keys: vi.fn(), status: vi.fn(), sums: vi.fn(), everything: vi.fn() }) satisfies Delivery;
+const delivery = () => ({ rows: vi.fn(), accounts: vi.fn(), keys: vi.fn(), plan: vi.fn(), status: vi.fn(), sums: vi.fn(), everything: vi.fn() }) satisfies Delivery;
 
 test("a burst is one delivery, with each request as it was last", () => {
   const to = delivery();

@@ -7,6 +7,7 @@ export type Delivery = {
   rows(rows: Request[]): void;
   accounts(): void;
   keys(): void;
+  plan(): void;
   status(): void;
   /** Figures that every request moves. */
   sums(): void;
@@ -40,6 +41,7 @@ export function inbox(deliver: Delivery) {
         return;
       case "accounts": return deliver.accounts();
       case "keys": return deliver.keys();
+      case "plan": return deliver.plan();
       case "status": return deliver.status();
       case "behind": return deliver.everything();
     }

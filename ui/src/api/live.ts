@@ -7,7 +7,7 @@ import type { Request, RequestPage } from "./types.ts";
 
 /** The first word of every query's key. */
 export const keys = {
-  status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys",
+  status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys", pools: "pools",
   requests: "requests", request: "request",
 } as const;
 
@@ -15,8 +15,9 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
   const again = (...names: string[]) => names.forEach((name) => void cache.invalidateQueries({ queryKey: [name] }));
   const box = inbox({
     rows: (rows) => rows.forEach((row) => putRow(cache, row)),
-    accounts: () => again(keys.accounts, keys.overview),
+    accounts: () => again(keys.accounts, keys.overview, keys.pools),
     keys: () => again(keys.keys),
+    plan: () => again(keys.pools, keys.accounts, keys.overview, keys.keys),
     status: () => again(keys.status),
     sums: () => again(keys.overview, keys.status, keys.keys),
     everything: () => void cache.invalidateQueries(),

@@ -27,6 +27,11 @@ export function useProviders() {
   return useQuery({ queryKey: [keys.providers], queryFn: () => answer(api.GET("/api/v1/providers")) });
 }
 
+export function usePools() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.pools], queryFn: () => answer(api.GET("/api/v1/pools")) });
+}
+
 export function useClientKeys() {
   const { api } = useCore();
   return useQuery({ queryKey: [keys.keys], queryFn: () => answer(api.GET("/api/v1/keys")) });

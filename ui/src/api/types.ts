@@ -15,6 +15,7 @@ export type MintedKey = Schemas["MintedKey"];
 export type NewAccount = Schemas["NewAccount"];
 export type NewKey = Schemas["NewKey"];
 export type Overview = Schemas["Overview"];
+export type Pool = Schemas["PoolView"];
 export type Problem = Schemas["Problem"];
 export type Provider = Schemas["ProviderView"];
 export type Request = Schemas["RequestView"];

@@ -2,7 +2,7 @@
 // held as state, and never shown again.
 import { useState, type FormEvent } from "react";
 import { useAddAccount, useChangeAccount } from "../../api/changes.ts";
-import { useProviders, useStatus } from "../../api/queries.ts";
+import { usePools, useProviders, useStatus } from "../../api/queries.ts";
 import type { Account, Provider } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
@@ -48,6 +48,7 @@ export function AccountForm({ account, onClose }: Props) {
           />
           <Field label="Priority" name="priority" defaultValue={account?.priority ?? 0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
         </div>
+        {account && <PoolField account={account} />}
         {account && provider?.credential === "client" && <SpillField account={account} />}
         {account && <ModelNames models={account.models} />}
         <FormProblem message={problem} />
@@ -57,6 +58,17 @@ export function AccountForm({ account, onClose }: Props) {
         </DialogEnd>
       </form>
     </Dialog>
+  );
+}
+
+/** Shown once there is a choice. */
+function PoolField({ account }: { account: Account }) {
+  const { data: pools = [] } = usePools();
+  if (pools.length < 2) return null;
+  return (
+    <Choice label="Pool" name="pool" defaultValue={account.pool_id} hint="A pool other than main serves only what is bound or routed to it.">
+      {pools.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+    </Choice>
   );
 }
 

@@ -4,6 +4,7 @@ import { useAccounts, useProviders } from "../../api/queries.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
+import { guardWords } from "../../words/guards.ts";
 import { standingDetail } from "../../words/standings.ts";
 import { ahead, clock, exactTime } from "../../words/times.ts";
 import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
@@ -32,6 +33,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         </p>
         {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
         <Spills account={account} now={now} />
+        {account.guards && guardWords(account.guards).map((line) => <p key={line} className="text-small text-soft">{line}</p>)}
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
       <td className="max-board:hidden"><Windows account={account} now={now} /></td>
@@ -53,7 +55,7 @@ function Upstream({ account }: { account: Account }) {
   const provider = providers?.find((each) => each.id === account.provider);
   return (
     <div className="text-small text-soft">
-      <p>{provider?.title ?? account.provider}</p>
+      <p>{provider?.title ?? account.provider}{account.pool_id !== 1 && `, pool ${account.pool}`}</p>
       {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
     </div>
   );

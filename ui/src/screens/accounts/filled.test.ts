@@ -15,6 +15,13 @@ test("an emptied address is removed, an empty key is kept", () => {
   expect(changesIn({ ...filled, key: " sk-new " }, account)).toEqual({ key: "sk-new" });
 });
 
+test("an account is moved only where another pool was chosen", () => {
+  const inPool = { ...account, pool_id: 2 } as Account;
+  expect(changesIn({ ...filled, pool: "2" }, inPool)).toEqual({});
+  expect(changesIn({ ...filled, pool: "1" }, inPool)).toEqual({ pool_id: 1 });
+  expect(changesIn(filled, inPool)).toEqual({});
+});
+
 test("a new account names an address only where one was typed", () => {
   expect(newAccountIn({ ...filled, provider: "anthropic", base_url: "", key: "sk" })).toEqual({ name: "Work", provider: "anthropic", priority: 5, key: "sk" });
 });

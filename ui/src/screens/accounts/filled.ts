@@ -11,7 +11,7 @@ export function modelsIn(form: FormData): Record<string, string> {
 const same = (one: Record<string, string>, other: Record<string, string>) =>
   Object.keys(one).length === Object.keys(other).length && Object.entries(one).every(([asked, sent]) => other[asked] === sent);
 
-export type Filled = { name: string; base_url: string; priority: string; key: string; provider?: string; spill?: Spill };
+export type Filled = { name: string; base_url: string; priority: string; key: string; provider?: string; pool?: string; spill?: Spill };
 
 /** Where requests that came with a sign-in may move on to: a word, or the ids of accounts. */
 export type Spill = { word: string; ids: number[] };
@@ -22,6 +22,7 @@ export function filledIn(form: FormData): Filled {
   return {
     name: text("name"), base_url: text("base_url"), priority: text("priority"), key: text("key"),
     ...(form.has("provider") && { provider: text("provider") }),
+    ...(form.has("pool") && { pool: text("pool") }),
     ...(form.has("spill") && { spill: { word: text("spill"), ids: form.getAll("spill_ids").map(Number) } }),
   };
 }
@@ -62,6 +63,7 @@ export function changesIn(filled: Filled, account: Account, models = account.mod
     ...(priority !== account.priority && { priority }),
     ...(!same(models, account.models) && { models }),
     ...(key && { key }),
+    ...(filled.pool !== undefined && Number(filled.pool) !== account.pool_id && { pool_id: Number(filled.pool) }),
     ...(spill_to !== undefined && { spill_to }),
   };
 }

@@ -1,7 +1,8 @@
 // Makes a key, or changes one. An empty limit is no limit.
 import type { FormEvent } from "react";
 import { useAddKey, useChangeKey } from "../../api/changes.ts";
-import type { Account, ClientKey, MintedKey } from "../../api/types.ts";
+import { usePools } from "../../api/queries.ts";
+import type { Account, ClientKey, MintedKey, Pool } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
 import { Field } from "../../parts/Field.tsx";
@@ -14,6 +15,7 @@ type Props = { clientKey?: ClientKey; accounts: Account[]; onMinted?: (minted: M
 export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: Props) {
   const add = useAddKey(onMinted);
   const change = useChangeKey(clientKey?.id ?? 0);
+  const { data: pools = [] } = usePools();
   const { busy, problem } = clientKey ? change : add;
 
   async function send(event: FormEvent<HTMLFormElement>) {
@@ -30,7 +32,10 @@ export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: P
         <Boxes legend="It may" name="scopes" chosen={clientKey?.scopes ?? ["proxy"]} options={scopeWords} />
         <Field label="Models" name="models" defaultValue={clientKey?.models?.join(", ")} placeholder="All" hint="Ids, or beginnings with a * behind them: claude-haiku-*" autoComplete="off" />
         {accounts.length > 0 && (
-          <Boxes legend="Only these accounts (none chosen: all)" name="accounts" chosen={clientKey?.accounts?.map(String) ?? []} options={accounts.map(({ id, name }) => [String(id), name])} />
+          <Boxes legend="Only these accounts and pools (none chosen: all)" name="accounts" chosen={clientKey?.accounts?.map(String) ?? []} options={accounts.map(({ id, name }) => [String(id), name])} />
+        )}
+        {(pools.length > 1 || clientKey?.pools) && (
+          <Boxes legend="And whoever is in these pools" name="pools" chosen={clientKey?.pools?.map(String) ?? []} options={poolOptions(pools, clientKey)} />
         )}
         <div className="grid grid-cols-2 gap-x-4">
           <Number label="Requests a minute" name="per_minute" value={clientKey?.per_minute} />
@@ -51,6 +56,12 @@ export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: P
       </form>
     </Dialog>
   );
+}
+
+/** A pool that is gone can only be unchosen, and has to be shown for that. */
+function poolOptions(pools: Pool[], clientKey: ClientKey | undefined): [string, string][] {
+  const gone = (clientKey?.pools ?? []).filter((id) => !pools.some((pool) => pool.id === id));
+  return [...pools.map(({ id, name }): [string, string] => [String(id), name]), ...gone.map((id): [string, string] => [String(id), `${id}, which is gone`])];
 }
 
 function Number({ value, step = 1, ...rest }: { label: string; name: string; value: number | null | undefined; step?: number | "any" }) {

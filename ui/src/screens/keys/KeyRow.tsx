@@ -1,5 +1,6 @@
 // One key as a line of the table: what it opens, and what is left of it.
 import { useChangeKey } from "../../api/changes.ts";
+import { usePools } from "../../api/queries.ts";
 import type { Account, Budget, ClientKey } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { dollars, exact, plural, share } from "../../words/numbers.ts";
@@ -11,6 +12,7 @@ type Props = { clientKey: ClientKey; accounts: Account[]; now: number; onAsk: (a
 
 export function KeyRow({ clientKey, accounts, now, onAsk }: Props) {
   const change = useChangeKey(clientKey.id);
+  const { data: pools = [] } = usePools();
   const off = clientKey.state === "disabled";
   return (
     <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-4 [&>th]:py-2.5 [&>th]:pr-4 wide:[&>td]:pr-6 wide:[&>th]:pr-6" data-key={clientKey.name}>
@@ -25,7 +27,7 @@ export function KeyRow({ clientKey, accounts, now, onAsk }: Props) {
       </th>
       <td className="max-w-70">
         <p>{opensWord(clientKey.scopes)}</p>
-        {limitsOf(clientKey, accounts).map((limit) => <p key={limit} className="text-small break-words text-soft">{limit}</p>)}
+        {limitsOf(clientKey, accounts, pools).map((limit) => <p key={limit} className="text-small break-words text-soft">{limit}</p>)}
       </td>
       <td className="min-w-40"><Used budget={clientKey.daily} now={now} /></td>
       <td className="min-w-40 max-board:hidden"><Used budget={clientKey.monthly} now={now} /></td>

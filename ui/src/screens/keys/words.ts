@@ -1,5 +1,5 @@
 // What a key opens, what limits it and how much of it is used, in words.
-import type { Account, Budget, ClientKey, Scope } from "../../api/types.ts";
+import type { Account, Budget, ClientKey, Pool, Scope } from "../../api/types.ts";
 import { dollars, plural, short } from "../../words/numbers.ts";
 import { until } from "../../words/times.ts";
 
@@ -21,12 +21,14 @@ export function ends({ expires_at }: Pick<ClientKey, "expires_at">, now: number)
   return `${over ? "ended" : "until"} ${until(expires_at, now)}`;
 }
 
-export function limitsOf(clientKey: ClientKey, accounts: Account[]): string[] {
-  const { accounts: ids, models, per_minute } = clientKey;
+export function limitsOf(clientKey: ClientKey, accounts: Account[], pools: Pool[]): string[] {
+  const { accounts: ids, pools: poolIds, models, per_minute } = clientKey;
   const name = (id: number) => accounts.find((each) => each.id === id)?.name ?? `removed account ${id}`;
+  const pool = (id: number) => pools.find((each) => each.id === id)?.name ?? `${id}, which is gone`;
   return [
     ...(models ? [models.join(", ")] : []),
     ...(ids ? [`on ${ids.map(name).join(", ")}`] : []),
+    ...(poolIds ? [`in ${poolIds.map((id) => `pool ${pool(id)}`).join(", ")}`] : []),
     ...(per_minute ? [`${plural(per_minute, "request")} a minute`] : []),
   ];
 }

@@ -1,0 +1,79 @@
+//! Bindings: list, add, change, remove. A removed one is given back, so that it can be put back.
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use super::{
+    Api, Refused, blocking,
+    input::{Body, Id},
+    plan_views::{BindingChange, BindingView, NewBinding},
+    views::Problem,
+};
+use crate::{
+    domain::{Binding, BindingId, PoolId, Subject},
+    routing::Plan,
+};
+
+impl Api {
+    /// A binding with the name of the key that it may be of.
+    pub(super) fn binding_view(&self, binding: &Binding, plan: &Plan) -> BindingView {
+        let name = match binding.subject {
+            Subject::Key(id) => self.gateway.keys.name_of(id).map(|name| name.to_string()),
+            _ => None,
+        };
+        BindingView::of(binding, plan, name)
+    }
+
+    fn bound(&self, binding: &Binding) -> BindingView {
+        self.binding_view(binding, &self.gateway.roster.snapshot().plan)
+    }
+}
+
+/// Every binding. One without a pool's name is bound to nothing.
+#[utoipa::path(get, path = "/api/v1/bindings", operation_id = "list_bindings", responses((status = OK, body = [BindingView])))]
+pub async fn list(State(api): State<Api>) -> Json<Vec<BindingView>> {
+    let plan = &api.gateway.roster.snapshot().plan;
+    Json(plan.bindings.iter().map(|binding| api.binding_view(binding, plan)).collect())
+}
+
+/// Binds a key, a project, a folder, a role or a type of agent to a pool, or puts a removed binding back.
+#[utoipa::path(post, path = "/api/v1/bindings", operation_id = "add_binding", request_body = NewBinding, responses(
+    (status = CREATED, body = BindingView), (status = CONFLICT, body = Problem), (status = UNPROCESSABLE_ENTITY, body = Problem),
+))]
+pub async fn add(
+    State(api): State<Api>,
+    Body(new): Body<NewBinding>,
+) -> Result<(StatusCode, Json<BindingView>), Refused> {
+    if let Subject::Key(id) = new.subject
+        && new.id.is_none()
+        && api.gateway.keys.get(id).is_none()
+    {
+        return Err(Refused::bad_input(format!("there is no key {}; `headgate keys` lists them", id.0)));
+    }
+    let roster = api.gateway.roster.clone();
+    let added = blocking(move || roster.add_binding(new.into())).await?;
+    Ok((StatusCode::CREATED, Json(api.bound(&added))))
+}
+
+/// Binds to another pool, or more or less strictly.
+#[utoipa::path(patch, path = "/api/v1/bindings/{id}", operation_id = "change_binding", request_body = BindingChange, params(("id" = i64, Path)), responses(
+    (status = OK, body = BindingView), (status = NOT_FOUND, body = Problem),
+))]
+pub async fn change(
+    State(api): State<Api>,
+    Id(id): Id<i64>,
+    Body(change): Body<BindingChange>,
+) -> Result<Json<BindingView>, Refused> {
+    let (roster, pool) = (api.gateway.roster.clone(), change.pool_id.map(PoolId));
+    let changed = blocking(move || roster.change_binding(BindingId(id), pool, change.strict)).await?;
+    Ok(Json(api.bound(&changed)))
+}
+
+/// Removes a binding, and gives it back as it was.
+#[utoipa::path(delete, path = "/api/v1/bindings/{id}", operation_id = "remove_binding", params(("id" = i64, Path)), responses(
+    (status = OK, body = BindingView), (status = NOT_FOUND, body = Problem),
+))]
+pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<BindingView>, Refused> {
+    let roster = api.gateway.roster.clone();
+    let removed = blocking(move || roster.remove_binding(BindingId(id))).await?;
+    Ok(Json(api.bound(&removed)))
+}

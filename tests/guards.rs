@@ -1,0 +1,142 @@
+//! Guards: reserves, caps and peak hours, through the real proxy and with a clock that is moved.
+
+use std::time::Duration;
+
+use headgate::{
+    sandbox::{Answer, Behaviour, Scenario, ScriptedAccount},
+    settings::Limits,
+};
+use http::Method;
+use jiff::{SignedDuration, tz::TimeZone};
+use serde_json::{Value, json};
+
+use crate::harness::{House, ask};
+
+async fn guard(house: &House, name: &str, guards: Value) -> Value {
+    let path = format!("/api/v1/accounts/{}", house.id(name));
+    house.done(Method::PATCH, &path, json!({ "guards": guards })).await["guards"].take()
+}
+
+/// An answer of exactly a hundred tokens.
+fn hundred() -> Behaviour {
+    Behaviour::Answer(Answer { input: Some(60), tokens: 40, ..Answer::default() })
+}
+
+fn to_midnight(house: &House) {
+    let now = house.clock.now().to_zoned_datetime(TimeZone::UTC);
+    let midnight = now.tomorrow().unwrap().start_of_day().unwrap().timestamp();
+    let left: Duration = midnight.duration_since(house.clock.now()).try_into().unwrap();
+    house.clock.advance(left + Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn an_account_stops_at_its_reserve_and_another_takes_over() {
+    let hour = Duration::from_hours(1);
+    let work = ScriptedAccount::new("work", "key-work").with_window("5h", 0.795, hour);
+    let accounts = [work, ScriptedAccount::new("spare", "key-spare")];
+    let mut house = House::of(Limits::default(), Scenario::of(accounts)).await;
+    let reserves = json!([{ "window": "5h", "stop_at": 80 }, { "window": null, "stop_at": 99 }]);
+    let guards = guard(&house, "work", json!({ "reserves": reserves })).await;
+    assert_eq!(guards["reserves"], reserves);
+    for (turn, by) in ["work", "spare", "spare"].into_iter().enumerate() {
+        let reply = house.ask().await;
+        assert_eq!(house.answered_by(reply).await, by, "turn {turn}");
+    }
+    house.clock.advance(hour);
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "work", "its window has begun anew");
+}
+
+#[tokio::test]
+async fn a_cap_counts_what_was_spent_before_it_was_set_holds_to_the_token_and_ends_at_midnight() {
+    let mut house = House::with(&["work"]).await;
+    house.script("work", (0..6).map(|_| hundred()));
+    let reply = house.ask().await;
+    house.answered_by(reply).await;
+    let guards = guard(&house, "work", json!({ "caps": { "day": { "tokens": 201 } } })).await;
+    assert_eq!((&guards["caps"]["day"]["used_tokens"], &guards["caps"]["week"]), (&json!(100), &Value::Null));
+    for _ in 0..2 {
+        let reply = house.ask().await;
+        house.answered_by(reply).await;
+    }
+    let reply = house.ask().await;
+    let why = house.refused(reply).await;
+    assert!(why.contains("work: its daily cap is reached"), "{why}");
+    to_midnight(&house);
+    let reply = house.ask().await;
+    house.answered_by(reply).await;
+    let caps = json!({ "day": { "tokens": 500 }, "week": { "tokens": 1 } });
+    let guards = guard(&house, "work", json!({ "caps": caps })).await;
+    assert_eq!(guards["caps"]["day"]["used_tokens"], 100, "today's alone");
+    let reply = house.ask().await;
+    assert!(house.refused(reply).await.contains("its weekly cap is reached"));
+    assert_eq!(guard(&house, "work", json!({ "caps": {} })).await, Value::Null);
+    let reply = house.ask().await;
+    house.answered_by(reply).await;
+}
+
+#[tokio::test]
+async fn a_cap_in_money_holds_by_the_price_list() {
+    let mut house = House::with(&["work"]).await;
+    let guards = guard(&house, "work", json!({ "caps": { "month": { "usd": 0.000_001 } } })).await;
+    assert_eq!(guards["caps"]["month"]["usd"], 0.000_001);
+    let reply = house.ask().await;
+    house.answered_by(reply).await;
+    let priced = ask("claude-opus-5", false);
+    let reply = house.client.post("/v1/messages", priced.clone()).await;
+    house.answered_by(reply).await;
+    let reply = house.client.post("/v1/messages", priced).await;
+    assert!(house.refused(reply).await.contains("its monthly cap is reached"));
+    let accounts = house.api(Method::GET, "/api/v1/accounts", json!({})).await.json().await;
+    let month = &accounts[0]["guards"]["caps"]["month"];
+    assert_eq!(month["unpriced_requests"], 1, "the first one has no price that is known");
+}
+
+#[tokio::test]
+async fn an_account_is_spared_in_its_peak_hours_and_back_when_they_are_over() {
+    let mut house = House::with(&["work", "spare"]).await;
+    let now = house.clock.now().to_zoned_datetime(TimeZone::UTC);
+    let end = now.checked_add(SignedDuration::from_mins(30)).unwrap();
+    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let peak = |then: &str| {
+        let (from, to) = (now.strftime("%H:%M").to_string(), end.strftime("%H:%M").to_string());
+        json!([{ "days": days, "from": from, "to": to, "zone": "Etc/UTC", "then": then }])
+    };
+    guard(&house, "work", json!({ "peaks": peak("last") })).await;
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "spare", "the other one first");
+    let path = format!("/api/v1/accounts/{}/pause", house.id("spare"));
+    house.done(Method::POST, &path, json!({})).await;
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "work", "better than nobody");
+    guard(&house, "work", json!({ "peaks": peak("unused") })).await;
+    let reply = house.ask().await;
+    assert!(house.refused(reply).await.contains("it is not used at this hour"));
+    house.clock.advance(Duration::from_mins(31));
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "work");
+}
+
+#[tokio::test]
+async fn guards_that_can_not_be_meant_are_refused_with_a_next_step() {
+    let house = House::with(&["work"]).await;
+    let peak = |zone: &str, days: &[&str]| json!({ "peaks": [{ "days": days, "from": "09:00", "to": "17:00", "zone": zone, "then": "last" }] });
+    let many: Vec<Value> = (0..33).map(|_| json!({ "window": null, "stop_at": 90 })).collect();
+    for (guards, says) in [
+        (peak("Mars/Olympus", &["monday"]), "no time zone"),
+        (peak("Europe/Berlin", &[]), "at least one day"),
+        (json!({ "reserves": [{ "window": null, "stop_at": 101 }] }), "0 to 100 percent"),
+        (json!({ "reserves": [{ "window": "5 h", "stop_at": 90 }] }), "as its upstream names it"),
+        (json!({ "reserves": many }), "at most 32"),
+        (json!({ "caps": { "day": { "usd": -1.0 } } }), "US dollars"),
+        (json!({ "caps": { "year": {} } }), "unknown field"),
+    ] {
+        let path = format!("/api/v1/accounts/{}", house.id("work"));
+        let reply = house.api(Method::PATCH, &path, json!({ "guards": guards.clone() })).await;
+        assert_eq!(reply.status.as_u16(), 422, "{guards}");
+        let text = reply.text().await;
+        assert!(text.contains(says), "{guards}: {text}");
+    }
+    let accounts = house.api(Method::GET, "/api/v1/accounts", json!({})).await.json().await;
+    assert_eq!(accounts[0]["guards"], Value::Null, "nothing of it was kept");
+}

@@ -1,0 +1,31 @@
+// What is kept back of an account, in words: a line for each reserve, cap and hour.
+import type { Account, Budget } from "../api/types.ts";
+import { dollars, short } from "./numbers.ts";
+
+type Guards = NonNullable<Account["guards"]>;
+type Peak = Guards["peaks"][number];
+
+const week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+
+export function guardWords(guards: Guards): string[] {
+  const { reserves, caps, peaks } = guards;
+  const spans = [["today", caps.day], ["this week", caps.week], ["this month", caps.month]] as const;
+  return [
+    ...reserves.map(({ window, stop_at }) => `${window ?? "Every window"} stops at ${stop_at} %`),
+    ...spans.flatMap(([span, cap]) => (cap ? [`${used(cap)} ${span}`] : [])),
+    ...peaks.map((peak) => `${peak.then === "last" ? "Comes last" : "Not used"} ${hours(peak)}`),
+  ];
+}
+
+/** "87 k of 2.0 M tokens", "$4.20 of $50.00". */
+function used(cap: Budget): string {
+  return [
+    ...(cap.tokens == null ? [] : [`${short(cap.used_tokens)} of ${short(cap.tokens)} tokens`]),
+    ...(cap.usd == null ? [] : [`${dollars(cap.used_usd)} of ${dollars(cap.usd)}`]),
+  ].join(", ");
+}
+
+function hours({ days, from, to, zone }: Peak): string {
+  const named = week.filter((day) => days.includes(day)).map((day) => day.charAt(0).toUpperCase() + day.slice(1, 3));
+  return `${named.length === 7 ? "daily" : named.join(", ")} ${from}–${to}${zone ? ` ${zone}` : ""}`;
+}
