@@ -67,7 +67,6 @@ pub fn limit(
     arrival: &mut Arrival,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    arrival.ask.key = Some(holder.key.id);
     gateway.roster.narrow(&mut arrival.ask, &holder.key.grant);
     let denied = |why| Denied::to(holder, why);
     // The upstream may take the one that we did not look at.

@@ -17,7 +17,9 @@ impl Gateway {
         let now = self.clock.now();
         ask.login = login.unwrap_or(holder.is_none()) && self.roster.passes_logins();
         ask.key = holder.map(|holder| holder.key.id);
-        ask.only = holder.and_then(|holder| holder.key.grant.accounts.clone());
+        if let Some(holder) = holder {
+            self.roster.narrow(&mut ask, &holder.key.grant);
+        }
         let model = ask.model.as_deref().filter(|_| ask.session.is_some());
         ask.cache_price = model.and_then(|model| self.prices.of_cache(model));
         let denied = |holder: &Holder| {
