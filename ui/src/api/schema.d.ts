@@ -38,8 +38,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes name, priority, address, key, model names or where requests may spill over to; whatever is absent
-         *     stays.
+         * Changes name, priority, address, key, model names, pool, guards or where requests may spill over to; whatever
+         *     is absent stays.
          */
         patch: operations["change_account"];
         trace?: never;
@@ -76,6 +76,42 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every binding. One without a pool's name is bound to nothing. */
+        get: operations["list_bindings"];
+        put?: never;
+        /** Binds a key, a project, a folder, a role or a type of agent to a pool, or puts a removed binding back. */
+        post: operations["add_binding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bindings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a binding, and gives it back as it was. */
+        delete: operations["remove_binding"];
+        options?: never;
+        head?: never;
+        /** Binds to another pool, or more or less strictly. */
+        patch: operations["change_binding"];
         trace?: never;
     };
     "/api/v1/events": {
@@ -200,6 +236,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every pool with its accounts. `main` is always there. */
+        get: operations["list_pools"];
+        put?: never;
+        /** Makes a pool, or puts a removed one back. */
+        post: operations["add_pool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pools/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a pool. Its accounts go back to `main`, and the answer says what points at nothing now. */
+        delete: operations["remove_pool"];
+        options?: never;
+        head?: never;
+        /** Changes name or policy. */
+        patch: operations["change_pool"];
+        trace?: never;
+    };
     "/api/v1/prevented": {
         parameters: {
             query?: never;
@@ -302,6 +374,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every route. A slot without a name points at nothing. */
+        get: operations["list_routes"];
+        put?: never;
+        /** Makes a route, or puts a removed one back. */
+        post: operations["add_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a route, and gives it back as it was. */
+        delete: operations["remove_route"];
+        options?: never;
+        head?: never;
+        /** Changes a route, or switches it off and on. */
+        patch: operations["change_route"];
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -313,6 +421,24 @@ export interface paths {
         put?: never;
         /** Exchanges the ticket of a link for the page's token. The only call by HTTP that needs no token. */
         post: operations["open_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is decided for all requests. */
+        get: operations["plan_settings"];
+        /** Decides it for all requests from now on. */
+        put: operations["set_plan_settings"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -344,6 +470,7 @@ export interface components {
         AccountChange: {
             /** @description An empty text removes the custom address. */
             base_url?: string | null;
+            guards?: components["schemas"]["GuardsOrder"] | null;
             /** @description A new key for the same account; lifts "needs sign-in". */
             key?: string | null;
             /**
@@ -354,6 +481,11 @@ export interface components {
                 [key: string]: string;
             } | null;
             name?: string | null;
+            /**
+             * Format: int64
+             * @description The pool that it is put into.
+             */
+            pool_id?: number | null;
             /** Format: int32 */
             priority?: number | null;
             spill_to?: components["schemas"]["SpillTo"] | null;
@@ -364,6 +496,7 @@ export interface components {
             base_url?: string | null;
             /** Format: date-time */
             created_at: string;
+            guards?: components["schemas"]["GuardsView"] | null;
             /** Format: int64 */
             id: number;
             /**
@@ -376,6 +509,10 @@ export interface components {
                 [key: string]: string;
             };
             name: string;
+            /** @description Name of the pool that it is in. */
+            pool: string;
+            /** Format: int64 */
+            pool_id: number;
             /**
              * Format: int32
              * @description Lower goes first. -1000 to 1000.
@@ -410,6 +547,28 @@ export interface components {
             took_ms: number;
             /** @description What it taught; `abandoned` where the request ended before the attempt did. */
             verdict: components["schemas"]["VerdictKind"];
+        };
+        /** @description What to change; absent fields stay as they are. */
+        BindingChange: {
+            /** Format: int64 */
+            pool_id?: number | null;
+            strict?: boolean | null;
+        };
+        /** @description What is bound to a pool. */
+        BindingView: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What that is called; absent where it is gone. */
+            pool?: string | null;
+            /** Format: int64 */
+            pool_id: number;
+            /** @description Refuse rather than leave the pool. */
+            strict: boolean;
+            subject: components["schemas"]["Subject"];
+            /** @description The same in words: `key ci`, `folder /work/a`. */
+            what: string;
         };
         /** @description One period of a key: what it may use, and what it has used. */
         BudgetView: {
@@ -467,6 +626,25 @@ export interface components {
             /** @description Why, in half a sentence. */
             why: string;
         };
+        /** @description One cap: in tokens of every kind, in US dollars by the price list, or both. */
+        CapOrder: {
+            /** Format: int64 */
+            tokens?: number | null;
+            /** Format: double */
+            usd?: number | null;
+        };
+        /** @description How much an account may spend, per period. */
+        CapsOrder: {
+            day?: components["schemas"]["CapOrder"] | null;
+            month?: components["schemas"]["CapOrder"] | null;
+            week?: components["schemas"]["CapOrder"] | null;
+        };
+        /** @description The caps that there are; absent where there is none. */
+        CapsView: {
+            day?: components["schemas"]["BudgetView"] | null;
+            month?: components["schemas"]["BudgetView"] | null;
+            week?: components["schemas"]["BudgetView"] | null;
+        };
         /**
          * @description What made the difference, in a word.
          * @enum {string}
@@ -482,6 +660,13 @@ export interface components {
             /** @description The ticket stands behind `#`, so it reaches no log and no other server. */
             url: string;
         };
+        /**
+         * @description One of them.
+         * @enum {string}
+         */
+        Day: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+        /** @description Days of the week. */
+        Days: components["schemas"]["Day"][];
         /** @description A decision with everything that went into it. Bounded: a few kilobytes however many accounts there are. */
         DecisionRecord: {
             /**
@@ -548,6 +733,9 @@ export interface components {
         } | {
             /** @enum {string} */
             type: "keys";
+        } | {
+            /** @enum {string} */
+            type: "plan";
         } | {
             /** @enum {string} */
             type: "status";
@@ -625,6 +813,21 @@ export interface components {
          * @enum {string}
          */
         Gain: "nothing" | "order" | "fit" | "included" | "headroom" | "expiring";
+        /** @description What to change of an account's guards; each list that is there replaces the one that was. */
+        GuardsOrder: {
+            caps?: components["schemas"]["CapsOrder"] | null;
+            peaks?: components["schemas"]["Peak"][] | null;
+            reserves?: components["schemas"]["Reserve"][] | null;
+        };
+        /** @description What is kept back of an account. */
+        GuardsView: {
+            /** @description How much it may spend, and has spent. */
+            caps: components["schemas"]["CapsView"];
+            /** @description Hours in which it is spared. */
+            peaks: components["schemas"]["Peak"][];
+            /** @description Where its windows stop being used. */
+            reserves: components["schemas"]["Reserve"][];
+        };
         /** @description What to change. Absent fields stay as they are; `null` takes a limit away. */
         KeyChange: {
             accounts?: number[] | null;
@@ -644,8 +847,14 @@ export interface components {
             name?: string | null;
             /** Format: int32 */
             per_minute?: number | null;
+            pools?: number[] | null;
             scopes?: components["schemas"]["Scope"][] | null;
         };
+        /**
+         * Format: int64
+         * @description One key, for life: a new secret, name or grant keeps the id and the history.
+         */
+        KeyId: number;
         /**
          * @description What a key is good for now.
          * @enum {string}
@@ -653,7 +862,7 @@ export interface components {
         KeyState: "active" | "disabled" | "expired";
         /** @description A client's key. The secret is not in it. */
         KeyView: {
-            /** @description Ids of the only accounts that may serve it; absent where all may. */
+            /** @description Ids of accounts that may serve it. With neither these nor pools, all may. */
             accounts?: number[] | null;
             /** Format: date-time */
             created_at: string;
@@ -676,6 +885,8 @@ export interface components {
              * @description Requests within any minute; absent where there is no limit.
              */
             per_minute?: number | null;
+            /** @description Ids of pools whose accounts may serve it, in the order in which they are asked. */
+            pools?: number[] | null;
             /** @description The secret's first characters: `hg_Ab3d`. */
             prefix: string;
             /**
@@ -702,6 +913,11 @@ export interface components {
             secret: string;
         };
         /**
+         * @description A time of day to the minute, written as `09:30`. `24:00` is `00:00`.
+         * @example 09:30
+         */
+        MinuteOfDay: string;
+        /**
          * @description The colour of a sentence.
          * @enum {string}
          */
@@ -719,9 +935,21 @@ export interface components {
             priority?: number;
             provider: string;
         };
+        /** @description Something to be bound. */
+        NewBinding: {
+            /**
+             * Format: int64
+             * @description The id that it had, to put a removed one back.
+             */
+            id?: number | null;
+            /** Format: int64 */
+            pool_id: number;
+            strict?: boolean;
+            subject: components["schemas"]["Subject"];
+        };
         /** @description A key to be made. */
         NewKey: {
-            /** @description Ids of the only accounts that may serve it. */
+            /** @description Ids of accounts that may serve it. With neither these nor pools, all may. */
             accounts?: number[] | null;
             /** Format: int64 */
             daily_tokens?: number | null;
@@ -741,8 +969,37 @@ export interface components {
              * @description Requests within any minute.
              */
             per_minute?: number | null;
+            /** @description Ids of pools whose accounts may serve it, in the order in which they are asked. */
+            pools?: number[] | null;
             /** @description What it opens; `proxy` alone where nothing is said. */
             scopes?: components["schemas"]["Scope"][] | null;
+        };
+        /** @description A pool to be made. */
+        NewPool: {
+            /** @description Ids of accounts that are moved into it. */
+            accounts?: number[];
+            /**
+             * Format: int64
+             * @description The id that it had, to put a removed one back: what points at it points there again.
+             */
+            id?: number | null;
+            name: string;
+            /** @description `priority` if nothing is said. */
+            policy?: components["schemas"]["Policy"];
+        };
+        /** @description A route to be made. */
+        NewRoute: {
+            /** @description On if nothing is said. */
+            enabled?: boolean;
+            falls_through?: boolean;
+            /**
+             * Format: int64
+             * @description The id that it had, to put a removed one back where it was.
+             */
+            id?: number | null;
+            models: string;
+            name: string;
+            slots: components["schemas"]["SlotView"][];
         };
         /**
          * @description What came of a candidate.
@@ -773,12 +1030,59 @@ export interface components {
          * @enum {string}
          */
         PausedBy: "user";
+        /** @description Hours of the week in which an account is spared. */
+        Peak: {
+            /** @description The days on which it begins. */
+            days: components["schemas"]["Days"];
+            /** @description Its first minute. */
+            from: components["schemas"]["MinuteOfDay"];
+            /** @description What is done. Where two rules meet, the stricter one counts. */
+            then: components["schemas"]["Spare"];
+            /**
+             * @description The minute after its last. Not after `from`: it ends on the next day, and with both the same it lasts a
+             *     whole day.
+             */
+            to: components["schemas"]["MinuteOfDay"];
+            zone?: components["schemas"]["ZoneName"] | null;
+        };
+        /**
+         * Format: int32
+         * @description A share, 0 to 100 in whole percent.
+         */
+        Percent: number;
+        /** @description What is decided for all requests. */
+        PlanSettings: {
+            /**
+             * @description No request is served another model than the one that it asks for, whatever routes and accounts say: it is
+             *     refused instead.
+             */
+            serve_asked_or_refuse: boolean;
+        };
         /**
          * @description By what one of the accounts that can serve is chosen. A conversation stays where it is as long as moving
          *     would cost more than it gains, whatever the policy says.
          * @enum {string}
          */
         Policy: "priority" | "headroom" | "soonest_reset" | "round_robin";
+        /** @description What to change; absent fields stay as they are. */
+        PoolChange: {
+            name?: string | null;
+            policy?: components["schemas"]["Policy"] | null;
+        };
+        /** @description A named set of accounts with the policy by which one of them is chosen. */
+        PoolView: {
+            /** @description Ids of the accounts in it. */
+            accounts: number[];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description 1 is `main`, which is always there.
+             */
+            id: number;
+            name: string;
+            policy: components["schemas"]["Policy"];
+        };
         /** @description A path to money that nobody has allowed, and that a request would have taken. */
         Prevented: {
             /**
@@ -831,6 +1135,17 @@ export interface components {
          * @enum {string}
          */
         ProxyState: "running" | "paused" | "not_listening";
+        /** @description What removing a pool came to. */
+        RemovedPool: {
+            /** @description What was bound to it, and is bound to nothing now; what is bound strictly is served by nobody. */
+            bindings: components["schemas"]["BindingView"][];
+            /** @description Names of the clients' keys that allow it, and allow nobody there now. */
+            keys: string[];
+            /** @description As it was. Its accounts are in `main` again; sent as a new pool with its id, all is as it was. */
+            pool: components["schemas"]["PoolView"];
+            /** @description Names of the routes that have a slot which points at nothing now. */
+            routes: string[];
+        };
         /** @description A page of requests, newest first. */
         RequestPage: {
             /** @description Pass it as `before` to read on; absent on the last page. */
@@ -907,17 +1222,67 @@ export interface components {
             stream: boolean;
             usage: components["schemas"]["UsageView"];
         };
+        /** @description A window is not used beyond this. */
+        Reserve: {
+            /** @description Where it stops. */
+            stop_at: components["schemas"]["Percent"];
+            /** @description Which, by the upstream's own name; `None`: each that has no reserve of its own. */
+            window?: string | null;
+        };
         /**
          * @description What a request is for, as Claude Code says it (`x-claude-code-request-class`, sent with
          *     `CLAUDE_CODE_GATEWAY_HINT_HEADERS=1`; its gateway guide lists the classes).
          * @enum {string}
          */
         Role: "main" | "subagent" | "workflow" | "compaction" | "auxiliary";
+        /** @description What to change; absent fields stay as they are. */
+        RouteChange: {
+            enabled?: boolean | null;
+            falls_through?: boolean | null;
+            models?: string | null;
+            name?: string | null;
+            /** @description All of them, in order, in place of those that there are. */
+            slots?: components["schemas"]["SlotView"][] | null;
+        };
+        /** @description A named chain of places to try, in order. */
+        RouteView: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Switched off, it is as if it were not there. */
+            enabled: boolean;
+            /** @description Whether a request that no slot can serve goes on to the usual selection. */
+            falls_through: boolean;
+            /** Format: int64 */
+            id: number;
+            /**
+             * @description What it is for: a family (`opus`, `sonnet`, `haiku`, `fable`), a model's id, or the beginning of one with
+             *     `*` behind it.
+             */
+            models: string;
+            name: string;
+            slots: components["schemas"]["SlotView"][];
+        };
         /**
          * @description What a key can open.
          * @enum {string}
          */
         Scope: "proxy" | "read" | "manage";
+        /** @description One place of a route: an account or a pool. */
+        SlotView: {
+            /** Format: int64 */
+            account_id?: number | null;
+            /** @description The model that is asked for there instead of the one that the client named. */
+            model?: string | null;
+            /** @description What that is called; absent where it points at nothing. Not looked at where it is sent. */
+            name?: string | null;
+            /** Format: int64 */
+            pool_id?: number | null;
+        };
+        /**
+         * @description How an account is spared.
+         * @enum {string}
+         */
+        Spare: "last" | "unused";
         /** @description Where requests that came with a sign-in may move on to: `"all"`, `"none"`, or a list of account ids. */
         SpillTo: components["schemas"]["SpillWord"] | number[];
         /**
@@ -992,6 +1357,26 @@ export interface components {
              * @description Requests that wait for a place.
              */
             waiting: number;
+        };
+        /**
+         * @description What can be bound. Of several bindings that fit a request, the one counts that stands first here; of two
+         *     directories the inner one.
+         */
+        Subject: {
+            /** @description What comes with this key. */
+            key: components["schemas"]["KeyId"];
+        } | {
+            /** @description What is asked from this folder, or from one inside it. */
+            directory: string;
+        } | {
+            /** @description What belongs to the project of this name. */
+            project: string;
+        } | {
+            /** @description What agents of this type ask. */
+            agent_type: string;
+        } | {
+            /** @description What is asked in this role. */
+            role: components["schemas"]["Role"];
         };
         /** @description The ticket out of a dashboard link. */
         Ticket: {
@@ -1099,6 +1484,11 @@ export interface components {
              */
             utilization?: number | null;
         };
+        /**
+         * @description The name of a time zone. Whether there is such a zone is looked up at the edge, where files may be read.
+         * @example Europe/Berlin
+         */
+        ZoneName: string;
     };
     responses: never;
     parameters: never;
@@ -1321,6 +1711,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_bindings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BindingView"][];
+                };
+            };
+        };
+    };
+    add_binding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBinding"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BindingView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_binding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BindingView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_binding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindingChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BindingView"];
                 };
             };
             404: {
@@ -1622,6 +2132,150 @@ export interface operations {
             };
         };
     };
+    list_pools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolView"][];
+                };
+            };
+        };
+    };
+    add_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPool"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedPool"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_pool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PoolChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_prevented: {
         parameters: {
             query?: {
@@ -1776,6 +2430,142 @@ export interface operations {
             };
         };
     };
+    list_routes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteView"][];
+                };
+            };
+        };
+    };
+    add_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     open_session: {
         parameters: {
             query?: never;
@@ -1798,6 +2588,56 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanSettings"];
+                };
+            };
+        };
+    };
+    set_plan_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanSettings"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
