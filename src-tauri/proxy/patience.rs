@@ -46,23 +46,21 @@ impl Patience {
         pick: &Pick,
         now: Timestamp,
     ) -> Option<Lease> {
+        // Listened for before the look, so that no change falls in between.
+        let changed = gateway.roster.changed();
         let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
-        let may_wait = !self.left.is_zero();
-        // Bad weather is not waited out: nobody else could serve it, and it may be over.
-        let has_to_wait = |now| {
-            let hindrance = health::hindrance(account, need, now);
-            may_wait && matches!(hindrance, Some(Hindrance::Probation | Hindrance::Crowd))
-        };
-        if has_to_wait(now) {
-            // Listened for before the second look, so that no change falls in between.
-            let changed = gateway.roster.changed();
-            if has_to_wait(gateway.clock.now()) {
+        let lease = match health::hindrance(account, need, now) {
+            _ if self.left.is_zero() => account.load.lease()?,
+            // Bad weather is not waited out: nobody else could serve it, and it may be over.
+            Some(Hindrance::Weather(_)) => account.load.lease()?,
+            None if !health::is_on_probation(account, need, now) => account.load.lease()?,
+            // Waited for in any case, or those that are quicker would be asked for again and again.
+            None if let Some(alone) = account.load.lease_alone() => alone,
+            None | Some(Hindrance::Probation | Hindrance::Crowd) => {
                 Box::pin(self.wait(gateway, LOOK, changed)).await;
+                return None;
             }
-            return None;
-        }
-        let is_first = may_wait && health::is_on_probation(account, need, now);
-        let lease = if is_first { account.load.lease_alone()? } else { account.load.lease()? };
+        };
         Some(lease.with(account.weather.take_place(need, now)))
     }
 
