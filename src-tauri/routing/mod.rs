@@ -32,3 +32,6 @@ pub use settle::{Learned, Lesson, is_news, reopen, settle};
 pub use snapshot::{Contender, Lease, Load, Ration, Seat, Snapshot};
 pub use standing::{standing, standing_for};
 pub use weather::{Sign, UnderWay, Weather};
+
+#[cfg(test)]
+mod promises_tests;
