@@ -15,6 +15,7 @@ mod offers;
 mod pick;
 mod plan;
 mod rank;
+pub mod replay;
 mod settle;
 mod snapshot;
 mod standing;
@@ -35,3 +36,5 @@ pub use weather::{Sign, UnderWay, Weather};
 
 #[cfg(test)]
 mod promises_tests;
+#[cfg(test)]
+mod week_tests;

@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use proptest::{collection::vec, option, prelude::*, sample::Index};
 
 use super::{
-    Aside, Bound, Contender, Decision, Lease, Load, Offers, Pick, Plan, Ration, Refuge, Snapshot, Wait,
+    Aside, Bound, Contender, Decision, Lease, Load, Offers, Pick, Plan, Ration, Refuge, Sign, Snapshot, Wait,
     explain, guarded, pick,
     pick::tests::{account, in_minutes, login_account, now, window},
     standing_for,
@@ -119,6 +119,7 @@ fn contenders() -> impl Strategy<Value = (Contender, u32)> {
                     provider.lacks.images = true;
                     one.provider = Arc::new(provider);
                 }
+                3 => one.weather.learn(Some(Family::Opus).into(), Sign::Overloaded, now()),
                 _ => {}
             }
             (one, running)
