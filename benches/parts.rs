@@ -3,7 +3,10 @@
 
 mod prompts;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use divan::{Bencher, black_box, counter::BytesCount, counter::ItemsCount};
@@ -11,12 +14,15 @@ use headgate::{
     clock::Clock,
     domain::{
         Account, AccountId, AccountName, Ask, Attempt, Ending, Endpoint, Exchange, ExchangeId, ExchangeStart,
-        Family, Need, Provider, ProviderId, Usage, Verdict, VerdictKind, Window, WindowName, WindowSource,
+        Family, Need, Policy, Pool, Provider, ProviderId, Usage, Verdict, VerdictKind, Window, WindowName,
+        WindowSource,
     },
     formats::{EventData, EventLines, RequestHead},
     metering::Tally,
     providers::Catalog,
-    routing::{self, Contender, Lesson, Load, Snapshot, is_news},
+    routing::{
+        self, Affinities, Contender, Decision, Lesson, Load, MOST_AFFINITIES, Plan, Snapshot, is_news,
+    },
     store::{Options, Store},
 };
 use http::HeaderMap;
@@ -163,12 +169,60 @@ fn head(kind: &str) -> HeaderMap {
     headers
 }
 
+/// Accounts with six windows each. For 200 of them 5 µs are the budget.
 #[divan::bench(args = [1, 10, 200])]
 fn pick(bencher: Bencher, accounts: i64) {
+    pick_by(bencher, Policy::Priority, accounts);
+}
+
+#[divan::bench(args = Policy::ALL)]
+fn pick_of_200_by(bencher: Bencher, policy: Policy) {
+    pick_by(bencher, policy, 200);
+}
+
+fn pick_by(bencher: Bencher, policy: Policy, accounts: i64) {
     let now = Clock::system().now();
-    let snapshot = Snapshot::of((1..=accounts).map(|id| contender(id, now)));
-    let ask = Ask { model: Some("claude-opus-5-5".into()), ..Ask::default() };
+    let snapshot = snapshot(policy, accounts, now);
+    let ask = asked(0);
     bencher.bench(|| routing::pick(black_box(&ask), &snapshot, None, &[], now));
+}
+
+/// A turn of one of 10,000 conversations that are bound: looked up, decided, noted, and its cache noted.
+#[divan::bench]
+fn turn_of_10_000_conversations(bencher: Bencher) {
+    let now = Clock::system().now();
+    let snapshot = snapshot(Policy::Priority, 10, now);
+    let affinities = Affinities::default();
+    let turn = |ask: &Ask| {
+        let conversation = ask.conversation().expect("it names its session");
+        let bound = affinities.of(&conversation, now);
+        let Decision::Take(pick) = routing::pick(ask, &snapshot, bound.as_ref(), &[], now) else { return };
+        let (id, family) = (pick.contender.account.id, ask.family());
+        affinities.served(&conversation, &pick, family, now);
+        affinities.cached(&conversation, id, family, 50_000, Duration::from_mins(5), now);
+    };
+    let asks: Vec<Ask> = (0..MOST_AFFINITIES).map(asked).collect();
+    asks.iter().for_each(turn);
+    let mut next = asks.iter().cycle();
+    bencher.bench_local(|| next.next().map(turn));
+}
+
+/// The whole record of a decision among 200 accounts, for whoever reads it.
+#[divan::bench]
+fn explain_200(bencher: Bencher) {
+    let now = Clock::system().now();
+    let (snapshot, ask) = (snapshot(Policy::Priority, 200, now), asked(0));
+    bencher.bench(|| routing::explain(black_box(&ask), &snapshot, None, &[], now));
+}
+
+fn asked(number: usize) -> Ask {
+    let session = Some(format!("5d2c7a1e-0000-4000-8000-{number:012}").into());
+    Ask { model: Some("claude-opus-5-5".into()), session, ..Ask::default() }
+}
+
+fn snapshot(policy: Policy, accounts: i64, now: Timestamp) -> Snapshot {
+    let plan = Plan { pools: vec![Pool { policy, ..Pool::main() }], ..Plan::default() };
+    Snapshot { plan: Arc::new(plan), ..Snapshot::of((1..=accounts).map(|id| contender(id, now))) }
 }
 
 fn contender(id: i64, now: Timestamp) -> Contender {
@@ -250,7 +304,7 @@ fn exchange(id: ExchangeId, now: Timestamp) -> Exchange {
     };
     let (method, path) = ("POST".into(), "/v1/messages".into());
     let start = ExchangeStart { id, started_at: now, method, path, ask, key: None };
-    let ms = std::time::Duration::from_millis;
+    let ms = Duration::from_millis;
     Exchange {
         ending: Some(Ending::Complete),
         status: Some(200),

@@ -199,8 +199,8 @@ fn levels(caps: &Caps, outlay: &Outlay, now: Timestamp) -> [[u8; 2]; 3] {
         Some(0) => 100,
         Some(limit) => u8::try_from(u128::from(spent) * 100 / u128::from(limit)).unwrap_or(u8::MAX).min(100),
     };
-    caps.with(outlay).map(|(budget, spent, period)| {
-        let spent = if period(now).holds(outlay.at) { spent } else { Spent::default() };
+    caps.with(outlay).map(|cap| {
+        let (budget, spent) = (cap.budget, cap.spent(now));
         [level(spent.tokens, budget.tokens), level(spent.money.0, budget.money.map(|money| money.0))]
     })
 }

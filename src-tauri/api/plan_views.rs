@@ -382,10 +382,8 @@ impl From<NewBinding> for accounts::NewBinding {
 impl GuardsView {
     /// What is kept back, and what was spent of it by `now`.
     pub(super) fn of(guards: &Guards, outlay: &Outlay, now: Timestamp) -> Self {
-        let [day, week, month] = guards.caps.with(outlay).map(|(budget, spent, period)| {
-            let spent = if period(now).holds(outlay.at) { spent } else { Spent::default() };
-            cap(budget, spent, period(now))
-        });
+        let caps = guards.caps.with(outlay);
+        let [day, week, month] = caps.map(|one| cap(one.budget, one.spent(now), one.period(now)));
         Self {
             reserves: guards.reserves.clone(),
             caps: CapsView { day, week, month },

@@ -13,7 +13,7 @@ use super::{AccountId, Micros, Policy};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
-    /// Nobody else could.
+    /// Nobody else could. Said where a decision is written down; the policy puts such an account first, too.
     Sole,
     /// The policy put it first.
     Policy,
@@ -117,7 +117,7 @@ mod dollars {
     use super::Micros;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+    #[expect(clippy::ref_option, reason = "serde hands it over so")]
     pub fn serialize<S: Serializer>(money: &Option<Micros>, serializer: S) -> Result<S::Ok, S::Error> {
         money.map(Micros::dollars).serialize(serializer)
     }

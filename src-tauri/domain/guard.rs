@@ -115,13 +115,50 @@ pub struct Outlay {
     pub month: Spent,
 }
 
+/// A cap with what counts towards it.
+#[derive(Debug, Clone, Copy)]
+pub struct Cap {
+    /// `daily`, `weekly` or `monthly`.
+    pub name: &'static str,
+    /// How much it allows.
+    pub budget: Budget,
+    /// What was spent when that was summed up.
+    summed: Spent,
+    /// When that was.
+    at: Timestamp,
+    period: fn(Timestamp) -> Period,
+}
+
+impl Cap {
+    /// What counts towards it now: nothing, where its period has begun since, or the clock went back to before it.
+    pub fn spent(&self, now: Timestamp) -> Spent {
+        if self.period(now).holds(self.at) { self.summed } else { Spent::default() }
+    }
+
+    /// The period that it is for now.
+    pub fn period(&self, now: Timestamp) -> Period {
+        (self.period)(now)
+    }
+
+    /// Whether it is reached now. One of nothing is, before anything is spent.
+    pub fn is_reached(&self, now: Timestamp) -> bool {
+        let reaches = |spent: Spent| {
+            self.budget.tokens.is_some_and(|limit| spent.tokens >= limit)
+                || self.budget.money.is_some_and(|limit| spent.money >= limit)
+        };
+        // The calendar is asked only where it matters.
+        reaches(self.summed) && reaches(self.spent(now))
+    }
+}
+
 impl Caps {
-    /// The caps with what counts towards each and how its period is found.
-    pub fn with(self, outlay: &Outlay) -> [(Budget, Spent, fn(Timestamp) -> Period); 3] {
+    /// Each with what counts towards it.
+    pub fn with(self, outlay: &Outlay) -> [Cap; 3] {
+        let cap = |name, budget, summed, period| Cap { name, budget, summed, at: outlay.at, period };
         [
-            (self.day, outlay.day, Period::day),
-            (self.week, outlay.week, Period::week),
-            (self.month, outlay.month, Period::month),
+            cap("daily", self.day, outlay.day, Period::day),
+            cap("weekly", self.week, outlay.week, Period::week),
+            cap("monthly", self.month, outlay.month, Period::month),
         ]
     }
 }

@@ -30,8 +30,8 @@ pub use decision::{
 };
 pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
 pub use guard::{
-    BadPercent, BadTime, BadZone, Caps, Day, Days, Guards, MOST_GUARDS, MinuteOfDay, Outlay, Peak, Percent,
-    Reserve, Spare, ZoneName,
+    BadPercent, BadTime, BadZone, Cap, Caps, Day, Days, Guards, MOST_GUARDS, MinuteOfDay, Outlay, Peak,
+    Percent, Reserve, Spare, ZoneName,
 };
 pub use id::{AccountId, BadId, ExchangeId};
 pub use key::{BadModelRule, Budget, ClientKey, Grant, KeyId, KeyName, ModelRule, Scope, Scopes, Spent};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Model names, asked and sent. Mostly empty; clones share it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ModelMap(Arc<BTreeMap<Arc<str>, Arc<str>>>);
+pub struct ModelMap(Option<Arc<BTreeMap<Arc<str>, Arc<str>>>>);
 
 /// As many names as one account may translate.
 const MOST: usize = 64;
@@ -36,22 +36,22 @@ impl ModelMap {
                 return Err(BadModelMap::TooMany);
             }
         }
-        Ok(Self(Arc::new(map)))
+        Ok(Self((!map.is_empty()).then(|| Arc::new(map))))
     }
 
     /// What is sent in place of the model that was asked for; `None` where it goes up as it is.
     pub fn sent(&self, asked: &str) -> Option<&Arc<str>> {
-        self.0.get(asked)
+        self.0.as_ref()?.get(asked)
     }
 
     /// Every pair, by the name that is asked for.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
-        self.0.iter()
+        self.0.iter().flat_map(|map| map.iter())
     }
 
     /// Whether nothing is translated.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
 

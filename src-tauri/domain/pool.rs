@@ -98,8 +98,8 @@ pub enum Policy {
     Priority,
     /// The one with most left in its fullest window.
     Headroom,
-    /// What expires first is spent first: the week that is furthest behind its plan, then the hours that end
-    /// soonest. What never expires, because it is paid by use, comes last.
+    /// What would expire is spent first: the account that is furthest behind its plan of finishing its week and
+    /// its hours in time. What never expires, because it is paid by use, comes last.
     SoonestReset,
     /// Everyone in turn: whoever was used longest ago. For accounts that are all alike.
     RoundRobin,

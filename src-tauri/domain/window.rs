@@ -130,17 +130,22 @@ impl WindowName {
 
     /// How long such a window is, where its name begins with that: `5h`, `7d_opus`, `15m`.
     pub fn length(&self) -> Option<SignedDuration> {
-        let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = self.0.split_at(digits);
-        let (unit, after) = rest.split_at_checked(1)?;
-        let number: i64 = number.parse().ok().filter(|number| (1..=100_000).contains(number))?;
-        let seconds = match unit {
-            "m" => 60,
-            "h" => 3600,
-            "d" => 24 * 3600,
+        // Asked for each window of each account, so it is read byte by byte.
+        let name = self.0.as_bytes();
+        let (mut number, mut at) = (0_i64, 0);
+        while let Some(digit) = name.get(at).filter(|byte| byte.is_ascii_digit()) {
+            (number, at) = (number * 10 + i64::from(digit - b'0'), at + 1);
+            if number > 100_000 {
+                return None;
+            }
+        }
+        let seconds = match name.get(at).filter(|_| number > 0)? {
+            b'm' => 60,
+            b'h' => 3600,
+            b'd' => 24 * 3600,
             _ => return None,
         };
-        let is_whole = !after.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let is_whole = !name.get(at + 1).is_some_and(u8::is_ascii_alphanumeric);
         is_whole.then(|| SignedDuration::from_secs(number * seconds))
     }
 

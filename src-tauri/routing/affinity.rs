@@ -197,10 +197,11 @@ impl Affinities {
                 return entry.worth_keeping();
             }
             (bound.family, bound.prefix, bound.warm_until) = (family, Some(tokens), warm_until);
-        } else if let Some(refuge) = bound.refuge.as_mut().filter(|refuge| refuge.account == account) {
-            if bound.family == family {
-                (refuge.warm_until, bound.prefix) = (warm_until, Some(tokens));
-            }
+            return entry.worth_keeping();
+        }
+        let refuge = bound.refuge.as_mut().filter(|refuge| refuge.account == account);
+        if let Some(refuge) = refuge.filter(|_| bound.family == family) {
+            (refuge.warm_until, bound.prefix) = (warm_until, Some(tokens));
         }
         entry.worth_keeping()
     }
@@ -270,28 +271,4 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::pick::tests::{account, now};
-    use super::*;
-    use crate::{domain::Ask, routing::Decision};
-    use jiff::SignedDuration;
-
-    #[test]
-    fn a_binding_is_handed_out_to_be_kept_when_it_has_changed_and_not_with_each_request() {
-        let affinities = Affinities::default();
-        let snapshot = Snapshot::of([account(1)]);
-        let ask = Ask { session: Some("a".into()), ..Ask::default() };
-        let conversation = ask.conversation().unwrap();
-        let Decision::Take(pick) = super::super::pick(&ask, &snapshot, None, &[], now()) else { panic!() };
-        let at = |seconds| now() + SignedDuration::from_secs(seconds);
-        let served = |seconds| affinities.served(&conversation, &pick, None, at(seconds)).is_some();
-        let cached = |tokens, seconds| {
-            affinities.cached(&conversation, AccountId(1), None, tokens, CACHE_LIVES, at(seconds)).is_some()
-        };
-        assert!(served(0), "it is new");
-        assert!(cached(50_000, 1), "now it is known how long it is");
-        assert!(!served(10) && !cached(50_400, 12), "nothing worth a row has changed");
-        assert!(served(40), "a restart would think it older than it is");
-        assert!(cached(90_000, 41), "it has grown");
-    }
-}
+mod tests;

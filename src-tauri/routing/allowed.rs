@@ -39,7 +39,7 @@ impl<'a> Allowed<'a> {
         if !self.key_lets(contender) {
             return Some("the key of this request does not allow it".into());
         }
-        let Some(passer) = self.passers().next().filter(|_| self.is_bound) else {
+        let Some(passer) = self.home_of() else {
             return Some("this request came without a sign-in that could be passed on".into());
         };
         let (mine, other) = (&passer.account.name, &contender.account.name);
@@ -68,7 +68,11 @@ impl<'a> Allowed<'a> {
 
     /// The account that the request's own sign-in belongs to, where that binds it.
     pub fn home(&self) -> Option<AccountId> {
-        self.passers().next().filter(|_| self.is_bound).map(|passer| passer.account.id)
+        self.home_of().map(|passer| passer.account.id)
+    }
+
+    fn home_of(&self) -> Option<&'a Arc<Contender>> {
+        if self.is_bound { self.passers().min_by_key(|passer| passer.account.id) } else { None }
     }
 
     fn key_lets(&self, contender: &Contender) -> bool {

@@ -59,6 +59,7 @@ pub(super) enum Lack {
 
 /// The model that goes up in place of the one that was asked for, because of a slot or of the account's own map;
 /// `None` where that one does.
+#[inline]
 pub(super) fn sent<'c>(
     ask: &Ask,
     contender: &'c Contender,
@@ -67,7 +68,8 @@ pub(super) fn sent<'c>(
     let model = instead.map(AsRef::as_ref).or(ask.model.as_deref())?;
     let models = &contender.account.models;
     let mapped = if models.is_empty() { None } else { models.sent(model) };
-    mapped.or(instead)
+    // A map may undo what a slot did.
+    mapped.or(instead).filter(|sent| Some(sent.as_ref()) != ask.model.as_deref())
 }
 
 impl<'a> Case<'a> {
@@ -86,58 +88,71 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether this account could take it at this place, and how well; `Err` is what keeps it from that.
-    pub fn judge(&self, contender: &Contender, place: &Place<'_>) -> Result<Rank, Obstacle> {
+    /// What keeps this account from taking it at this place; `None` if it could.
+    pub fn obstacle(&self, contender: &Contender, place: &Place<'_>) -> Option<Obstacle> {
+        self.obstacle_at_hand(contender, place).or_else(|| self.obstacle_beyond_terms(contender, place))
+    }
+
+    /// What keeps it from that, whatever its key, its sign-in and the paths to money are.
+    pub fn obstacle_beyond_terms(&self, contender: &Contender, place: &Place<'_>) -> Option<Obstacle> {
+        let is_ready =
+            |family| standing_for(contender, self.need(family), self.now).state == StandingState::Ready;
+        self.obstacle_where(contender, place, is_ready)
+    }
+
+    /// What keeps it from that, although its windows may be spent: not who was paused, nor who asked for a pause.
+    pub fn obstacle_but_windows(&self, contender: &Contender, place: &Place<'_>) -> Option<Obstacle> {
+        let is_benched = || contender.account.bench.as_ref().is_some_and(|bench| bench.holds(self.now));
+        let is_ready = |_| contender.account.pause.is_none() && !is_benched();
+        self.obstacle_at_hand(contender, place).or_else(|| self.obstacle_where(contender, place, is_ready))
+    }
+
+    fn obstacle_at_hand(&self, contender: &Contender, place: &Place<'_>) -> Option<Obstacle> {
         if !self.allowed.lets(contender) {
-            return Err(Obstacle::Terms);
+            return Some(Obstacle::Terms);
         }
-        if self.set_aside.iter().any(|aside| aside.is(contender, place.model)) {
-            return Err(Obstacle::Aside);
-        }
-        self.judge_beyond_terms(contender, place)
+        let is_aside = self.set_aside.iter().any(|aside| aside.is(contender, place.model));
+        is_aside.then_some(Obstacle::Aside)
     }
 
-    /// The same, whatever its key, its sign-in and the paths to money are.
-    pub fn judge_beyond_terms(&self, contender: &Contender, place: &Place<'_>) -> Result<Rank, Obstacle> {
-        self.judge_where(contender, place, |family| {
-            standing_for(contender, self.need(family), self.now).state == StandingState::Ready
-        })
-    }
-
-    /// The same, although its windows may be spent: not who was paused, nor who asked for a pause.
-    pub fn judge_but_for_windows(&self, contender: &Contender, place: &Place<'_>) -> Result<Rank, Obstacle> {
-        let is_out = self.set_aside.iter().any(|aside| aside.is(contender, place.model));
-        if is_out || !self.allowed.lets(contender) {
-            return Err(Obstacle::Terms);
-        }
-        let is_benched = contender.account.bench.as_ref().is_some_and(|bench| bench.holds(self.now));
-        self.judge_where(contender, place, |_| contender.account.pause.is_none() && !is_benched)
-    }
-
-    fn judge_where(
+    fn obstacle_where(
         &self,
         contender: &Contender,
         place: &Place<'_>,
         is_ready: impl Fn(Option<Family>) -> bool,
-    ) -> Result<Rank, Obstacle> {
+    ) -> Option<Obstacle> {
         let sent = self.sent(contender, place.model);
         if sent.is_some() && self.snapshot.plan.asked_model_only {
-            return Err(Obstacle::AnotherModel);
+            return Some(Obstacle::AnotherModel);
         }
         if let Some(lack) = self.is_needy.then(|| self.lack(&contender.provider)).flatten() {
-            return Err(Obstacle::Lack(lack));
+            return Some(Obstacle::Lack(lack));
         }
-        let family = sent.map_or(self.family, |model| Family::of(model));
-        if !is_ready(family) {
-            return Err(Obstacle::Standing);
+        let family = self.family(sent);
+        match () {
+            () if !is_ready(family) => Some(Obstacle::Standing),
+            () if guarded::held(contender, family, &self.snapshot.plan.zones, self.now).is_some() => {
+                Some(Obstacle::Held)
+            }
+            () if !contender.load.has_room() => Some(Obstacle::Full),
+            () => None,
         }
-        if guarded::held(contender, family, &self.snapshot.plan.zones, self.now).is_some() {
-            return Err(Obstacle::Held);
-        }
-        if !contender.load.has_room() {
-            return Err(Obstacle::Full);
-        }
-        Ok(Rank::of(self, contender, place, family, self.doubt(contender, sent, family)))
+    }
+
+    /// Where it stands in the order, if it can.
+    pub fn rank(&self, contender: &Contender, place: &Place<'_>) -> Rank {
+        let at_best = self.rank_at_best(contender, place);
+        let need = self.need(self.family_at(contender, place));
+        let is_hindered =
+            at_best.doubt < Doubt::Hindered && health::hindrance(contender, need, self.now).is_some();
+        if is_hindered { at_best.with(Doubt::Hindered) } else { at_best }
+    }
+
+    /// The same, whatever hinders it at this moment: no worse than [`Self::rank`], and cheaper.
+    #[inline]
+    pub fn rank_at_best(&self, contender: &Contender, place: &Place<'_>) -> Rank {
+        let sent = self.sent(contender, place.model);
+        Rank::of(self, contender, place, self.family(sent), self.doubt(contender, sent))
     }
 
     /// See [`sent`].
@@ -145,9 +160,14 @@ impl<'a> Case<'a> {
         sent(self.ask, contender, instead)
     }
 
-    /// The family whose limits apply to what this account would be sent.
-    pub fn family(&self, contender: &Contender, instead: Option<&Arc<str>>) -> Option<Family> {
-        self.sent(contender, instead).map_or(self.family, |model| Family::of(model))
+    /// The family whose limits apply to what is sent.
+    pub fn family(&self, sent: Option<&Arc<str>>) -> Option<Family> {
+        sent.map_or(self.family, |model| Family::of(model))
+    }
+
+    /// The family whose limits apply to what this account would be sent at this place.
+    pub fn family_at(&self, contender: &Contender, place: &Place<'_>) -> Option<Family> {
+        self.family(self.sent(contender, place.model))
     }
 
     /// What its limits are stated for, where a model of this family goes up.
@@ -172,20 +192,22 @@ impl<'a> Case<'a> {
 
     /// What lets others of its place go first. Lists have gaps, and a length is mostly a guess: an account that
     /// they speak against is asked after the others, and not refused, for the upstream's own word is truer.
-    fn doubt(&self, contender: &Contender, sent: Option<&Arc<str>>, family: Option<Family>) -> Doubt {
+    #[inline]
+    fn doubt(&self, contender: &Contender, sent: Option<&Arc<str>>) -> Doubt {
         let offer = || {
             let sought = sent.map_or(self.sought, |model| Some(Sought::of(model)))?;
             Some(contender.offers.as_ref()?.find(sought))
         };
-        let is_unfit = match offer() {
-            Some(Offer::Unlisted) => true,
-            Some(Offer::Listed { context: Some(context) }) => self.ask.input_tokens() > u64::from(context),
-            Some(Offer::Listed { context: None } | Offer::Unknown) | None => false,
-        };
+        let is_unfit = contender.offers.is_some()
+            && match offer() {
+                Some(Offer::Unlisted) => true,
+                Some(Offer::Listed { context: Some(context) }) => {
+                    self.ask.input_tokens() > u64::from(context)
+                }
+                Some(Offer::Listed { context: None } | Offer::Unknown) | None => false,
+            };
         match () {
-            // The one place for what speaks against an account at this moment and is no fault of its own.
             () if is_unfit => Doubt::Unfit,
-            () if health::hindrance(contender, self.need(family), self.now).is_some() => Doubt::Hindered,
             () if guarded::is_spared(contender, &self.snapshot.plan.zones, self.now) => Doubt::Spared,
             () => Doubt::None,
         }

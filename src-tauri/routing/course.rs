@@ -1,10 +1,11 @@
 //! Where a request may go, in which order: the slots of its route, then the pool that it is bound to, then
-//! `main`, or in its place the pools that its key names. Knows what a person has decided, and nothing of how anybody stands.
+//! `main`, or in its place the pools that its key names. Knows what a person has decided, and nothing of how
+//! anybody stands.
 
 use std::sync::Arc;
 
 use super::{Contender, Plan};
-use crate::domain::{Ask, Binding, Policy, PoolId, Route, Slot, Target};
+use crate::domain::{Ask, Binding, MOST_SLOTS, Policy, PoolId, Route, Slot, Target};
 
 /// The course of one request.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub(super) struct Course<'a> {
     pub binding: Option<&'a Binding>,
     /// Whom it may not leave.
     pub bounds: Bounds<'a>,
+    /// Of the route, as many as a route may have.
+    pub slots: &'a [Slot],
     /// Pools after the slots, each with its policy.
     pools: [Option<(PoolId, Policy)>; 2],
     /// Those that the request's key names, after them and in place of `main`.
@@ -63,48 +66,51 @@ impl<'a> Course<'a> {
             .then(|| with_policy(PoolId::MAIN));
         let goes_on = route.is_none_or(|route| route.falls_through);
         let pools = if goes_on { [own.or(main), own.and(main)] } else { [None, None] };
+        let slots = route.map_or(&[][..], |route| &route.slots);
+        let slots = &slots[..slots.len().min(MOST_SLOTS)];
         let named = ask.pools.as_deref().filter(|_| may_leave && goes_on).unwrap_or_default();
-        Self { plan, asked, route, binding, bounds, pools, named }
+        Self { plan, asked, route, binding, bounds, slots, pools, named }
     }
 
-    /// Every place at which this account stands.
-    pub fn places(self, contender: &'a Contender) -> impl Iterator<Item = Place<'a>> {
+    /// Visits every place at which this account stands.
+    #[inline]
+    pub fn visit(&self, contender: &Contender, mut visit: impl FnMut(Place<'a>)) {
         let pool = self.plan.pool_of(contender);
         let is_in = match self.bounds {
             Bounds::None => true,
             Bounds::Pool(binding) => binding.pool == pool,
             Bounds::Gone(_) | Bounds::Contradiction(..) => false,
         };
-        let slots = if is_in { self.slots() } else { &[] };
-        let pools = if is_in { self.pools } else { [None, None] };
-        let first = self.slots().len();
-        let at_slots = slots.iter().enumerate().filter_map(move |(at, slot): (usize, &'a Slot)| {
+        if !is_in {
+            return;
+        }
+        for (at, slot) in self.slots.iter().enumerate() {
             let policy = match slot.target {
-                Target::Account(id) => (id == contender.account.id).then_some(Policy::Priority),
-                Target::Pool(id) => (id == pool).then(|| self.plan.policy_of(id)),
-            }?;
+                Target::Account(id) if id == contender.account.id => Policy::Priority,
+                Target::Pool(id) if id == pool => self.plan.policy_of(id),
+                Target::Account(_) | Target::Pool(_) => continue,
+            };
             let model = slot.model.as_ref().filter(|model| Some(model.as_ref()) != self.asked);
-            Some(Place { stage: count(at), slot: Some(count(at)), model, policy })
-        });
-        let at_pools = pools.into_iter().enumerate().filter_map(move |(at, own)| {
-            let (_, policy) = own.filter(|(id, _)| *id == pool)?;
-            Some(Place { stage: count(first + at), slot: None, model: None, policy })
-        });
-        let is_again = pools.iter().flatten().any(|(id, _)| *id == pool);
-        let named = self.named.iter().position(|id| is_in && !is_again && *id == pool);
-        let at_named = named.map(|at| Place {
-            stage: count(first + pools.len() + at),
-            slot: None,
-            model: None,
-            policy: self.plan.policy_of(pool),
-        });
-        at_slots.chain(at_pools).chain(at_named)
+            visit(Place { stage: count(at), slot: Some(count(at)), model, policy });
+        }
+        for (at, own) in self.pools.iter().enumerate() {
+            if let Some((_, policy)) = own.filter(|(id, _)| *id == pool) {
+                visit(Place { stage: count(self.slots.len() + at), slot: None, model: None, policy });
+            }
+        }
+        let is_again = || self.pools.iter().flatten().any(|(id, _)| *id == pool);
+        let after = self.slots.len() + self.pools.len();
+        if let Some(at) = self.named.iter().position(|id| *id == pool).filter(|_| !is_again()) {
+            let policy = self.plan.policy_of(pool);
+            visit(Place { stage: count(after + at), slot: None, model: None, policy });
+        }
     }
 
-    /// The slots of the route, as many as a route may have.
-    pub fn slots(&self) -> &'a [Slot] {
-        let slots = self.route.map_or(&[][..], |route| &route.slots);
-        &slots[..slots.len().min(crate::domain::MOST_SLOTS)]
+    /// Every place at which this account stands.
+    pub fn places(&self, contender: &Contender) -> Vec<Place<'a>> {
+        let mut places = Vec::new();
+        self.visit(contender, |place| places.push(place));
+        places
     }
 
     /// The pool from which one is chosen outside of all slots, if the request gets that far.
@@ -195,7 +201,7 @@ mod tests {
     /// The stages at which accounts 1 (main), 2 (pool 2) and 3 (pool 3) stand.
     fn stages(ask: &Ask, plan: &Plan) -> [Vec<u8>; 3] {
         let course = Course::of(ask, plan);
-        [1, 2, 3].map(|id| course.places(&in_pool(id, id)).map(|place| place.stage).collect())
+        [1, 2, 3].map(|id| course.places(&in_pool(id, id)).iter().map(|place| place.stage).collect())
     }
 
     fn plan() -> Plan {
@@ -221,7 +227,7 @@ mod tests {
         assert_eq!(stages(&ask(), &plan()), [vec![0], NOWHERE, NOWHERE]);
         let contender = in_pool(1, 99);
         assert_eq!(
-            Course::of(&ask(), &plan()).places(&contender).count(),
+            Course::of(&ask(), &plan()).places(&contender).len(),
             1,
             "a pool that is gone loses nobody"
         );

@@ -1,6 +1,6 @@
 //! What is lost if it is not spent in time: the plan that `soonest_reset` goes by. A week is to be finished a
 //! little before its end, at an even pace until then, so that no account is burnt early and idles for days; and
-//! of those that are equally far with their week, the hours that end soonest are spent first.
+//! within it hours that would end unspent are spent before those that have just begun.
 
 use jiff::Timestamp;
 
@@ -10,34 +10,37 @@ use crate::domain::{Family, Window};
 /// How far the windows of one account are behind their plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Expiry {
-    /// Of the windows that last a day or longer.
-    week: Due,
+    /// Of the windows that last a day or longer, the scarcest.
+    week: Option<Due>,
     /// Of the shorter ones.
-    hours: Due,
+    hours: Option<Due>,
+    /// Some window is known, of whatever kind.
+    is_known: bool,
 }
 
-/// One kind of window.
+/// What is left of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Due {
-    /// Nothing of it expires.
-    Never,
-    /// Nobody has told us of any.
-    Unknown,
-    /// What is left, and the share of its length until the reset.
-    Left { share: f64, time: f64 },
+struct Due {
+    /// As a share of it.
+    share: f64,
+    /// Seconds until the reset.
+    time: f64,
+    /// Seconds that it lasts in all.
+    length: f64,
+    /// How many times faster than evenly it has to be spent: 1 is just as planned.
+    need: f64,
 }
 
-/// The plan is to be done with a window when this share of its length is left: of a week a night and a morning.
-const EARLY: f64 = 0.1;
+/// The plan is to be done with a window when this share of its length is left: of a week a night.
+const EARLY: f64 = 0.05;
 /// A plan never has less time than this.
 const LEAST: f64 = 0.01;
 /// Windows shorter than this are a pace and no allotment.
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
-/// Weeks count as equally far behind within a step; so many steps double the need.
-const STEPS: f64 = 4.0;
 
 impl Expiry {
+    #[inline]
     pub fn of(contender: &Contender, family: Option<Family>, now: Timestamp) -> Self {
         let (mut week, mut hours) = (None, None);
         for window in contender.windows.iter().filter(|window| window.applies_to(family)) {
@@ -46,56 +49,50 @@ impl Expiry {
             let due = Due::of(window, length, now);
             let kind = if length >= DAY { &mut week } else { &mut hours };
             // What can be spent is what the scarcest one leaves.
-            *kind = Some(
-                kind.map_or(due, |known: Due| if due.need(0.0) < known.need(0.0) { due } else { known }),
-            );
+            if kind.is_none_or(|known: Due| due.need < known.need) {
+                *kind = Some(due);
+            }
         }
-        let missing = match (week, hours) {
-            // It states windows, but none that is an allotment: it is paid by use.
-            (None, None) if !contender.windows.is_empty() => Due::Never,
-            _ => Due::Unknown,
-        };
-        Self { week: week.unwrap_or(missing), hours: hours.unwrap_or(missing) }
+        Self { week, hours, is_known: !contender.windows.is_empty() }
     }
 
-    /// Two numbers to sort by, what is most urgent first. `crowd` is what is going on there already, as a share
-    /// of the shorter window.
-    pub fn order(self, crowd: f64) -> [f64; 2] {
-        [-(self.week.need(0.0).log2() * STEPS).floor(), -self.hours.need(crowd)]
+    /// How many times faster than planned it has to be spent, weeks and hours together: 1 is just as planned, and
+    /// so is what nobody knows. `crowd` is what is going on there already, as a share of its hours, so that it
+    /// does not become more than they hold.
+    #[inline]
+    pub fn urgency(self, crowd: f64) -> f64 {
+        let week = self.week.map_or(1.0, |due| due.need);
+        let hours =
+            self.hours.map_or((1.0 - crowd).max(0.0), |due| need(due.share - crowd, due.time, due.length));
+        if self.is_known && !self.has_allotment() { 0.0 } else { week * hours }
     }
 
     /// The share of a week that will be lost at an even pace from now on.
     pub fn behind(self) -> f64 {
-        match self.week {
-            Due::Left { share, time } => (share - time).max(0.0),
-            Due::Never | Due::Unknown => 0.0,
-        }
+        self.week.map_or(0.0, |due| (due.share - due.time / due.length).max(0.0))
     }
 
-    /// Whether it has an allotment that is paid for, used or not.
+    /// Whether it has an allotment that is paid for, used or not. An account that states windows, but none of
+    /// that kind, is paid by use, and nothing of it expires.
     pub fn has_allotment(self) -> bool {
-        matches!(self.week, Due::Left { .. }) || matches!(self.hours, Due::Left { .. })
+        self.week.is_some() || self.hours.is_some()
     }
 }
 
 impl Due {
+    #[inline]
     fn of(window: &Window, length: f64, now: Timestamp) -> Self {
         let share = window.utilization_at(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0));
         let reset = window.resets_at.filter(|reset| *reset > now);
-        let left = |reset: Timestamp| (reset.as_second() - now.as_second()) as f64 / length;
-        Self::Left { share, time: reset.map_or(0.5, left).clamp(0.0, 1.0) }
+        let left = |reset: Timestamp| (reset.as_second() - now.as_second()) as f64;
+        let time = reset.map_or(0.5 * length, left).min(length);
+        Self { share, time, length, need: need(share, time, length) }
     }
+}
 
-    /// How many times faster than evenly it has to be spent: 1 is just as planned.
-    fn need(self, crowd: f64) -> f64 {
-        match self {
-            Self::Never => 0.0,
-            Self::Unknown => 1.0,
-            Self::Left { share, time } => {
-                (share - crowd).max(0.0) * (1.0 - EARLY) / (time - EARLY).max(LEAST)
-            }
-        }
-    }
+#[inline]
+fn need(share: f64, time: f64, length: f64) -> f64 {
+    share.max(0.0) * (1.0 - EARLY) * length / (time - EARLY * length).max(LEAST * length)
 }
 
 #[cfg(test)]
@@ -103,13 +100,12 @@ mod tests {
     use super::super::pick::tests::{account, now, window};
     use super::*;
 
-    fn order(contender: &Contender) -> [f64; 2] {
-        Expiry::of(contender, None, now()).order(0.0)
+    fn urgency(contender: &Contender) -> f64 {
+        Expiry::of(contender, None, now()).urgency(0.0)
     }
 
     fn goes_before(first: &Contender, second: &Contender) -> bool {
-        let ([a, b], [c, d]) = (order(first), order(second));
-        a.total_cmp(&c).then(b.total_cmp(&d)).is_lt()
+        urgency(first) > urgency(second)
     }
 
     const DAY: i64 = 24 * 60;
@@ -147,8 +143,8 @@ mod tests {
     #[test]
     fn a_week_that_ends_at_once_or_lies_about_its_end_is_no_panic() {
         for (used, reset) in [(0.0, 0), (f64::NAN, 1), (-5.0, 1), (1e300, 1), (0.5, 1_000_000_000)] {
-            let [week, hours] = order(&account(1).with(window("7d", used, false, reset)));
-            assert!(!week.is_nan() && !hours.is_nan(), "{used} {reset}");
+            let urgency = urgency(&account(1).with(window("7d", used, false, reset)));
+            assert!(urgency.is_finite() && urgency >= 0.0, "{used} {reset}: {urgency}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     guarded::{self, HeldBy},
     health::{self, Hindrance},
     last_resort,
-    pick::{Stand, Survey, Why, places},
+    pick::{Stand, Survey, Why, for_each_place},
     rank::{Doubt, Rank, used},
     standing_for,
 };
@@ -56,13 +56,19 @@ fn record(case: &Case<'_>, bound: Option<&Bound>, taken: Option<(AccountId, Why)
     let chosen = taken.and_then(|(id, why)| Chosen::of(case, id, why));
     let is_resort = why.is_none_or(|why| why.choice == Choice::LastResort);
     let mut candidates = candidates(case, chosen.as_ref());
+    let is_alone = !candidates.iter().any(|one| one.outcome == Outcome::Next);
+    let choice =
+        why.map(|why| if is_alone && why.choice == Choice::Policy { Choice::Sole } else { why.choice });
+    if let Some((first, Choice::Sole)) = candidates.first_mut().zip(choice) {
+        first.why = "nobody else could".into();
+    }
     let left_out = candidates.len().saturating_sub(MOST_CANDIDATES);
     candidates.truncate(MOST_CANDIDATES);
     let plan = &case.snapshot.plan;
     DecisionRecord {
         at: case.now,
         account: taken.map(|(id, _)| id),
-        choice: why.map(|why| why.choice),
+        choice,
         policy: chosen.filter(|_| !is_resort).map(|chosen| chosen.place.policy),
         pool: case.course.pool().and_then(|id| plan.pool(id)).map(|pool| pool.name.as_str().into()),
         route: case.course.route.map(|route| route.name.as_str().into()),
@@ -70,7 +76,7 @@ fn record(case: &Case<'_>, bound: Option<&Bound>, taken: Option<(AccountId, Why)
         bound_to: bound.map(|bound| bound.account),
         weighed: why.and_then(|why| why.weighed),
         prevented: why.map_or_else(|| Survey::of(case, bound).prevented(case, None), |why| why.prevented),
-        until: if is_resort { wait(case, false, None).until } else { None },
+        until: if is_resort { wait(case, None).until } else { None },
         notes: notes(case),
         candidates,
         left_out: u32::try_from(left_out).unwrap_or(u32::MAX),
@@ -88,11 +94,10 @@ struct Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     fn of(case: &Case<'a>, id: AccountId, why: Why) -> Option<Self> {
-        let is_it = |(contender, place): &(&Arc<Contender>, Place<'_>)| {
-            contender.account.id == id && place.slot == why.slot
-        };
-        let (contender, place) = places(case).find(is_it)?;
-        let stand = case.judge(contender, &place).ok().map(|rank| Stand { contender, place, rank });
+        let contender = case.snapshot.get(id)?;
+        let place = case.course.places(contender).into_iter().find(|place| place.slot == why.slot)?;
+        let stand = Stand { contender, place, rank: case.rank(contender, &place) };
+        let stand = case.obstacle(contender, &place).is_none().then_some(stand);
         Some(Self { place, why, stand, id })
     }
 
@@ -102,11 +107,15 @@ impl<'a> Chosen<'a> {
 }
 
 /// Why nobody can take it.
-pub(super) fn wait(case: &Case<'_>, is_busy: bool, prevented: Option<Prevented>) -> Wait {
+pub(super) fn wait(case: &Case<'_>, prevented: Option<Prevented>) -> Wait {
     let passed = |contender: &Arc<Contender>| PassedOver {
         account: contender.account.name.clone(),
         standing: not_eligible(case, contender).unwrap_or(Standing::READY),
     };
+    let mut is_busy = false;
+    for_each_place(case, |contender, place| {
+        is_busy |= case.obstacle(contender, &place) == Some(Obstacle::Full);
+    });
     let why: Vec<PassedOver> = case.snapshot.contenders.iter().map(passed).collect();
     let until = why.iter().filter_map(|passed| passed.standing.until).min();
     Wait { until, is_busy, why, notes: notes(case), prevented }
@@ -123,7 +132,7 @@ fn not_eligible(case: &Case<'_>, contender: &Contender) -> Option<Standing> {
     let back = |standing: &Standing| standing.until.unwrap_or(Timestamp::MAX);
     let mut first: Option<Standing> = None;
     for place in case.course.places(contender) {
-        let standing = standing(case, contender, &place, case.judge(contender, &place).err()?);
+        let standing = standing(case, contender, &place, case.obstacle(contender, &place)?);
         if first.as_ref().is_none_or(|first| back(&standing) < back(first)) {
             first = Some(standing);
         }
@@ -135,7 +144,7 @@ fn not_eligible(case: &Case<'_>, contender: &Contender) -> Option<Standing> {
 fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
     let mut able: Vec<(Option<Rank>, Candidate)> = Vec::new();
     let mut unable: Vec<(u8, Candidate)> = Vec::new();
-    for (contender, place) in places(case) {
+    for_each_place(case, |contender, place| {
         let model = case.sent(contender, place.model).cloned();
         let slot = place.slot;
         let candidate = |outcome, why: Arc<str>, until| Candidate {
@@ -148,11 +157,12 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
             until,
         };
         let takes = chosen.filter(|chosen| chosen.is(contender, &place));
-        match (case.judge(contender, &place), takes) {
-            (Ok(_), Some(Chosen { why, .. })) => {
+        match (case.obstacle(contender, &place), takes) {
+            (None, Some(Chosen { why, .. })) => {
                 able.push((None, candidate(Outcome::Chosen, reason(place.policy, why).into(), None)));
             }
-            (Ok(rank), None) => {
+            (None, None) => {
+                let rank = case.rank(contender, &place);
                 let stand = Stand { contender, place, rank };
                 let why = match chosen.and_then(|chosen| chosen.stand.as_ref().zip(Some(&chosen.why))) {
                     Some((taker, why)) => behind(case, taker, why, &stand),
@@ -160,7 +170,7 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
                 };
                 able.push((Some(rank), candidate(Outcome::Next, why, None)));
             }
-            (Err(obstacle), takes) => {
+            (Some(obstacle), takes) => {
                 let standing = standing(case, contender, &place, obstacle);
                 let obstacle = standing.reason.unwrap_or_else(|| "it has just failed this request".into());
                 match takes.map(|chosen| chosen.why) {
@@ -181,8 +191,8 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
                 }
             }
         }
-    }
-    let is_elsewhere = |one: &&Arc<Contender>| case.course.places(one).next().is_none();
+    });
+    let is_elsewhere = |one: &&Arc<Contender>| case.course.places(one).is_empty();
     let others = case.snapshot.contenders.iter().filter(is_elsewhere).map(|contender| Candidate {
         account: contender.account.id,
         name: contender.account.name.as_str().into(),
@@ -222,7 +232,7 @@ fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle:
         ),
         // Whoever has failed it may rest by now.
         Obstacle::Aside | Obstacle::Standing => {
-            standing_for(contender, case.need(case.family(contender, place.model)), case.now)
+            standing_for(contender, case.need(case.family_at(contender, place)), case.now)
         }
         Obstacle::Held => held(case, contender, place),
         Obstacle::Full => because("it serves as many requests as it may".into()),
@@ -230,7 +240,7 @@ fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle:
 }
 
 fn held(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Standing {
-    let family = case.family(contender, place.model);
+    let family = case.family_at(contender, place);
     let Some(held) = guarded::held(contender, family, &case.snapshot.plan.zones, case.now) else {
         return Standing::READY;
     };
@@ -283,7 +293,7 @@ fn notes(case: &Case<'_>) -> Vec<Arc<str>> {
                 .into(),
         ),
     }
-    for (at, slot) in case.course.slots().iter().enumerate() {
+    for (at, slot) in case.course.slots.iter().enumerate() {
         let what = match slot.target {
             Target::Account(id) if case.snapshot.get(id).is_none() => "an account",
             Target::Pool(id) if id != crate::domain::PoolId::MAIN && plan.pool(id).is_none() => "a pool",
@@ -316,7 +326,7 @@ fn reason(policy: Policy, why: &Why) -> &'static str {
 
 /// What makes an account the second choice for a moment.
 fn hindered(case: &Case<'_>, other: &Stand<'_>) -> &'static str {
-    let family = case.family(other.contender, other.place.model);
+    let family = case.family_at(other.contender, &other.place);
     match health::hindrance(other.contender, case.need(family), case.now) {
         Some(Hindrance::Probation) => {
             "it has just come back, and one request is on its way to see whether it works"
@@ -356,7 +366,7 @@ fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> 
         Policy::RoundRobin => "it was used more recently".into(),
         Policy::SoonestReset => "what it has left expires later".into(),
         Policy::Priority | Policy::Headroom => {
-            match used(case, other.contender, case.family(other.contender, other.place.model)) {
+            match used(case, other.contender, case.family_at(other.contender, &other.place)) {
                 Some(share) => format!("{:.0} % of its fullest window is used", share * 100.0).into(),
                 None => "nobody knows how much of it is left".into(),
             }
@@ -365,49 +375,4 @@ fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{
-        Decision, pick,
-        pick::tests::{account, now, window},
-    };
-    use super::*;
-
-    fn ask() -> Ask {
-        Ask { model: Some("claude-opus-5-5".into()), ..Ask::default() }
-    }
-
-    fn taken(snapshot: &Snapshot, set_aside: &[Aside]) -> Option<(AccountId, Why)> {
-        match pick(&ask(), snapshot, None, set_aside, now()) {
-            Decision::Take(pick) => Some((pick.contender.account.id, pick.why)),
-            Decision::Wait(_) => None,
-        }
-    }
-
-    #[test]
-    fn what_is_recalled_at_once_is_what_would_be_explained() {
-        let full = account(3).with(window("5h", 1.0, true, 60));
-        let snapshot = Snapshot::of([account(1), account(2), full]);
-        let gone: [Aside; 3] = [1, 2, 3].map(|id| Aside::wholly(AccountId(id)));
-        for set_aside in [&gone[..0], &gone[..1], &gone[..2], &gone[..]] {
-            let taken = taken(&snapshot, set_aside);
-            let recalled = recall(&ask(), &snapshot, None, set_aside, taken, now());
-            assert_eq!(recalled, explain(&ask(), &snapshot, None, set_aside, now()));
-            assert_eq!(recalled.account, taken.map(|(id, _)| id));
-            let is_first = recalled.candidates[0].outcome == Outcome::Chosen;
-            assert_eq!(is_first, taken.is_some(), "the chosen one stands first");
-        }
-    }
-
-    #[test]
-    fn what_was_decided_stands_although_it_has_become_busy_since() {
-        let snapshot = Snapshot::of([account(1), account(2)]);
-        let taken = taken(&snapshot, &[]);
-        let leases: Vec<_> = (0..9).map(|_| snapshot.contenders[0].load.lease()).collect();
-        assert_eq!(explain(&ask(), &snapshot, None, &[], now()).account, Some(AccountId(2)), "by now");
-        let recalled = recall(&ask(), &snapshot, None, &[], taken, now());
-        let told: Vec<_> = recalled.candidates.iter().map(|one| (one.account.0, one.outcome)).collect();
-        assert_eq!(told, [(1, Outcome::Chosen), (2, Outcome::Next)]);
-        assert_eq!(&*recalled.candidates[1].why, "it was as good but for the requests that it served");
-        drop(leases);
-    }
-}
+mod tests;

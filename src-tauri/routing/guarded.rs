@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
 use super::{Contender, plan::Zones};
-use crate::domain::{Budget, Family, Guards, Peak, Spare, Spent, Window};
+use crate::domain::{Family, Guards, Peak, Spare, Window};
 
 /// What holds an account back, and until when.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,10 +58,10 @@ pub(super) fn used(
         let stop = guards.stop_at(&window.name).map_or(1.0, crate::domain::Percent::share);
         Some(share(window.utilization_at(now)?, stop))
     });
-    let caps = guards.caps.with(&contender.outlay).into_iter().filter_map(|(budget, spent, period)| {
-        let spent = if period(now).holds(contender.outlay.at) { spent } else { Spent::default() };
-        let tokens = budget.tokens.map(|limit| share(spent.tokens as f64, limit as f64));
-        let money = budget.money.map(|limit| share(spent.money.dollars(), limit.dollars()));
+    let caps = guards.caps.with(&contender.outlay).into_iter().filter_map(|cap| {
+        let spent = cap.spent(now);
+        let tokens = cap.budget.tokens.map(|limit| share(spent.tokens as f64, limit as f64));
+        let money = cap.budget.money.map(|limit| share(spent.money.dollars(), limit.dollars()));
         [tokens, money].into_iter().flatten().max_by(f64::total_cmp)
     });
     windows.chain(caps).max_by(f64::total_cmp)
@@ -80,19 +80,8 @@ fn reserve(guards: &Guards, window: &Window, now: Timestamp) -> Option<Held> {
 }
 
 fn caps(guards: &Guards, contender: &Contender, now: Timestamp) -> impl Iterator<Item = Held> {
-    let at = contender.outlay.at;
-    let all = guards.caps.with(&contender.outlay).into_iter().zip(["daily", "weekly", "monthly"]);
-    all.filter_map(move |((budget, spent, period), name)| {
-        // A cap of nothing is reached before anything is spent, whatever the period.
-        let is_over =
-            is_reached(budget, spent) && (is_reached(budget, Spent::default()) || period(now).holds(at));
-        is_over.then(|| Held { by: HeldBy::Cap(name), until: Some(period(now).until) })
-    })
-}
-
-fn is_reached(budget: Budget, spent: Spent) -> bool {
-    budget.tokens.is_some_and(|limit| spent.tokens >= limit)
-        || budget.money.is_some_and(|limit| spent.money >= limit)
+    let reached = guards.caps.with(&contender.outlay).into_iter().filter(move |cap| cap.is_reached(now));
+    reached.map(move |cap| Held { by: HeldBy::Cap(cap.name), until: Some(cap.period(now).until) })
 }
 
 /// When the hours end that it is now; `None` if it is none of them.
@@ -137,7 +126,9 @@ fn end_of_all(peaks: &[Peak], zones: &Zones, now: Timestamp) -> Option<Timestamp
 mod tests {
     use super::super::pick::tests::{account, in_minutes, now, window};
     use super::*;
-    use crate::domain::{Caps, Day, Micros, MinuteOfDay, Outlay, Percent, Reserve, WindowName, ZoneName};
+    use crate::domain::{
+        Budget, Caps, Day, Micros, MinuteOfDay, Outlay, Percent, Reserve, Spent, WindowName, ZoneName,
+    };
     use proptest::prelude::*;
     use std::sync::Arc;
 
@@ -171,8 +162,10 @@ mod tests {
         guarded(Guards { peaks, ..Guards::default() })
     }
 
-    fn is_held(contender: &Contender, moment: &str) -> Option<Option<Timestamp>> {
-        held(contender, None, &zones(), at(moment)).map(|held| held.until)
+    /// Until when it is held back at a moment; the end of time where nobody knows.
+    fn held_until(contender: &Contender, moment: &str) -> Option<Timestamp> {
+        let held = held(contender, None, &zones(), at(moment))?;
+        Some(held.until.unwrap_or(Timestamp::MAX))
     }
 
     #[test]
@@ -215,32 +208,32 @@ mod tests {
         let noon = at("2026-11-23T12:00:00Z");
         contender.outlay =
             Outlay { at: noon, day: Spent { tokens: 99, ..Spent::default() }, ..Outlay::default() };
-        assert_eq!(is_held(&contender, "2026-11-23T12:00:00Z"), None);
+        assert_eq!(held_until(&contender, "2026-11-23T12:00:00Z"), None);
         assert!(
             (used(contender.account.guards.as_ref().unwrap(), &contender, None, noon).unwrap() - 0.99).abs()
                 < 1e-9
         );
         contender.outlay.day.tokens = 100;
-        assert_eq!(is_held(&contender, "2026-11-23T12:00:00Z"), Some(Some(at("2026-11-24T00:00:00Z"))));
+        assert_eq!(held_until(&contender, "2026-11-23T12:00:00Z"), Some(at("2026-11-24T00:00:00Z")));
         assert_eq!(
-            is_held(&contender, "2026-11-24T00:00:00Z"),
+            held_until(&contender, "2026-11-24T00:00:00Z"),
             None,
             "what was spent yesterday is not today's"
         );
         assert_eq!(
-            is_held(&contender, "2026-11-22T12:00:00Z"),
+            held_until(&contender, "2026-11-22T12:00:00Z"),
             None,
             "nor is it, where the clock went back a day"
         );
         contender.outlay.month.money = Micros(5);
-        assert_eq!(is_held(&contender, "2026-11-24T00:00:00Z"), Some(Some(at("2026-12-01T00:00:00Z"))));
+        assert_eq!(held_until(&contender, "2026-11-24T00:00:00Z"), Some(at("2026-12-01T00:00:00Z")));
     }
 
     #[test]
     fn a_cap_of_nothing_holds_before_anything_is_spent() {
         let caps = Caps { week: Budget { tokens: Some(0), money: None }, ..Caps::default() };
         let contender = guarded(Guards { caps, ..Guards::default() });
-        assert_eq!(is_held(&contender, "2026-11-25T12:00:00Z"), Some(Some(at("2026-11-30T00:00:00Z"))));
+        assert_eq!(held_until(&contender, "2026-11-25T12:00:00Z"), Some(at("2026-11-30T00:00:00Z")));
     }
 
     #[test]
@@ -255,28 +248,28 @@ mod tests {
             ("2026-11-22T12:00:00Z", None),
             ("2026-07-20T07:00:00Z", Some("2026-07-20T15:30:00Z")),
         ] {
-            assert_eq!(is_held(&contender, moment), until.map(|until| Some(at(until))), "{moment}");
+            assert_eq!(held_until(&contender, moment), until.map(at), "{moment}");
         }
     }
 
     #[test]
     fn a_peak_over_midnight_belongs_to_the_day_on_which_it_begins() {
         let contender = with_peaks(vec![peak(&[Day::Sunday], "22:00", "06:00", None)]);
-        let end = Some(Some(at("2026-11-23T06:00:00Z")));
-        assert_eq!(is_held(&contender, "2026-11-22T22:00:00Z"), end);
-        assert_eq!(is_held(&contender, "2026-11-23T05:59:00Z"), end, "it is Monday by now");
-        assert_eq!(is_held(&contender, "2026-11-23T22:00:00Z"), None);
+        let end = Some(at("2026-11-23T06:00:00Z"));
+        assert_eq!(held_until(&contender, "2026-11-22T22:00:00Z"), end);
+        assert_eq!(held_until(&contender, "2026-11-23T05:59:00Z"), end, "it is Monday by now");
+        assert_eq!(held_until(&contender, "2026-11-23T22:00:00Z"), None);
     }
 
     #[test]
     fn peaks_that_follow_on_each_other_end_with_the_last_and_those_without_end_never() {
         let weekend = peak(&[Day::Saturday, Day::Sunday], "00:00", "00:00", None);
         assert_eq!(
-            is_held(&with_peaks(vec![weekend]), "2026-11-21T12:00:00Z"),
-            Some(Some(at("2026-11-23T00:00:00Z")))
+            held_until(&with_peaks(vec![weekend]), "2026-11-21T12:00:00Z"),
+            Some(at("2026-11-23T00:00:00Z"))
         );
         let always = peak(&Day::ALL, "00:00", "00:00", None);
-        assert_eq!(is_held(&with_peaks(vec![always]), "2026-11-21T12:00:00Z"), Some(None));
+        assert_eq!(held_until(&with_peaks(vec![always]), "2026-11-21T12:00:00Z"), Some(Timestamp::MAX));
     }
 
     #[test]
@@ -284,8 +277,8 @@ mod tests {
         let unused = peak(&[Day::Monday], "08:00", "12:00", None);
         let last = Peak { then: Spare::Last, ..peak(&[Day::Monday], "08:00", "20:00", None) };
         let contender = with_peaks(vec![last, unused]);
-        assert_eq!(is_held(&contender, "2026-11-23T09:00:00Z"), Some(Some(at("2026-11-23T12:00:00Z"))));
-        assert_eq!(is_held(&contender, "2026-11-23T13:00:00Z"), None);
+        assert_eq!(held_until(&contender, "2026-11-23T09:00:00Z"), Some(at("2026-11-23T12:00:00Z")));
+        assert_eq!(held_until(&contender, "2026-11-23T13:00:00Z"), None);
         assert!(is_spared(&contender, &zones(), at("2026-11-23T13:00:00Z")));
     }
 

@@ -15,6 +15,7 @@ mod offers;
 mod pick;
 mod plan;
 mod rank;
+pub mod replay;
 mod settle;
 mod snapshot;
 mod standing;
@@ -32,3 +33,8 @@ pub use settle::{Learned, Lesson, is_news, reopen, settle};
 pub use snapshot::{Contender, Lease, Load, Ration, Seat, Snapshot};
 pub use standing::{standing, standing_for};
 pub use weather::{Sign, UnderWay, Weather};
+
+#[cfg(test)]
+mod promises_tests;
+#[cfg(test)]
+mod week_tests;

@@ -60,8 +60,6 @@ pub struct Why {
     pub choice: Choice,
     /// The slot of the route that led to it.
     pub slot: Option<u8>,
-    /// How many places of accounts were looked at and could take it, this one included.
-    pub able: u16,
     /// Its conversation is bound to it from now on, if it serves.
     pub binds: bool,
     /// The move that was weighed, if there was one.
@@ -108,7 +106,7 @@ pub fn pick(
     let survey = Survey::of(&case, bound);
     match survey.choose(&case) {
         Some((stand, why)) => Decision::Take(stand.pick(why)),
-        None => Decision::Wait(wait(&case, survey.is_busy, survey.prevented(&case, None))),
+        None => Decision::Wait(wait(&case, survey.prevented(&case, None))),
     }
 }
 
@@ -120,15 +118,16 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
     if !case.allowed.is_for_logins_alone() {
         return None;
     }
-    let could = places(&case).filter_map(|(contender, place)| {
-        let rank = case.judge_but_for_windows(contender, &place).ok()?;
-        Some(Stand { contender, place, rank })
+    let mut best: Option<Stand<'_>> = None;
+    for_each_place(&case, |contender, place| {
+        if case.obstacle_but_windows(contender, &place).is_none() {
+            best = Some(Stand { contender, place, rank: case.rank(contender, &place) }.or_better(best));
+        }
     });
-    let best = could.min_by_key(|stand| stand.rank)?;
+    let best = best?;
     let why = Why {
         choice: Choice::LastResort,
         slot: best.place.slot,
-        able: 0,
         binds: false,
         weighed: None,
         prevented: Survey::of(&case, None).prevented(&case, None),
@@ -136,13 +135,12 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
     Some(best.pick(why))
 }
 
-/// Every account at every place of the course at which it stands.
-pub(super) fn places<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Arc<Contender>, Place<'a>)> {
-    let course = case.course;
-    case.snapshot
-        .contenders
-        .iter()
-        .flat_map(move |contender| course.places(contender).map(move |place| (contender, place)))
+/// Visits every account at every place of the course at which it stands.
+#[inline]
+pub(super) fn for_each_place<'a>(case: &Case<'a>, mut visit: impl FnMut(&'a Arc<Contender>, Place<'a>)) {
+    for contender in &case.snapshot.contenders {
+        case.course.visit(contender, |place| visit(contender, place));
+    }
 }
 
 /// An account at a place where it could take the request.
@@ -162,8 +160,8 @@ impl Stand<'_> {
         Pick { contender: Arc::clone(self.contender), model: self.place.model.cloned(), why }
     }
 
-    fn or_better(self, other: Option<Self>) -> Option<Self> {
-        Some(other.filter(|other| other.rank < self.rank).unwrap_or(self))
+    fn or_better(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.rank < self.rank).unwrap_or(self)
     }
 }
 
@@ -178,8 +176,6 @@ pub(super) struct Survey<'a> {
     refuge: Option<Stand<'a>>,
     /// First by the policy among those that are kept from it as they might cost money.
     kept_out: Option<Stand<'a>>,
-    able: u16,
-    pub is_busy: bool,
 }
 
 impl<'a> Survey<'a> {
@@ -187,30 +183,39 @@ impl<'a> Survey<'a> {
         // An account that is gone binds nobody.
         let bound = bound.copied().filter(|bound| case.snapshot.get(bound.account).is_some());
         let refuge = bound.and_then(|bound| bound.refuge).map(|refuge| refuge.account);
-        let mut survey =
-            Self { bound, best: None, home: None, refuge: None, kept_out: None, able: 0, is_busy: false };
-        for (contender, place) in places(case) {
+        let mut survey = Self { bound, best: None, home: None, refuge: None, kept_out: None };
+        for_each_place(case, |contender, place| {
             let id = contender.account.id;
-            match case.judge(contender, &place) {
-                Ok(rank) => {
-                    let stand = Stand { contender, place, rank };
-                    survey.able = survey.able.saturating_add(1);
-                    survey.best = stand.or_better(survey.best);
-                    if bound.is_some_and(|bound| bound.account == id) {
-                        survey.home = stand.or_better(survey.home);
-                    } else if refuge == Some(id) {
-                        survey.refuge = stand.or_better(survey.refuge);
-                    }
-                }
-                Err(Obstacle::Full) => survey.is_busy = true,
-                Err(Obstacle::Terms) if case.allowed.is_path_closed(contender) => {
-                    if let Ok(rank) = case.judge_beyond_terms(contender, &place) {
-                        survey.kept_out = Stand { contender, place, rank }.or_better(survey.kept_out);
-                    }
-                }
-                Err(_) => {}
+            let is_home = bound.is_some_and(|bound| bound.account == id);
+            let is_refuge = refuge == Some(id);
+            // Whoever comes after the best need not be looked at closely.
+            let comes_after =
+                |rank| survey.best.is_some_and(|best| best.rank < rank) && !is_home && !is_refuge;
+            if comes_after(case.rank_at_best(contender, &place)) {
+                return;
             }
-        }
+            let rank = case.rank(contender, &place);
+            if comes_after(rank) {
+                return;
+            }
+            let stand = Stand { contender, place, rank };
+            match case.obstacle(contender, &place) {
+                None => {
+                    survey.best = Some(stand.or_better(survey.best));
+                    if is_home {
+                        survey.home = Some(stand.or_better(survey.home));
+                    } else if is_refuge {
+                        survey.refuge = Some(stand.or_better(survey.refuge));
+                    }
+                }
+                Some(Obstacle::Terms) if case.allowed.is_path_closed(contender) => {
+                    if case.obstacle_beyond_terms(contender, &place).is_none() {
+                        survey.kept_out = Some(stand.or_better(survey.kept_out));
+                    }
+                }
+                Some(_) => {}
+            }
+        });
         survey
     }
 
@@ -218,10 +223,7 @@ impl<'a> Survey<'a> {
     pub fn choose(&self, case: &Case<'a>) -> Option<(Stand<'a>, Why)> {
         let best = self.best?;
         let (stand, choice, binds, weighed) = match self.bound {
-            None => {
-                let choice = if self.able == 1 { Choice::Sole } else { Choice::Policy };
-                (best, choice, case.ask.session.is_some(), None)
-            }
+            None => (best, Choice::Policy, case.ask.session.is_some(), None),
             Some(bound) => {
                 // Whoever stands back for a moment can't take it now, and keeps the conversation.
                 let is_here = |stand: &Stand<'_>| {
@@ -233,7 +235,7 @@ impl<'a> Survey<'a> {
             }
         };
         let prevented = self.prevented(case, Some(stand.rank));
-        let why = Why { choice, slot: stand.place.slot, able: self.able, binds, weighed, prevented };
+        let why = Why { choice, slot: stand.place.slot, binds, weighed, prevented };
         Some((stand, why))
     }
 

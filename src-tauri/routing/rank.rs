@@ -36,10 +36,11 @@ const UNKNOWN: f64 = 0.5;
 /// What one request that runs is expected to take of a window. A guess that is the same for all, so that what
 /// begins at the same moment spreads.
 const RUNNING: f64 = 0.02;
-/// The same for a conversation that is bound to an account, and mostly idle.
-const BOUND: f64 = 0.005;
+/// The same for a conversation that is bound to an account, and will go on there.
+const BOUND: f64 = 0.02;
 
 impl Rank {
+    #[inline]
     pub fn of(
         case: &Case<'_>,
         contender: &Contender,
@@ -55,13 +56,21 @@ impl Rank {
                 [burdened(case, contender, family), priority(contender), load(contender), 0.0]
             }
             Policy::SoonestReset => {
-                let expiry = Expiry::of(contender, family, case.now);
-                let [week, hours] = expiry.order(crowd(contender));
-                [week, hours, burdened(case, contender, family), priority(contender)]
+                let urgency = Expiry::of(contender, family, case.now).urgency(crowd(contender));
+                // Of those of which nothing expires, the one with most left.
+                let used = if urgency > 0.0 { 0.0 } else { burdened(case, contender, family) };
+                [-urgency, used, priority(contender), 0.0]
             }
             Policy::RoundRobin => [turn(contender), 0.0, 0.0, 0.0],
         };
         Self { stage: place.stage, doubt, keys, id: contender.account.id }
+    }
+}
+
+impl Rank {
+    /// The same, doubted for this reason.
+    pub fn with(self, doubt: Doubt) -> Self {
+        Self { doubt, ..self }
     }
 }
 
@@ -96,7 +105,8 @@ pub(super) fn used(case: &Case<'_>, contender: &Contender, family: Option<Family
 /// The fullest of the windows that apply; `None` if none is known.
 fn fullest(contender: &Contender, family: Option<Family>, now: jiff::Timestamp) -> Option<f64> {
     let windows = contender.windows.iter().filter(|window| window.applies_to(family));
-    windows.filter_map(|window| window.utilization_at(now)).max_by(f64::total_cmp)
+    let most = windows.filter_map(|window| window.utilization_at(now)).fold(f64::NEG_INFINITY, f64::max);
+    most.is_finite().then_some(most)
 }
 
 fn burdened(case: &Case<'_>, contender: &Contender, family: Option<Family>) -> f64 {
