@@ -109,6 +109,13 @@ async fn a_key_that_is_limited_to_a_pool_is_served_there_and_nowhere_else() {
     let (id, secret) = key(&house, json!({ "name": "ci", "pools": [spare] })).await;
     let reply = ask_with(&house, &secret).await;
     assert_eq!(house.answered_by(reply).await, "spare");
+    let served = house.written().await[0].id.clone();
+    let told = house.done(Method::GET, &format!("/api/v1/requests/{served}"), json!(null)).await;
+    let of = |name: &str| {
+        let all = told["decision"]["candidates"].as_array().unwrap();
+        all.iter().find(|one| one["name"] == name).unwrap()["outcome"].clone()
+    };
+    assert_eq!((of("spare"), of("work")), (json!("chosen"), json!("passed_over")), "{told}");
     pause(&house, "spare", "pause").await;
     let reply = ask_with(&house, &secret).await;
     let why = house.refused(reply).await;

@@ -39,7 +39,10 @@ pub async fn arrive(
         Ok(arrival) => arrival,
         Err(failure) => return Err(record.refuse(&failure)),
     };
-    arrival.ask.key = holder.as_ref().map(|holder| holder.key.id);
+    if let Some(holder) = &holder {
+        arrival.ask.key = Some(holder.key.id);
+        gateway.roster.narrow(&mut arrival.ask, &holder.key.grant);
+    }
     bring(gateway, &mut arrival);
     record.begin(&arrival.ask);
     gateway.roster.keep_day(arrived.at);
@@ -49,7 +52,7 @@ pub async fn arrive(
     if gateway.is_paused() {
         return Err(record.refuse(&Failure::Paused));
     }
-    match holder.map(|holder| limit(gateway, &holder, &mut arrival, gateway.clock.now())) {
+    match holder.map(|holder| limit(&holder, &arrival, gateway.clock.now())) {
         Some(Err(failure)) => Err(record.refuse(&failure)),
         _ => Ok((arrival, record)),
     }

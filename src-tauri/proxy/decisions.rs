@@ -17,7 +17,6 @@ pub struct Made {
     snapshot: Arc<Snapshot>,
     bound: Option<Bound>,
     set_aside: Vec<Aside>,
-    only: Option<Arc<[AccountId]>>,
     /// `None`: nobody could take it.
     taken: Option<(AccountId, Why)>,
     at: Timestamp,
@@ -26,15 +25,13 @@ pub struct Made {
 impl Made {
     /// Nobody was found among these.
     pub fn by_nobody(
-        ask: &Ask,
         snapshot: &Arc<Snapshot>,
         bound: Option<Bound>,
         set_aside: &[Aside],
         at: Timestamp,
     ) -> Self {
-        let (snapshot, only) = (Arc::clone(snapshot), ask.only.clone());
         // An empty list takes no memory.
-        Self { snapshot, bound, set_aside: set_aside.to_vec(), only, taken: None, at }
+        Self { snapshot: Arc::clone(snapshot), bound, set_aside: set_aside.to_vec(), taken: None, at }
     }
 
     /// This one was.
@@ -43,8 +40,7 @@ impl Made {
     }
 
     fn record(&self, ask: &Ask) -> DecisionRecord {
-        let ask = Ask { only: self.only.clone(), ..ask.clone() };
-        recall(&ask, &self.snapshot, self.bound.as_ref(), &self.set_aside, self.taken, self.at)
+        recall(ask, &self.snapshot, self.bound.as_ref(), &self.set_aside, self.taken, self.at)
     }
 }
 
@@ -52,7 +48,7 @@ impl Made {
 const MOST: usize = 32;
 /// For so long at most: an hour that a guard names may have begun since.
 const LONGEST: SignedDuration = SignedDuration::from_secs(60);
-/// Prompts that differ by less are of a length: what accounts read ends at multiples of this.
+/// Prompts that differ by less are taken for equally long: what most models read ends at multiples of this.
 const LENGTH: u64 = 50_000;
 
 /// The decisions that were made last.
@@ -121,17 +117,20 @@ impl Known {
             && (self.made.at..self.until).contains(&made.at)
             && self.made.taken == made.taken
             && account(&self.made) == account(made)
-            && self.made.only == made.only
             && self.made.set_aside == made.set_aside
             && shape(&self.ask) == shape(ask)
     }
 }
 
-/// What of an ask a decision may hang on.
+/// What of an ask a decision may hang on. All fields stand here, so that a new one is not forgotten.
 fn shape(ask: &Ask) -> impl PartialEq + '_ {
+    let Ask { model, role, agent_type, project, directory, needs, key, endpoint, only, pools, login, .. } =
+        ask;
+    // Which conversation it is, and what moving it would cost, stands in what was bound and weighed.
+    let Ask { session: _, agent: _, client: _, stream: _, bytes: _, cache_price: _, .. } = ask;
     (
-        (&ask.model, ask.role, &ask.agent_type, &ask.project, &ask.directory),
-        (ask.key, ask.login, &ask.needs, ask.input_tokens() / LENGTH),
+        (model, role, agent_type, project, directory, endpoint),
+        (key, only, pools, login, needs, ask.input_tokens() / LENGTH),
     )
 }
 
@@ -188,7 +187,7 @@ mod tests {
     }
 
     fn made(snapshot: &Arc<Snapshot>, set_aside: &[Aside], at: Timestamp) -> Made {
-        let made = Made::by_nobody(&ask(), snapshot, None, set_aside, at);
+        let made = Made::by_nobody(snapshot, None, set_aside, at);
         match pick(&ask(), snapshot, None, set_aside, at) {
             Decision::Take(pick) => made.takes(&pick),
             Decision::Wait(_) => made,

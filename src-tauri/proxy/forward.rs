@@ -50,7 +50,7 @@ async fn serve(
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
         let bound = if converses { gateway.roster.bound(&arrival.ask, now) } else { None };
-        let made = Made::by_nobody(&arrival.ask, &accounts, bound, &tries.set_aside, now);
+        let made = Made::by_nobody(&accounts, bound, &tries.set_aside, now);
         let anybody = || pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now);
         let pick = match again.take().map_or_else(anybody, Decision::Take) {
             Decision::Take(pick) => pick,

@@ -57,17 +57,11 @@ pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<A
     }
 }
 
-/// Whether the holder may ask for what has arrived, on the accounts that the key allows.
+/// Whether the holder may ask for what has arrived.
 ///
 /// # Errors
 /// [`Failure::Denied`], with the key's name.
-pub fn limit(
-    gateway: &Gateway,
-    holder: &Holder,
-    arrival: &mut Arrival,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    gateway.roster.narrow(&mut arrival.ask, &holder.key.grant);
+pub fn limit(holder: &Holder, arrival: &Arrival, now: Timestamp) -> Result<(), Failure> {
     let denied = |why| Denied::to(holder, why);
     // The upstream may take the one that we did not look at.
     if holder.key.grant.models.is_some() && arrival.is_model_ambiguous {
