@@ -1,5 +1,5 @@
-//! Which conversation is bound to which account, because its prompt lies in the cache there. State, and the only
-//! one of this room: `pick` is handed what it needs of it. Bounded; what was used longest ago makes room.
+//! Which conversation is bound to which account, because its prompt lies in the cache there. State, as `load` and
+//! `weather` are: `pick` is handed what it needs of it. Bounded; what was used longest ago makes room.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
