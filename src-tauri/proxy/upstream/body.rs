@@ -27,6 +27,9 @@ pub struct UpstreamBody {
     pool: Upstreams,
     failed: Option<Broken>,
     ended: bool,
+    /// Its length was known from the start. A length that shows only at its end is not told to the client, who
+    /// would see another head than the upstream's.
+    is_measured: bool,
 }
 
 enum Way {
@@ -53,7 +56,8 @@ impl UpstreamBody {
     }
 
     fn begin(way: Way, is_over: bool, origin: Origin, pool: Upstreams) -> Self {
-        let mut body = Self { way, origin, pool, failed: None, ended: false };
+        let mut body = Self { way, origin, pool, failed: None, ended: false, is_measured: false };
+        body.is_measured = body.size_hint().exact().is_some();
         if is_over {
             body.end();
         }
@@ -146,7 +150,8 @@ impl Body for UpstreamBody {
         match &self.way {
             Way::Line(line) => line.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Way::Stream { body, .. } => body.size_hint(),
-            Way::None => SizeHint::with_exact(0),
+            Way::None if self.is_measured => SizeHint::with_exact(0),
+            Way::None => SizeHint::default(),
         }
     }
 }
