@@ -91,6 +91,7 @@ real('its JSON stream ends in success while the first account is overloaded', as
     records[0].attempts.map(({ account, status }) => [account, status]),
     [
       ['First', 529],
+      ['First', 500],
       ['Second', 200],
     ],
   );

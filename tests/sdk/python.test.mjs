@@ -75,6 +75,7 @@ test('failover is invisible to the Python SDK', async (t) => {
     record.attempts.map(({ account, status }) => [account, status]),
     [
       ['First', 529],
+      ['First', 500],
       ['Second', 200],
     ],
   );
