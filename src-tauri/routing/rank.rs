@@ -35,11 +35,11 @@ pub(super) enum Doubt {
 
 /// An account of which nobody has told us counts as half used: neither empty nor full.
 const UNKNOWN: f64 = 0.5;
-/// What one request that runs is expected to take of a window. A guess that is the same for all, so that what
-/// begins at the same moment spreads.
-const RUNNING: f64 = 0.02;
-/// The same for a conversation that is bound to an account, and will go on there.
-const BOUND: f64 = 0.02;
+/// What one request that runs, or a conversation that is bound to an account and will go on there, is expected to
+/// take of a window. A guess that is the same for all, so that what begins at the same moment spreads.
+const EACH: f64 = 0.02;
+/// All of them together are never taken for more: many that are idle outweigh no account that is nearly spent.
+const ALL: f64 = 0.5;
 
 impl Rank {
     pub fn of(
@@ -168,9 +168,10 @@ fn burdened(case: &Case<'_>, contender: &Contender, family: Option<Family>, most
     Some(used.unwrap_or(UNKNOWN) + crowd)
 }
 
-/// What is going on there already, as a share of a window.
+/// What is going on there already, as a share of a window: the first few count fully, more of them less and less.
 fn crowd(contender: &Contender) -> f64 {
-    RUNNING * f64::from(contender.load.count()) + BOUND * f64::from(contender.load.bound())
+    let each = EACH * (f64::from(contender.load.count()) + f64::from(contender.load.bound()));
+    ALL * each / (ALL + each)
 }
 
 fn priority(contender: &Contender) -> f64 {
