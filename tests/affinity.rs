@@ -117,7 +117,7 @@ async fn a_conversation_goes_elsewhere_while_its_account_rests_and_comes_back() 
     pause(&house, "work");
     assert_eq!(go_on(&mut house, "a").await, ["spare"]);
     resume(&house, "work");
-    let rests = Verdict::Throttled { retry_after: Some(Duration::from_secs(60)) };
+    let rests = Verdict::Throttled { retry_after: Some(Duration::from_mins(1)) };
     house.app.api().gateway.roster.learn(id(&house, "spare"), &lesson(&rests, &[]));
     assert_eq!(go_on(&mut house, "a").await, ["work"], "it can't wait");
     assert_eq!(go_on(&mut house, "a").await, ["work"]);

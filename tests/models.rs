@@ -8,7 +8,7 @@ use headgate::{
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::harness::{House, Wire, soon, wire};
+use crate::harness::{House, Wire, ask, soon, wire};
 
 async fn list(house: &House, query: &str) -> Value {
     let reply = house.client.get(&format!("/v1/models{query}")).await;
@@ -165,6 +165,27 @@ async fn what_was_told_is_known_after_a_restart_and_forgotten_with_its_address()
     roster.change(id, change).unwrap();
     let list = until_listed(&house, "another").await;
     assert!(!ids(&list).contains(&"own-model".to_owned()), "that was another upstream's word");
+}
+
+#[tokio::test]
+async fn a_request_goes_to_the_account_whose_upstream_has_the_model_and_to_another_only_where_none_has_it() {
+    let house = asking().await;
+    let says = |models: &[&str]| {
+        let good = wire::answer("200 OK", "application/json", r#"{"type":"message","content":[]}"#);
+        [wire::Reply::Keep(told(models)), wire::Reply::Keep(good)]
+    };
+    let without = Wire::saying(says(&["another-model"])).await;
+    without.account(&house, "without", 0);
+    until_listed(&house, "another-model").await;
+    let having = Wire::saying(says(&["own-model-20260101"])).await;
+    having.account(&house, "having", 5);
+    until_listed(&house, "own-model-20260101").await;
+    let heard = || (without.heard(), having.heard());
+    let asked = heard();
+    assert_eq!(house.client.post("/v1/messages", ask("own-model", false)).await.status, StatusCode::OK);
+    assert_eq!(heard(), (asked.0, asked.1 + 1), "no priority makes up for a model that is not there");
+    assert_eq!(house.client.post("/v1/messages", ask("nobodys-model", false)).await.status, StatusCode::OK);
+    assert_eq!(heard(), (asked.0 + 1, asked.1 + 1), "lists have gaps: it is asked all the same");
 }
 
 #[tokio::test]

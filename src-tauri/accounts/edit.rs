@@ -174,7 +174,9 @@ impl Roster {
         }
         self.keep_name(id, account.name.clone());
         let load = Load::within(self.inner().ration.clone());
-        let contender = inner.insert(Contender::new(account, provider, load));
+        let contender = Contender::new(account, provider, load);
+        let offers = inner.models.known_of(&contender);
+        let contender = inner.insert(Contender { offers, ..contender });
         inner.models.forget(id);
         inner.events.tell(|| Event::Accounts);
         Ok(contender)
@@ -234,6 +236,7 @@ impl Roster {
         })?;
         if has_new_upstream {
             inner.models.forget(id);
+            inner.update(id, |contender| contender.offers = inner.models.known_of(contender));
         }
         if has_new_guards {
             if !has_caps {

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::Roster;
 use crate::{
     domain::{AccountId, AccountName, Ask, Model, StandingState},
-    routing::{Allowed, Contender, standing},
+    routing::{Allowed, Contender, Offers as KnownModels, standing},
     store::{MOST_MODELS, Store, StoreError},
 };
 
@@ -54,6 +54,12 @@ impl ModelBook {
         Ok(Self { told: Mutex::new(told.collect()), ..Self::default() })
     }
 
+    /// What selection is to know of an account's models.
+    pub(super) fn known_of(&self, contender: &Contender) -> Option<Arc<KnownModels>> {
+        let told = self.of(contender.account.id).map(|told| told.models);
+        known(contender, told.as_deref().unwrap_or_default())
+    }
+
     fn told(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, Told>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,6 +78,11 @@ impl ModelBook {
     pub(super) fn remove(&self, id: AccountId) {
         self.told().remove(&id);
     }
+}
+
+fn known(contender: &Contender, told: &[Model]) -> Option<Arc<KnownModels>> {
+    let known = &contender.provider.models;
+    (!known.is_empty() || !told.is_empty()).then(|| Arc::new(KnownModels::new(known, Some(told))))
 }
 
 impl Roster {
@@ -143,14 +154,20 @@ impl Roster {
         if !self.snapshot().get(id).is_some_and(is_same) {
             return Ok(());
         }
-        let mut told = self.inner().models.told();
-        let known = told.get(&id).map(|told| Arc::clone(&told.models)).unwrap_or_default();
-        let models = said.clone().map_or(known, |mut said| {
+        let before = self.inner().models.of(id).map(|told| told.models).unwrap_or_default();
+        let models: Arc<[Model]> = said.clone().map_or(before, |mut said| {
             said.truncate(MOST_MODELS);
             said.into()
         });
-        told.insert(id, Told { models: Arc::clone(&models), asked_at: now });
-        drop(told);
+        let offers = known(asked, &models);
+        // Selection knows it before anybody is told of it.
+        if asked.offers != offers {
+            self.inner().update(id, |contender| {
+                let is_same = contender.account.base_url == asked.account.base_url;
+                contender.offers = if is_same { offers } else { contender.offers.take() };
+            });
+        }
+        self.inner().models.told().insert(id, Told { models: Arc::clone(&models), asked_at: now });
         if said.is_some() { self.inner().store.save_models(id, models, now) } else { Ok(()) }
     }
 }

@@ -69,6 +69,7 @@ impl Roster {
             windows.entry(id).or_default().push(window);
         }
         let (outlays, now) = (Outlays::default(), clock.now());
+        let models = ModelBook::load(&store)?;
         let mut contenders: Vec<Arc<Contender>> = Vec::new();
         let mut keys = HashMap::new();
         for mut account in store.accounts()? {
@@ -93,7 +94,8 @@ impl Roster {
                 None => Outlay::default(),
             };
             let contender = Contender::new(account, provider, Load::within(ration.clone()));
-            let contender = Contender { windows, outlay, ..contender };
+            let offers = models.known_of(&contender);
+            let contender = Contender { windows, offers, outlay, ..contender };
             contenders.push(Arc::new(under_its_sky(contender, &contenders)));
         }
         let names = store.account_names()?;
@@ -107,7 +109,7 @@ impl Roster {
             acting: Mutex::default(),
             keys: RwLock::new(keys),
             names: RwLock::new(names),
-            models: ModelBook::load(&store)?,
+            models,
             logins: Logins::new()?,
             outlays,
             store,

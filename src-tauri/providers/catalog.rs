@@ -43,6 +43,27 @@ struct Entry {
     models: Option<String>,
     #[serde(default)]
     count_tokens: Counts,
+    #[serde(default)]
+    lacks: Lacking,
+}
+
+/// What its upstream does not take.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Lacking {
+    images: bool,
+    tools: bool,
+    betas: Vec<Arc<str>>,
+}
+
+impl Lacking {
+    fn read(self, id: &ProviderId) -> Result<Lacks, String> {
+        let Self { images, tools, betas } = self;
+        if betas.iter().any(|beta| beta.is_empty()) {
+            return Err(format!("{id}: a beta feature without a name is every one"));
+        }
+        Ok(Lacks { images, tools, betas: betas.into() })
+    }
 }
 
 #[derive(Deserialize)]
@@ -149,7 +170,7 @@ impl Catalog {
                 credential: entry.credential.read(&id)?,
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,
-                lacks: Lacks::default(),
+                lacks: entry.lacks.read(&id)?,
                 verdicts: verdicts.join(&entry.verdicts.all()).map_err(|why| format!("{id}: {why}"))?,
             };
             let read = patterns(entry.windows.all(), &spoken).map_err(|why| format!("{id}: {why}"))?;
@@ -210,5 +231,21 @@ mod tests {
             assert!(provider.base_url.as_ref().is_none_or(|url| url.scheme() == "https"), "{}", provider.id);
         }
         assert!(!catalog.get("anthropic").unwrap().models.is_empty());
+    }
+
+    #[test]
+    fn what_an_upstream_does_not_take_is_said_in_its_entry_and_otherwise_it_may() {
+        let entry = |lacks: &str| {
+            let text = format!(
+                "[own]\ntitle = 'Own'\nabout = 'One.'\nverdicts = 'anthropic'\nwindows = 'anthropic'\n\
+                 credential = {{ x-api-key = '{{key}}' }}\n{lacks}"
+            );
+            Catalog::parse(&text).map(|catalog| catalog.get("own").unwrap().lacks.clone())
+        };
+        assert_eq!(entry("").unwrap(), Lacks::default());
+        let lacks = entry("lacks = { images = true, betas = ['context-1m-'] }").unwrap();
+        assert_eq!(lacks, Lacks { images: true, tools: false, betas: ["context-1m-".into()].into() });
+        assert!(entry("lacks = { betas = [''] }").is_err(), "it would fit whatever a client uses");
+        assert!(entry("lacks = { sounds = true }").is_err());
     }
 }

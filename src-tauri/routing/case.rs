@@ -141,18 +141,34 @@ impl<'a> Case<'a> {
 
     /// Where it stands in the order, if it can.
     pub fn rank(&self, contender: &Contender, place: &Place<'_>) -> Rank {
-        let at_best = self.rank_at_best(contender, place);
-        let need = self.need(self.family_at(contender, place));
-        let is_hindered =
-            at_best.doubt < Doubt::Hindered && health::hindrance(contender, need, self.now).is_some();
-        if is_hindered { at_best.with(Doubt::Hindered) } else { at_best }
+        let (family, doubt) = self.look(contender, place);
+        self.hinder(contender, family, Rank::of(self, contender, place, family, doubt))
     }
 
-    /// The same, whatever hinders it at this moment: no worse than [`Self::rank`], and cheaper.
+    /// The same; `None` if that is found to be after the best one, which costs less.
     #[inline]
-    pub fn rank_at_best(&self, contender: &Contender, place: &Place<'_>) -> Rank {
+    pub fn rank_unless_after(
+        &self,
+        best: Option<&Rank>,
+        contender: &Contender,
+        place: &Place<'_>,
+    ) -> Option<Rank> {
+        let (family, doubt) = self.look(contender, place);
+        let is_before = |rank: &Rank| best.is_none_or(|best| rank < best);
+        let rank = Rank::unless_after(best, self, contender, place, family, doubt).filter(is_before)?;
+        // What hinders it makes it come later, and never earlier: most need not be asked.
+        Some(self.hinder(contender, family, rank)).filter(is_before)
+    }
+
+    #[inline]
+    fn look(&self, contender: &Contender, place: &Place<'_>) -> (Option<Family>, Doubt) {
         let sent = self.sent(contender, place.model);
-        Rank::of(self, contender, place, self.family(sent), self.doubt(contender, sent))
+        (self.family(sent), self.doubt(contender, sent))
+    }
+
+    fn hinder(&self, contender: &Contender, family: Option<Family>, rank: Rank) -> Rank {
+        let is_hindered = || health::hindrance(contender, self.need(family), self.now).is_some();
+        if rank.doubt < Doubt::Hindered && is_hindered() { rank.with(Doubt::Hindered) } else { rank }
     }
 
     /// See [`sent`].

@@ -14,6 +14,8 @@ pub(super) struct Expiry {
     week: Option<Due>,
     /// Of the shorter ones.
     hours: Option<Due>,
+    /// What is going on there already, as a share of its hours.
+    crowd: f64,
     /// Some window is known, of whatever kind.
     is_known: bool,
 }
@@ -40,31 +42,64 @@ const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
 
 impl Expiry {
+    /// `crowd` is what is going on there already, as a share of its hours, so that it does not become more than
+    /// they hold.
+    pub fn of(contender: &Contender, family: Option<Family>, crowd: f64, now: Timestamp) -> Self {
+        let seen = Self { week: None, hours: None, crowd, is_known: !contender.windows.is_empty() };
+        seen.see(contender, family, f64::NEG_INFINITY, now).unwrap_or(seen)
+    }
+
+    /// How urgent it is to spend what it has left; `None` if that is found to be less than `least` before
+    /// everything was looked at.
     #[inline]
-    pub fn of(contender: &Contender, family: Option<Family>, now: Timestamp) -> Self {
-        let (mut week, mut hours) = (None, None);
+    pub fn urgency_of(
+        contender: &Contender,
+        family: Option<Family>,
+        crowd: f64,
+        least: f64,
+        now: Timestamp,
+    ) -> Option<f64> {
+        let seen = Self { week: None, hours: None, crowd, is_known: !contender.windows.is_empty() };
+        seen.see(contender, family, least, now).map(Self::urgency)
+    }
+
+    #[inline]
+    fn see(
+        mut self,
+        contender: &Contender,
+        family: Option<Family>,
+        least: f64,
+        now: Timestamp,
+    ) -> Option<Self> {
         for window in contender.windows.iter().filter(|window| window.applies_to(family)) {
-            let length = window.name.length().map(|length| length.as_secs_f64());
-            let Some(length) = length.filter(|length| *length >= HOUR) else { continue };
-            let due = Due::of(window, length, now);
-            let kind = if length >= DAY { &mut week } else { &mut hours };
+            let length = window.name.length().map_or(0.0, |length| length.as_secs_f64());
+            let (kind, crowd) = match length {
+                DAY.. => (&mut self.week, 0.0),
+                HOUR.. => (&mut self.hours, self.crowd),
+                _ => continue,
+            };
+            let due = Due::of(window, length, crowd, now);
             // What can be spent is what the scarcest one leaves.
             if kind.is_none_or(|known: Due| due.need < known.need) {
                 *kind = Some(due);
             }
+            // Once both are known, more windows only make it less urgent.
+            if self.week.is_some() && self.hours.is_some() && self.urgency() < least {
+                return None;
+            }
         }
-        Self { week, hours, is_known: !contender.windows.is_empty() }
+        Some(self)
     }
 
     /// How many times faster than planned it has to be spent, weeks and hours together: 1 is just as planned, and
-    /// so is what nobody knows. `crowd` is what is going on there already, as a share of its hours, so that it
-    /// does not become more than they hold.
+    /// so is what nobody knows.
     #[inline]
-    pub fn urgency(self, crowd: f64) -> f64 {
-        let week = self.week.map_or(1.0, |due| due.need);
-        let hours =
-            self.hours.map_or((1.0 - crowd).max(0.0), |due| need(due.share - crowd, due.time, due.length));
-        if self.is_known && !self.has_allotment() { 0.0 } else { week * hours }
+    fn urgency(self) -> f64 {
+        if self.is_known && !self.has_allotment() {
+            return 0.0;
+        }
+        let hours = self.hours.map_or((1.0 - self.crowd).max(0.0), |due| due.need);
+        self.week.map_or(1.0, |due| due.need) * hours
     }
 
     /// The share of a week that will be lost at an even pace from now on.
@@ -81,18 +116,15 @@ impl Expiry {
 
 impl Due {
     #[inline]
-    fn of(window: &Window, length: f64, now: Timestamp) -> Self {
+    fn of(window: &Window, length: f64, crowd: f64, now: Timestamp) -> Self {
         let share = window.utilization_at(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0));
         let reset = window.resets_at.filter(|reset| *reset > now);
         let left = |reset: Timestamp| (reset.as_second() - now.as_second()) as f64;
         let time = reset.map_or(0.5 * length, left).min(length);
-        Self { share, time, length, need: need(share, time, length) }
+        let need =
+            (share - crowd).max(0.0) * (1.0 - EARLY) * length / (time - EARLY * length).max(LEAST * length);
+        Self { share, time, length, need }
     }
-}
-
-#[inline]
-fn need(share: f64, time: f64, length: f64) -> f64 {
-    share.max(0.0) * (1.0 - EARLY) * length / (time - EARLY * length).max(LEAST * length)
 }
 
 #[cfg(test)]
@@ -101,7 +133,7 @@ mod tests {
     use super::*;
 
     fn urgency(contender: &Contender) -> f64 {
-        Expiry::of(contender, None, now()).urgency(0.0)
+        Expiry::of(contender, None, 0.0, now()).urgency()
     }
 
     fn goes_before(first: &Contender, second: &Contender) -> bool {
@@ -116,8 +148,8 @@ mod tests {
         let even = account(2).with(window("7d", 0.5, false, 7 * DAY / 2));
         let ahead = account(3).with(window("7d", 0.6, false, 6 * DAY));
         assert!(goes_before(&behind, &even) && goes_before(&even, &ahead));
-        assert!(Expiry::of(&behind, None, now()).behind() > 0.6);
-        assert!(Expiry::of(&ahead, None, now()).behind() <= 0.0);
+        assert!(Expiry::of(&behind, None, 0.0, now()).behind() > 0.6);
+        assert!(Expiry::of(&ahead, None, 0.0, now()).behind() <= 0.0);
     }
 
     #[test]
@@ -137,7 +169,7 @@ mod tests {
         assert!(
             goes_before(&behind, &unknown) && goes_before(&unknown, &ahead) && goes_before(&ahead, &by_use)
         );
-        assert!(!Expiry::of(&by_use, None, now()).has_allotment());
+        assert!(!Expiry::of(&by_use, None, 0.0, now()).has_allotment());
     }
 
     #[test]

@@ -188,16 +188,9 @@ impl<'a> Survey<'a> {
             let id = contender.account.id;
             let is_home = bound.is_some_and(|bound| bound.account == id);
             let is_refuge = refuge == Some(id);
-            // Whoever comes after the best need not be looked at closely.
-            let comes_after =
-                |rank| survey.best.is_some_and(|best| best.rank < rank) && !is_home && !is_refuge;
-            if comes_after(case.rank_at_best(contender, &place)) {
-                return;
-            }
-            let rank = case.rank(contender, &place);
-            if comes_after(rank) {
-                return;
-            }
+            // Whoever comes after the best is not looked at any closer, but for those that know the conversation.
+            let best = survey.best.as_ref().map(|best| &best.rank).filter(|_| !is_home && !is_refuge);
+            let Some(rank) = case.rank_unless_after(best, contender, &place) else { return };
             let stand = Stand { contender, place, rank };
             match case.obstacle(contender, &place) {
                 None => {
@@ -234,14 +227,16 @@ impl<'a> Survey<'a> {
                 weigh::settle(case, &tie, best)
             }
         };
-        let prevented = self.prevented(case, Some(stand.rank));
+        // What stays where it is would not have gone there either.
+        let stays = matches!(choice, Choice::Bound | Choice::Kept);
+        let prevented = if stays { None } else { self.prevented(case, Some(best.rank)) };
         let why = Why { choice, slot: stand.place.slot, binds, weighed, prevented };
         Some((stand, why))
     }
 
-    /// What would have cost money, had it not been kept out: it would have gone before this one.
-    pub fn prevented(&self, case: &Case<'_>, chosen: Option<Rank>) -> Option<Prevented> {
-        let kept_out = self.kept_out.filter(|kept_out| chosen.is_none_or(|chosen| kept_out.rank < chosen))?;
+    /// What would have cost money, had it not been kept out: it goes before the best of the others.
+    pub fn prevented(&self, case: &Case<'_>, best: Option<Rank>) -> Option<Prevented> {
+        let kept_out = self.kept_out.filter(|kept_out| best.is_none_or(|best| kept_out.rank < best))?;
         Some(Prevented { from: case.allowed.home()?, to: kept_out.id() })
     }
 }

@@ -3,6 +3,8 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
+
 use super::{Contender, case::Case, course::Place, expiry::Expiry, guarded};
 use crate::domain::{AccountId, Family, Policy};
 
@@ -33,14 +35,13 @@ pub(super) enum Doubt {
 
 /// An account of which nobody has told us counts as half used: neither empty nor full.
 const UNKNOWN: f64 = 0.5;
-/// What one request that runs is expected to take of a window. A guess that is the same for all, so that what
-/// begins at the same moment spreads.
-const RUNNING: f64 = 0.02;
-/// The same for a conversation that is bound to an account, and will go on there.
-const BOUND: f64 = 0.02;
+/// What one request that runs, or a conversation that is bound to an account and will go on there, is expected to
+/// take of a window. A guess that is the same for all, so that what begins at the same moment spreads.
+const EACH: f64 = 0.02;
+/// All of them together are never taken for more: many that are idle outweigh no account that is nearly spent.
+const ALL: f64 = 0.5;
 
 impl Rank {
-    #[inline]
     pub fn of(
         case: &Case<'_>,
         contender: &Contender,
@@ -48,26 +49,53 @@ impl Rank {
         family: Option<Family>,
         doubt: Doubt,
     ) -> Self {
+        Self::unless_after(None, case, contender, place, family, doubt).expect("it comes after nobody")
+    }
+
+    /// `None` if it is found to come after another one, which mostly takes a look at one or two windows.
+    #[inline]
+    pub fn unless_after(
+        other: Option<&Self>,
+        case: &Case<'_>,
+        contender: &Contender,
+        place: &Place<'_>,
+        family: Option<Family>,
+        doubt: Doubt,
+    ) -> Option<Self> {
+        // What each key may be at most; the first that is less settles it.
+        let mut most = [f64::INFINITY; 4];
+        if let Some(other) = other {
+            match (place.stage, doubt).cmp(&(other.stage, other.doubt)) {
+                Ordering::Greater => return None,
+                Ordering::Equal => most = other.keys,
+                Ordering::Less => {}
+            }
+        }
         let keys = match place.policy {
             Policy::Priority => {
-                [priority(contender), burdened(case, contender, family), load(contender), 0.0]
+                let priority = priority(contender);
+                if priority > most[0] {
+                    return None;
+                }
+                let most = if priority < most[0] { f64::INFINITY } else { most[1] };
+                [priority, burdened(case, contender, family, most)?, load(contender), 0.0]
             }
             Policy::Headroom => {
-                [burdened(case, contender, family), priority(contender), load(contender), 0.0]
+                [burdened(case, contender, family, most[0])?, priority(contender), load(contender), 0.0]
             }
             Policy::SoonestReset => {
-                let urgency = Expiry::of(contender, family, case.now).urgency(crowd(contender));
+                let crowd = crowd(contender);
+                let urgency = Expiry::urgency_of(contender, family, crowd, -most[0], case.now)?;
                 // Of those of which nothing expires, the one with most left.
-                let used = if urgency > 0.0 { 0.0 } else { burdened(case, contender, family) };
+                let used =
+                    if urgency > 0.0 { 0.0 } else { burdened(case, contender, family, f64::INFINITY)? };
                 [-urgency, used, priority(contender), 0.0]
             }
             Policy::RoundRobin => [turn(contender), 0.0, 0.0, 0.0],
         };
-        Self { stage: place.stage, doubt, keys, id: contender.account.id }
+        Some(Self { stage: place.stage, doubt, keys, id: contender.account.id })
     }
-}
 
-impl Rank {
     /// The same, doubted for this reason.
     pub fn with(self, doubt: Doubt) -> Self {
         Self { doubt, ..self }
@@ -97,25 +125,53 @@ impl Ord for Rank {
 
 /// The share that is used of whatever is scarcest, of windows and caps; `None` if nothing is known.
 pub(super) fn used(case: &Case<'_>, contender: &Contender, family: Option<Family>) -> Option<f64> {
-    let now = case.now;
-    let Some(guards) = &contender.account.guards else { return fullest(contender, family, now) };
-    guarded::used(guards, contender, family, now)
+    match &contender.account.guards {
+        Some(guards) => guarded::used(guards, contender, family, case.now),
+        None => fullest(contender, family, case.now, |_| false).filter(|share| share.is_finite()),
+    }
 }
 
-/// The fullest of the windows that apply; `None` if none is known.
-fn fullest(contender: &Contender, family: Option<Family>, now: jiff::Timestamp) -> Option<f64> {
-    let windows = contender.windows.iter().filter(|window| window.applies_to(family));
-    let most = windows.filter_map(|window| window.utilization_at(now)).fold(f64::NEG_INFINITY, f64::max);
-    most.is_finite().then_some(most)
+/// The fullest of the windows that apply, minus infinity if none is known; `None` as soon as one is too full.
+#[inline]
+fn fullest(
+    contender: &Contender,
+    family: Option<Family>,
+    now: Timestamp,
+    is_too_full: impl Fn(f64) -> bool,
+) -> Option<f64> {
+    let mut fullest = f64::NEG_INFINITY;
+    for window in &contender.windows {
+        // What a window says now is never more than what was told of it.
+        if window.utilization.is_none_or(|told| told <= fullest) || !window.applies_to(family) {
+            continue;
+        }
+        let share = window.utilization_at(now).filter(|share| share.is_finite());
+        fullest = share.map_or(fullest, |share| share.max(fullest));
+        if is_too_full(fullest) {
+            return None;
+        }
+    }
+    Some(fullest)
 }
 
-fn burdened(case: &Case<'_>, contender: &Contender, family: Option<Family>) -> f64 {
-    used(case, contender, family).unwrap_or(UNKNOWN) + crowd(contender)
+/// What is used with what is going on there; `None` if it is found to be more than `most`.
+#[inline]
+fn burdened(case: &Case<'_>, contender: &Contender, family: Option<Family>, most: f64) -> Option<f64> {
+    let crowd = crowd(contender);
+    let used = if contender.account.guards.is_some() {
+        used(case, contender, family)
+    } else {
+        // The very sum that is compared, so that rounding decides nothing.
+        let fullest = fullest(contender, family, case.now, |share| share + crowd > most)?;
+        Some(fullest).filter(|share| share.is_finite())
+    };
+    Some(used.unwrap_or(UNKNOWN) + crowd)
 }
 
-/// What is going on there already, as a share of a window.
+/// What is going on there already, as a share of a window: the first few count fully, more of them less and less.
 fn crowd(contender: &Contender) -> f64 {
-    RUNNING * f64::from(contender.load.count()) + BOUND * f64::from(contender.load.bound())
+    let each = EACH * (f64::from(contender.load.count()) + f64::from(contender.load.bound()));
+    ALL * each / (ALL + each)
 }
 
 fn priority(contender: &Contender) -> f64 {

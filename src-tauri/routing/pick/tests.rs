@@ -126,6 +126,15 @@ fn of_two_that_are_alike_the_idle_one_goes() {
 }
 
 #[test]
+fn conversations_that_are_idle_outweigh_no_account_that_is_nearly_spent() {
+    let crowded = account(1).with(window("5h", 0.1, false, 60));
+    let seats: Vec<_> = (0..1_000).map(|_| crowded.load.seat()).collect();
+    assert_eq!(picked(vec![crowded.clone(), account(2).with(window("5h", 0.95, false, 60))], &[]), Some(1));
+    assert_eq!(picked(vec![crowded, account(2).with(window("5h", 0.3, false, 60))], &[]), Some(2));
+    drop(seats);
+}
+
+#[test]
 fn an_account_with_its_hands_full_is_passed_over_and_when_all_have_that_is_said() {
     let ration = Ration::of(std::num::NonZeroU32::new(1));
     let within = |id| Contender { load: Load::within(ration.clone()), ..account(id) };
