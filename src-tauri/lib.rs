@@ -18,15 +18,15 @@ pub mod settings;
 pub mod secrets;
 /// SQLite and nothing else.
 pub mod store;
-/// Wire formats: finding fields in JSON bytes, server-sent events.
+/// Wire formats: finding fields in JSON bytes, server-sent events, HTTP/1.1.
 pub mod formats;
 /// How much a reply used, heard as it passes.
 pub mod metering;
 /// What upstreams are like: addresses, credentials, windows, verdicts.
 pub mod providers;
-/// Who goes next. Pure decisions.
+/// Who goes next, by the plan that a person makes. Pure decisions.
 pub mod routing;
-/// Who pays: the roster of accounts, their standing and their bearers.
+/// Who pays: the roster of accounts, their standing, their bearers, and the plan for them.
 pub mod accounts;
 /// Who may ask: clients' keys, their limits and budgets.
 pub mod keys;
