@@ -8,10 +8,12 @@ type Props = {
   onClose: () => void;
   /** A click beside it does not close it: what it shows can't be had again. */
   firm?: boolean;
+  /** Rows of several fields need more room. */
+  wide?: boolean;
   children: ReactNode;
 };
 
-export function Dialog({ title, onClose, firm = false, children }: Props) {
+export function Dialog({ title, onClose, firm = false, wide = false, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const heading = useId();
   // Layout effects end while the element is still in the page: only then can it give focus back.
@@ -27,7 +29,7 @@ export function Dialog({ title, onClose, firm = false, children }: Props) {
       aria-labelledby={heading}
       onCancel={(event) => { event.preventDefault(); onClose(); }}
       onPointerDown={(event) => event.target === ref.current && !firm && onClose()}
-      className="w-115 max-w-[calc(100vw-32px)] rounded-md bg-float shadow-float"
+      className={`${wide ? "w-160" : "w-115"} max-w-[calc(100vw-32px)] rounded-md bg-float shadow-float`}
     >
       <div className="p-5">
         <h2 id={heading} className="text-figure mb-3">{title}</h2>

@@ -1,12 +1,9 @@
 // Says why a request went where it went: what led it, what was weighed, what was kept from costing money.
 import type { Decision } from "../api/types.ts";
 import { dollars, exact } from "./numbers.ts";
+import { policyWord } from "./plan.ts";
 
 type Weighed = NonNullable<Decision["weighed"]>;
-
-const policies: Record<NonNullable<Decision["policy"]>, string> = {
-  priority: "by priority", headroom: "by headroom", soonest_reset: "what expires first", round_robin: "in turn",
-};
 
 const gains: Record<Exclude<Weighed["gain"], "nothing">, string> = {
   order: "the order that you set", fit: "an account that is known to fit", included: "use that is paid for already",
@@ -20,7 +17,7 @@ export function circumstances(decision: Decision): string[] {
   const stays = bound === decision.account && decision.choice === "bound";
   return [
     route ? `Route ${route}.` : null,
-    pool ? `Pool ${pool}${policy ? `, ${policies[policy]}` : ""}.` : null,
+    pool ? `Pool ${pool}${policy ? `, ${policyWord[policy]}` : ""}.` : null,
     binding ? `Bound by ${binding}.` : null,
     bound != null && !stays ? `Its conversation is bound to ${name(bound)}.` : null,
     weighed ? weighing(weighed) : null,

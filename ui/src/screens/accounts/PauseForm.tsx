@@ -2,10 +2,9 @@
 import type { FormEvent } from "react";
 import { usePauseAccount } from "../../api/changes.ts";
 import type { Account } from "../../api/types.ts";
-import { Button } from "../../parts/Button.tsx";
-import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
+import { Dialog } from "../../parts/Dialog.tsx";
 import { Field } from "../../parts/Field.tsx";
-import { FormProblem } from "../../parts/Notice.tsx";
+import { FormEnd } from "../../parts/FormEnd.tsx";
 
 export function PauseForm({ account, onClose }: { account: Account; onClose: () => void }) {
   const pause = usePauseAccount(account.id);
@@ -19,11 +18,7 @@ export function PauseForm({ account, onClose }: { account: Account; onClose: () 
       <form onSubmit={(event) => void send(event)}>
         <p className="mb-4 text-soft">It gets no new requests until you resume it. Requests that it is serving go on to their end.</p>
         <Field label="Reason" name="reason" data-first placeholder="Saving it for tonight" hint="You may leave it empty." autoComplete="off" maxLength={200} />
-        <FormProblem message={pause.problem} />
-        <DialogEnd>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="loud" type="submit" disabled={pause.busy}>Pause the account</Button>
-        </DialogEnd>
+        <FormEnd change={pause} act="Pause the account" onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -3,10 +3,10 @@ import type { FormEvent } from "react";
 import { useAddKey, useChangeKey } from "../../api/changes.ts";
 import { usePools } from "../../api/queries.ts";
 import type { Account, ClientKey, MintedKey, Pool } from "../../api/types.ts";
-import { Button } from "../../parts/Button.tsx";
-import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
+import { Boxes } from "../../parts/Boxes.tsx";
+import { Dialog } from "../../parts/Dialog.tsx";
 import { Field } from "../../parts/Field.tsx";
-import { FormProblem } from "../../parts/Notice.tsx";
+import { FormEnd } from "../../parts/FormEnd.tsx";
 import { filledIn, keyChangesIn, newKeyIn } from "./filled.ts";
 import { scopeWords } from "./words.ts";
 
@@ -16,7 +16,6 @@ export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: P
   const add = useAddKey(onMinted);
   const change = useChangeKey(clientKey?.id ?? 0);
   const { data: pools = [] } = usePools();
-  const { busy, problem } = clientKey ? change : add;
 
   async function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -48,11 +47,7 @@ export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: P
         <p className="text-small text-faint">
           Days and months are UTC's. Tokens are of every kind. Dollars are by the public price list and count only models that stand there.
         </p>
-        <FormProblem message={problem} />
-        <DialogEnd>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="loud" type="submit" disabled={busy}>{clientKey ? "Save changes" : "Make the key"}</Button>
-        </DialogEnd>
+        <FormEnd change={clientKey ? change : add} act={clientKey ? "Save changes" : "Make the key"} onClose={onClose} />
       </form>
     </Dialog>
   );
@@ -66,22 +61,4 @@ function poolOptions(pools: Pool[], clientKey: ClientKey | undefined): [string, 
 
 function Number({ value, step = 1, ...rest }: { label: string; name: string; value: number | null | undefined; step?: number | "any" }) {
   return <Field {...rest} type="number" min={step === "any" ? 0 : 1} step={step} defaultValue={value ?? ""} placeholder="No limit" autoComplete="off" />;
-}
-
-type BoxesProps = { legend: string; name: string; chosen: string[]; options: (readonly [string, string, string?])[] };
-
-function Boxes({ legend, name, chosen, options }: BoxesProps) {
-  return (
-    <fieldset className="mb-3">
-      <legend className="mb-1 text-soft">{legend}</legend>
-      <div className="max-h-28 overflow-y-auto">
-        {options.map(([value, label, about]) => (
-          <label key={value} className="flex items-baseline gap-2">
-            <input type="checkbox" name={name} value={value} defaultChecked={chosen.includes(value)} className="accent-accent" />
-            <span>{label}{about && <span className="text-faint">, {about}</span>}</span>
-          </label>
-        ))}
-      </div>
-    </fieldset>
-  );
 }

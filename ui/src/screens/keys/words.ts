@@ -1,6 +1,7 @@
 // What a key opens, what limits it and how much of it is used, in words.
 import type { Account, Budget, ClientKey, Pool, Scope } from "../../api/types.ts";
 import { dollars, plural, short } from "../../words/numbers.ts";
+import { capital } from "../../words/plan.ts";
 import { until } from "../../words/times.ts";
 
 export const scopeWords: [Scope, string, string][] = [
@@ -11,8 +12,7 @@ export const scopeWords: [Scope, string, string][] = [
 
 export function opensWord(scopes: Scope[]): string {
   const words = scopeWords.filter(([scope]) => scopes.includes(scope)).map(([, word]) => word.toLowerCase());
-  const text = words.join(", ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return capital(words.join(", "));
 }
 
 /** "until 14:20 (in 38 min)"; once it is over, "ended 14:20". */

@@ -1,30 +1,12 @@
-// Why a request went where it went: what led it, and every account that was considered, in order.
+// Why a request went where it went, as a part of its panel.
 import type { Decision } from "../../api/types.ts";
-import { circumstances } from "../../words/decisions.ts";
-import { until } from "../../words/times.ts";
-
-const outcomes: Record<Decision["candidates"][number]["outcome"], string> = {
-  chosen: "chosen", next: "next", passed_over: "passed over",
-};
+import { Reasons } from "../../parts/Reasons.tsx";
 
 export function Why({ decision, now }: { decision: Decision; now: number }) {
   return (
     <section className="mt-5" aria-labelledby="why">
       <h3 id="why" className="border-b border-line pb-1">{decision.account == null ? "Why nobody took it" : "Why this account"}</h3>
-      {circumstances(decision).map((line) => <p key={line} className="mt-1.5 text-soft break-words select-text">{line}</p>)}
-      <ol className="mt-1.5">
-        {decision.candidates.map((one) => (
-          <li key={`${one.account} ${one.slot ?? ""} ${one.model ?? ""}`} className="py-1">
-            <p className="flex items-baseline gap-1.5">
-              <span className={one.outcome === "chosen" ? "font-medium" : ""}>{one.name}</span>
-              <span className="text-soft">{outcomes[one.outcome]}{one.slot != null && ` · slot ${one.slot + 1}`}{one.model && ` · as ${one.model}`}</span>
-              {one.until && <span className="ml-auto text-soft">until {until(one.until, now)}</span>}
-            </p>
-            <p className="text-small text-soft break-words select-text">{one.why}</p>
-          </li>
-        ))}
-      </ol>
-      {decision.left_out > 0 && <p className="text-faint">And {decision.left_out} more.</p>}
+      <Reasons decision={decision} now={now} />
     </section>
   );
 }
