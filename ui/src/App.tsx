@@ -5,6 +5,7 @@ import { apiOver } from "./api/client.ts";
 import { CoreProvider, type Link } from "./api/core.tsx";
 import { keepLive } from "./api/live.ts";
 import type { Transport } from "./api/transport.ts";
+import { titles } from "./nav/place.ts";
 import { useKeys } from "./nav/useKeys.ts";
 import { usePlace } from "./nav/usePlace.ts";
 import { FreshLink } from "./parts/FreshLink.tsx";
@@ -15,6 +16,7 @@ import { Accounts } from "./screens/accounts/Accounts.tsx";
 import { Keys } from "./screens/keys/Keys.tsx";
 import { Overview } from "./screens/overview/Overview.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
+import { Routing } from "./screens/routing/Routing.tsx";
 
 type Props = { transport: Transport; cache: QueryClient; staleness: EventTarget; startsStale: boolean };
 
@@ -44,8 +46,6 @@ function Live({ transport, cache }: { transport: Transport; cache: QueryClient }
   );
 }
 
-const titles = { overview: "Overview", accounts: "Accounts", requests: "Requests", keys: "Keys" };
-
 function Frame() {
   const place = usePlace();
   const [helping, setHelping] = useState(false);
@@ -58,6 +58,7 @@ function Frame() {
       <main className="flex-1 px-4 board:px-6">
         {place.screen === "overview" && <Overview place={place} />}
         {place.screen === "accounts" && <Accounts place={place} />}
+        {place.screen === "routing" && <Routing place={place} />}
         {place.screen === "requests" && <Requests place={place} />}
         {place.screen === "keys" && <Keys place={place} />}
       </main>

@@ -14,7 +14,7 @@ export type Change<Input> = {
   problem: string | null;
 };
 
-function useChange<Input>(act: (input: Input) => Promise<unknown>, ...touched: string[]): Change<Input> {
+export function useChange<Input>(act: (input: Input) => Promise<unknown>, ...touched: string[]): Change<Input> {
   const cache = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
@@ -36,7 +36,7 @@ function useChange<Input>(act: (input: Input) => Promise<unknown>, ...touched: s
 }
 
 const touchedByAccounts = [keys.accounts, keys.overview];
-const at = (id: number) => ({ params: { path: { id } } });
+export const at = (id: number) => ({ params: { path: { id } } });
 
 export function useAddAccount() {
   const { api } = useCore();

@@ -8,18 +8,24 @@ import type { Request, RequestPage } from "./types.ts";
 /** The first word of every query's key. */
 export const keys = {
   status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys", pools: "pools",
+  routes: "routes", bindings: "bindings", settings: "settings", explain: "explain", prevented: "prevented",
   requests: "requests", request: "request",
 } as const;
+
+/** What shows something of pools, routes, bindings or guards. */
+export const touchedByPlan = [
+  keys.pools, keys.routes, keys.bindings, keys.settings, keys.explain, keys.accounts, keys.overview, keys.keys,
+];
 
 export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: boolean) => void): () => void {
   const again = (...names: string[]) => names.forEach((name) => void cache.invalidateQueries({ queryKey: [name] }));
   const box = inbox({
     rows: (rows) => rows.forEach((row) => putRow(cache, row)),
-    accounts: () => again(keys.accounts, keys.overview, keys.pools),
-    keys: () => again(keys.keys),
-    plan: () => again(keys.pools, keys.accounts, keys.overview, keys.keys),
+    accounts: () => again(keys.accounts, keys.overview, keys.pools, keys.routes, keys.explain),
+    keys: () => again(keys.keys, keys.bindings, keys.explain),
+    plan: () => again(...touchedByPlan),
     status: () => again(keys.status),
-    sums: () => again(keys.overview, keys.status, keys.keys),
+    sums: () => again(keys.overview, keys.status, keys.keys, keys.explain, keys.prevented),
     everything: () => void cache.invalidateQueries(),
   });
   let hadGap = false;

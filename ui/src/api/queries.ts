@@ -4,6 +4,7 @@ import { answer } from "./client.ts";
 import { useCore } from "./core.tsx";
 import { keys } from "./live.ts";
 import type { RequestFilter } from "./merge.ts";
+import type { ExplainOrder } from "./types.ts";
 
 const PAGE = 100;
 
@@ -30,6 +31,38 @@ export function useProviders() {
 export function usePools() {
   const { api } = useCore();
   return useQuery({ queryKey: [keys.pools], queryFn: () => answer(api.GET("/api/v1/pools")) });
+}
+
+export function useRoutes() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.routes], queryFn: () => answer(api.GET("/api/v1/routes")) });
+}
+
+export function useBindings() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.bindings], queryFn: () => answer(api.GET("/api/v1/bindings")) });
+}
+
+export function usePlanSettings() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.settings], queryFn: () => answer(api.GET("/api/v1/settings")) });
+}
+
+/** Where such a request would go. It is asked again whenever something moves, for nothing is sent or spent. */
+export function useExplain(order: ExplainOrder | null) {
+  const { api } = useCore();
+  return useQuery({
+    queryKey: [keys.explain, order],
+    queryFn: () => answer(api.POST("/api/v1/explain", { body: order as ExplainOrder })),
+    enabled: order != null,
+    placeholderData: (before) => (order ? before : undefined),
+  });
+}
+
+/** What was kept from costing money in the last thirty days. */
+export function usePrevented() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.prevented], queryFn: () => answer(api.GET("/api/v1/prevented")) });
 }
 
 export function useClientKeys() {

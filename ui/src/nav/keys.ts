@@ -7,7 +7,7 @@ export type Act =
 
 export type Stroke = { key: string; typing: boolean; modified: boolean };
 
-const places: Record<string, Screen> = { o: "overview", a: "accounts", r: "requests", k: "keys" };
+const places: Record<string, Screen> = { o: "overview", a: "accounts", u: "routing", r: "requests", k: "keys" };
 
 /** `led` says that the key before was `g`. In a field only Escape has a meaning. */
 export function meaning(stroke: Stroke, led: boolean): Act | null {
@@ -31,6 +31,7 @@ export function meaning(stroke: Stroke, led: boolean): Act | null {
 export const keyHelp: [keys: string[], what: string][] = [
   [["g", "o"], "Overview"],
   [["g", "a"], "Accounts"],
+  [["g", "u"], "Routing"],
   [["g", "r"], "Requests"],
   [["g", "k"], "Keys"],
   [["/"], "Filter the list"],

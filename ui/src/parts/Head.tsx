@@ -1,10 +1,8 @@
 // The top of every page: where to go, and whether Headgate is serving requests.
 import { useCore } from "../api/core.tsx";
 import { useStatus } from "../api/queries.ts";
-import { linkTo, screens, type Screen } from "../nav/place.ts";
+import { linkTo, screens, titles, type Screen } from "../nav/place.ts";
 import { ProxySwitch } from "./ProxySwitch.tsx";
-
-const names: Record<Screen, string> = { overview: "Overview", accounts: "Accounts", requests: "Requests", keys: "Keys" };
 
 export function Head({ screen }: { screen: Screen }) {
   const { link } = useCore();
@@ -21,7 +19,7 @@ export function Head({ screen }: { screen: Screen }) {
               aria-current={name === screen ? "page" : undefined}
               className={`-mb-px border-b-2 pt-2.5 pb-2 ${name === screen ? "border-accent text-ink" : "border-transparent text-soft hover:text-ink"}`}
             >
-              {names[name]}
+              {titles[name]}
             </a>
           ))}
         </nav>
