@@ -1,11 +1,12 @@
 // What is kept back of an account, in words: a line for each reserve, cap and hour.
-import type { Account, Budget } from "../api/types.ts";
+import type { Account, Budget, Day } from "../api/types.ts";
 import { dollars, short } from "./numbers.ts";
+import { capital } from "./plan.ts";
 
 type Guards = NonNullable<Account["guards"]>;
 type Peak = Guards["peaks"][number];
 
-const week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
+export const week = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const satisfies Day[];
 
 export function guardWords(guards: Guards): string[] {
   const { reserves, caps, peaks } = guards;
@@ -25,7 +26,12 @@ function used(cap: Budget): string {
   ].join(", ");
 }
 
+/** "Mon". */
+export function dayWord(day: Day): string {
+  return capital(day.slice(0, 3));
+}
+
 function hours({ days, from, to, zone }: Peak): string {
-  const named = week.filter((day) => days.includes(day)).map((day) => day.charAt(0).toUpperCase() + day.slice(1, 3));
+  const named = week.filter((day) => days.includes(day)).map(dayWord);
   return `${named.length === 7 ? "daily" : named.join(", ")} ${from}–${to}${zone ? ` ${zone}` : ""}`;
 }

@@ -13,6 +13,7 @@ const formats = {
   minute: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
   second: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
   weekday: new Intl.DateTimeFormat("en-GB", { weekday: "short" }),
+  utcDay: new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }),
   date: new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" }),
   whole: new Intl.DateTimeFormat("en-GB", {
     weekday: "short", day: "numeric", month: "short", year: "numeric",
@@ -68,6 +69,11 @@ export function until(at: Maybe, now: number): string {
 /** The absolute time with its zone, for hover. */
 export function exactTime(at: Maybe): string {
   return at ? formats.whole.format(new Date(at)) : "not known";
+}
+
+/** "Thu 26 Nov": a day that is UTC's, as days of sums are. */
+export function dayOf(at: string): string {
+  return formats.utcDay.format(new Date(at)).replace(",", "");
 }
 
 export function weekday(at: number): string {

@@ -5,6 +5,7 @@ import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
 import { guardWords } from "../../words/guards.ts";
+import { MAIN } from "../../words/plan.ts";
 import { standingDetail } from "../../words/standings.ts";
 import { ahead, clock, exactTime } from "../../words/times.ts";
 import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
@@ -38,8 +39,9 @@ export function AccountRow({ account, now, onAsk }: Props) {
       </td>
       <td className="max-board:hidden"><Windows account={account} now={now} /></td>
       <td className="whitespace-nowrap text-right">
-        <span className="inline-flex gap-x-4 wide:gap-x-5 -my-1 max-[680px]:flex-col max-[680px]:items-end">
+        <span className="inline-grid grid-flow-col justify-items-end gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:grid-flow-row max-[1080px]:grid-cols-[auto_auto] max-[760px]:grid-cols-[auto]">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
+          <Button kind="text" onClick={() => onAsk({ act: "guard", account })}>Keep back</Button>
           {standing.state === "paused"
             ? <Button kind="text" disabled={resume.busy} onClick={() => void resume.run()}>Resume</Button>
             : <Button kind="text" onClick={() => onAsk({ act: "pause", account })}>Pause</Button>}
@@ -55,7 +57,7 @@ function Upstream({ account }: { account: Account }) {
   const provider = providers?.find((each) => each.id === account.provider);
   return (
     <div className="text-small text-soft">
-      <p>{provider?.title ?? account.provider}{account.pool_id !== 1 && `, pool ${account.pool}`}</p>
+      <p>{provider?.title ?? account.provider}{account.pool_id !== MAIN && `, pool ${account.pool}`}</p>
       {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
     </div>
   );

@@ -11,10 +11,12 @@ import { useNow } from "../../parts/useNow.ts";
 import { inOrder } from "../../words/standings.ts";
 import { AccountForm } from "./AccountForm.tsx";
 import { AccountRow } from "./AccountRow.tsx";
+import { GuardsForm } from "./GuardsForm.tsx";
 import { PauseForm } from "./PauseForm.tsx";
+import { Prevented } from "./Prevented.tsx";
 import { RemoveForm } from "./RemoveForm.tsx";
 
-export type Asked = { act: "change" | "pause" | "remove"; account: Account };
+export type Asked = { act: "change" | "guard" | "pause" | "remove"; account: Account };
 
 export function Accounts({ place }: { place: Place }) {
   const { data, error, refetch } = useAccounts();
@@ -33,8 +35,10 @@ export function Accounts({ place }: { place: Place }) {
       {!data && !error && <Reading what="the accounts" />}
       {data?.length === 0 && <Nothing title="No account yet.">Add one, and Headgate has somewhere to send requests.</Nothing>}
       {data && data.length > 0 && <Table accounts={inOrder(data)} onAsk={setAsked} />}
+      {data && <Prevented accounts={data} onChange={(account) => setAsked({ act: "change", account })} />}
       {adding && <AccountForm onClose={() => go(withParams(place, { add: null }), true)} />}
       {asked?.act === "change" && <AccountForm account={asked.account} onClose={close} />}
+      {asked?.act === "guard" && <GuardsForm account={asked.account} onClose={close} />}
       {asked?.act === "pause" && <PauseForm account={asked.account} onClose={close} />}
       {asked?.act === "remove" && <RemoveForm account={asked.account} onClose={close} />}
     </>
