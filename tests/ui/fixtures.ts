@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Budget, ClientKey, Decision, Ending, HeadgateEvent, Overview, Pool, Provider, Request, RequestPage, Status, UsageWindow,
+  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow,
 } from "../../ui/src/api/types.ts";
 
 /** A Thursday in winter, 12:41 in Berlin. */
@@ -153,21 +153,65 @@ const fullKeys: ClientKey[] = [
   clientKey(5, "Everything", { scopes: ["proxy", "read", "manage"], expires_at: at(20 * 24 * HOUR), accounts: [1, 2, 99] }),
 ];
 
-export type Scene = { status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[] };
+const route = (id: number, name: string, models: string, slots: Route["slots"], rest: Partial<Route> = {}): Route =>
+  ({ id, name, models, slots, enabled: true, falls_through: false, created_at: at(-20 * 24 * HOUR), ...rest });
+
+const binding = (id: number, subject: Binding["subject"], what: string, pool_id: number, pool: string | null, strict = false): Binding =>
+  ({ id, subject, what, pool_id, pool, strict, created_at: at(-20 * 24 * HOUR) });
+
+const usualRoutes: Route[] = [
+  route(1, "Cheap haiku", "haiku", [{ account_id: 3, name: "Team gateway", model: "claude-haiku-4-5" }, { pool_id: 1, name: "main" }], { falls_through: true }),
+];
+const usualBindings: Binding[] = [binding(1, { project: "shop" }, "project shop", 2, "Nights")];
+
+const fullRoutes: Route[] = [
+  ...usualRoutes,
+  route(2, "Night", "opus", [{ pool_id: 2, name: "Nights" }, { account_id: 9, name: null }]),
+  route(3, "Night, once more", "opus", [{ account_id: 2, name: "Spare" }]),
+  route(4, "Long chain for the platform team", "claude-sonnet-*", [
+    { account_id: 2, name: "Spare" }, { account_id: 4, name: "Night shift" }, { account_id: 7, name: "Burst", model: "claude-sonnet-5" },
+    { account_id: 5, name: "Old key of the platform team in Rotterdam" }, { pool_id: 1, name: "main", model: "claude-haiku-4-5-20251001" },
+  ], { falls_through: true }),
+  route(5, "Resting", "fable", [{ account_id: 6, name: "Personal" }], { enabled: false }),
+];
+const fullBindings: Binding[] = [
+  ...usualBindings,
+  binding(2, { directory: "/work/clients/a-very-long-name-of-a-client/and-its-repository" }, "folder /work/clients/a-very-long-name-of-a-client/and-its-repository", 1, "main"),
+  binding(3, { key: 2 }, "key Build server", 7, null, true),
+  binding(4, { role: "compaction" }, "role compaction", 1, "main"),
+  binding(5, { agent_type: "reviewer" }, "agent type reviewer", 8, null),
+];
+const prevented: Prevented[] = [
+  { day: "2026-11-26T00:00:00Z", from: "Work", from_id: 1, to: "Spare", to_id: 2, requests: 12 },
+  { day: "2026-11-24T00:00:00Z", from: "Work", from_id: 1, to: "Spare", to_id: 2, requests: 1 },
+  { day: "2026-11-24T00:00:00Z", from: "Work", from_id: 1, to: "Team gateway", to_id: 3, requests: 3 },
+];
+
+type Plan = { pools: Pool[]; routes: Route[]; bindings: Binding[]; prevented: Prevented[] };
+export type Scene = { plan: Plan; status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[] };
 
 const today = { requests: 412, complete: 401, rescued: 7, input: 184_220, output: 512_900, cache_read: 18_402_110, cache_write: 1_240_500 };
 const rows = (many: number) => Array.from({ length: many }, (_, n) => request(n, n * 9200 + (n > 2 ? 31_000 : n * 2500)));
 
+function poolsOf(accounts: Account[], ...more: [number, string, Pool["policy"]][]): Pool[] {
+  return [[1, "main", "priority"] as const, ...more].map(([id, name, policy]) => ({
+    id, name, policy, created_at: at(-40 * 24 * HOUR), accounts: accounts.filter(({ pool_id }) => pool_id === id).map((each) => each.id),
+  }));
+}
+
 export const scenes: Record<"empty" | "usual" | "full", Scene> = {
   empty: {
+    plan: { pools: poolsOf([]), routes: [], bindings: [], prevented: [] },
     status: { ...status, running: 0, vault: "file" }, providers, requests: [], keys: [],
     overview: { sentence: "No account yet.", mood: "care", accounts: [], today: { requests: 0, complete: 0, rescued: 0, input: 0, output: 0, cache_read: 0, cache_write: 0 } },
   },
   usual: {
+    plan: { pools: poolsOf(usualAccounts, [2, "Nights", "soonest_reset"]), routes: usualRoutes, bindings: usualBindings, prevented: [] },
     status, providers, requests: rows(46), keys: usualKeys,
     overview: { sentence: "2 of 3 accounts are ready. Work is back at 14:19; until then Spare answers.", mood: "good", accounts: usualAccounts, today },
   },
   full: {
+    plan: { pools: poolsOf(fullAccounts, [2, "Nights", "soonest_reset"], [3, "Left over from the old gateway", "round_robin"]), routes: fullRoutes, bindings: fullBindings, prevented },
     status: { ...status, proxy: "paused", running: 15, waiting: 3 }, providers, requests: rows(300), keys: fullKeys,
     overview: {
       sentence: "The proxy is paused: every request is refused until you resume it.", mood: "bad", accounts: fullAccounts,
@@ -176,20 +220,20 @@ export const scenes: Record<"empty" | "usual" | "full", Scene> = {
   },
 };
 
-const poolsOf = (accounts: Account[]): Pool[] => [[1, "main"], [2, "Nights"]].map(([id, name]) => ({
-  id: Number(id), name: String(name), policy: "priority", created_at: at(-40 * 24 * HOUR),
-  accounts: accounts.filter(({ pool_id }) => pool_id === id).map((each) => each.id),
-}));
-
 /** The page's calls as this scene's core would answer them. */
 export function answer(scene: Scene, method: string, url: URL): { status: number; body: unknown } {
   const path = url.pathname.replace("/api/v1/", "");
+  if (path === "explain") return { status: 200, body: { ...decision, at: at(0) } };
   if (method !== "GET") return { status: 409, body: { code: "name_taken", message: "An account named Work exists already. Choose another name." } };
   if (path === "status") return { status: 200, body: scene.status };
   if (path === "overview") return { status: 200, body: scene.overview };
   if (path === "providers") return { status: 200, body: scene.providers };
   if (path === "accounts") return { status: 200, body: scene.overview.accounts };
-  if (path === "pools") return { status: 200, body: poolsOf(scene.overview.accounts) };
+  if (path === "pools") return { status: 200, body: scene.plan.pools };
+  if (path === "routes") return { status: 200, body: scene.plan.routes };
+  if (path === "bindings") return { status: 200, body: scene.plan.bindings };
+  if (path === "prevented") return { status: 200, body: scene.plan.prevented };
+  if (path === "settings") return { status: 200, body: { serve_asked_or_refuse: false } };
   if (path === "keys") return { status: 200, body: scene.keys };
   if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };
   const found = scene.requests.find((row) => path === `requests/${row.id}`);

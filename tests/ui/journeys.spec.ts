@@ -224,7 +224,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   test(`every screen is accessible in ${colorScheme}`, async () => {
     await page.emulateMedia({ colorScheme });
     expect(await paperBrightness(page) > 128).toBe(colorScheme === "light");
-    for (const screen of ["", "accounts", "requests", "keys"]) {
+    for (const screen of ["", "accounts", "routing?explain=1&model=opus", "requests", "keys"]) {
       await page.goto(`${demo.address}/#/${screen}`);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       await expectAccessible(page);

@@ -4,21 +4,28 @@ import { test } from "@playwright/test";
 import { scenes } from "./fixtures.ts";
 import { stage, STAGE } from "./stage.ts";
 
-const shots = [
+// Where a third word stands, the first button of that name is pressed.
+const shots: [name: string, hash: string, press?: string][] = [
   ["overview", "#/"],
   ["overview-24h", "#/?span=24h"],
   ["overview-7d", "#/?span=7d"],
   ["accounts", "#/accounts"],
+  ["accounts-keep-back", "#/accounts", "Keep back"],
   ["accounts-add", "#/accounts?add=1"],
+  ["routing", "#/routing"],
+  ["routing-explain", "#/routing?explain=1&model=opus&project=shop"],
+  ["routing-route", "#/routing?add=route"],
+  ["routing-pool", "#/routing?add=pool"],
+  ["routing-binding", "#/routing?add=binding"],
   ["keys", "#/keys"],
   ["keys-add", "#/keys?add=1"],
   ["requests", "#/requests"],
   ["request", "#/requests?open=req_0999999999997"],
-] as const;
+];
 
 for (const [name, scene] of Object.entries(scenes)) {
-  for (const [screen, hash] of shots) {
-    if (name === "empty" && ["request", "overview-24h", "overview-7d"].includes(screen)) continue;
+  for (const [screen, hash, press] of shots) {
+    if (name === "empty" && ["request", "overview-24h", "overview-7d", "accounts-keep-back"].includes(screen)) continue;
     for (const colorScheme of ["light", "dark"] as const) {
       for (const width of [900, 1600]) {
         test(`${screen} ${name} ${colorScheme} ${width}`, async ({ page }) => {
@@ -27,6 +34,7 @@ for (const [name, scene] of Object.entries(scenes)) {
           await stage(page, scene);
           await page.goto(`${STAGE}/${hash}`);
           await page.waitForFunction(() => !document.body.innerText.includes("Reading "));
+          if (press) await page.locator('tr[data-account="Night shift"], tr[data-account="Work"]').last().getByRole("button", { name: press }).click();
           await page.screenshot({ path: `screenshots/${screen}-${name}-${colorScheme}-${width}.png`, fullPage: width === 900 && name !== "full" });
         });
       }

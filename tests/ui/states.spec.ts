@@ -28,7 +28,7 @@ test("without accounts the overview is the guide to the first one", async ({ pag
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["request", "#/requests?open=req_0999999999997"]]) {
+  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["routing", "#/routing?explain=1&model=opus&role=main"], ["pool form", "#/routing?add=pool"], ["route form", "#/routing?add=route"], ["binding form", "#/routing?add=binding"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["request", "#/requests?open=req_0999999999997"]]) {
     test(`${name} in ${colorScheme} is accessible when everything is full`, async ({ page }) => {
       await page.setViewportSize({ width: 1440, height: 900 });
       await page.emulateMedia({ colorScheme });
@@ -51,7 +51,7 @@ test("below 900 pixels the lanes are compact rows", async ({ page }) => {
 for (const width of [600, 760, 900, 1240]) {
   test(`nothing sticks out of a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
-    for (const hash of ["#/", "#/accounts", "#/keys", "#/requests", "#/requests?open=req_0999999999997"]) {
+    for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/requests", "#/requests?open=req_0999999999997"]) {
       await open(page, hash, scenes.full);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), hash).toBeLessThanOrEqual(0);
@@ -142,4 +142,96 @@ test("a request says who was considered for it, and why each was passed over", a
   await open(page, "#/requests?open=req_0999999999998", scenes.full);
   await expect(page.getByRole("heading", { name: "Tokens" })).toBeVisible();
   await expect(page.getByText("Why this account"), "where no decision is known, nothing is said").toBeHidden();
+});
+
+test("without a plan the parts of it say what they are for", async ({ page }) => {
+  const complaints = await open(page, "#/routing", scenes.empty);
+  await expect(page.locator('tr[data-pool="main"]')).toContainText("Nobody");
+  await expect(page.getByText("No route.")).toBeVisible();
+  await expect(page.getByText("Nothing is bound.")).toBeVisible();
+  await expect(page.getByRole("region", { name: "The answer" }), "nothing was asked").toBeHidden();
+  expect(complaints).toEqual([]);
+});
+
+test("a route that leads nowhere, one that is never taken and a binding to nothing say so, and why", async ({ page }) => {
+  await open(page, "#/routing", scenes.full);
+  const route = (name: string) => page.locator(`tr[data-route="${name}"]`);
+  await expect(route("Night")).toContainText("Leads nowhere: Night shift, alone in pool Nights, is paused and account 9 is gone. Its requests are refused.");
+  await expect(route("Night, once more")).toContainText("Never taken: Night is for the same models and is older.");
+  await expect(route("Long chain for the platform team")).toContainText("Night shift is paused.");
+  await expect(route("Long chain for the platform team")).not.toContainText("Leads nowhere");
+  await expect(route("Resting")).toContainText("Switched off");
+  const bindings = page.getByRole("table", { name: "Bindings" }).getByRole("row");
+  await expect(bindings.nth(1)).toContainText("key Build server");
+  await expect(bindings.nth(1)).toContainText("Its pool is gone: what is bound so is refused.");
+  await expect(page.locator('tr[data-pool="Left over from the old gateway"]')).toContainText("Nothing leads here");
+});
+
+test("a route's slots are kept through a refusal of the core, in the order they were brought into", async ({ page }) => {
+  await open(page, "#/routing?add=route", scenes.full);
+  await page.getByRole("textbox", { name: "Name" }).fill("Mine");
+  await page.getByRole("combobox", { name: "For" }).fill("opus");
+  await page.getByLabel("Slot 1: account or pool").selectOption("Work");
+  await page.getByRole("button", { name: "Add a slot" }).click();
+  await page.getByLabel("Slot 2: account or pool").selectOption("pool Nights");
+  await page.getByLabel("Slot 2: model").fill("claude-haiku-4-5");
+  await page.getByRole("button", { name: "Move slot 2 up" }).click();
+  await page.getByRole("button", { name: "Make the route" }).click();
+  await expect(page.getByRole("alert").last()).toHaveText(/exists already/);
+  await expect(page.getByRole("textbox", { name: "Name" })).toHaveValue("Mine");
+  await expect(page.getByLabel("Slot 1: account or pool")).toHaveValue("pool:2");
+  await expect(page.getByLabel("Slot 1: model")).toHaveValue("claude-haiku-4-5");
+  await expect(page.getByLabel("Slot 2: account or pool")).toHaveValue("account:1");
+});
+
+test("a slot whose account is gone stays chosen until somebody chooses otherwise", async ({ page }) => {
+  await open(page, "#/routing", scenes.full);
+  await page.getByRole("button", { name: "Change route Night", exact: true }).click();
+  await expect(page.getByLabel("Slot 2: account or pool")).toHaveValue("account:9");
+  await expect(page.getByLabel("Slot 2: account or pool").locator("option:checked")).toHaveText("account 9, which is gone");
+});
+
+test("a dry run that the core refuses says why, and keeps what was described", async ({ page }) => {
+  await open(page, "#/routing", scenes.usual, {
+    fail: (path) => path.endsWith("/explain") ? { status: 422, body: { code: "bad_input", message: "\"a b\" would be ignored as a project." } } : null,
+  });
+  const run = page.getByRole("complementary", { name: "What would happen now" });
+  await run.getByLabel("Project").fill("a b");
+  await run.getByRole("button", { name: "Ask" }).click();
+  await expect(run.getByRole("alert")).toHaveText('"a b" would be ignored as a project.');
+  await expect(run.getByLabel("Project")).toHaveValue("a b");
+});
+
+test("a plan that can't be read says so, and can be tried again", async ({ page }) => {
+  let broken = true;
+  await open(page, "#/routing", scenes.usual, {
+    fail: (path) => broken && path.endsWith("/bindings") ? { status: 500, body: { code: "store_failed", message: "The database is locked." } } : null,
+  });
+  await expect(page.getByRole("alert")).toContainText("Could not read the plan.");
+  broken = false;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.locator('tr[data-binding="project shop"]')).toBeVisible();
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`what is kept back of an account is a form that is accessible in ${colorScheme}, and holds what there is`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme });
+    const complaints = await open(page, "#/accounts", scenes.full);
+    await page.locator('tr[data-account="Night shift"]').getByRole("button", { name: "Keep back" }).click();
+    await expect(page.getByLabel("Reserve 1: window")).toHaveValue("7d");
+    await expect(page.getByLabel("Reserve 1: percent")).toHaveValue("90");
+    await expect(page.getByLabel("A day: tokens")).toHaveValue("2000000");
+    await expect(page.getByLabel("Rule 1: time zone")).toHaveValue("Europe/Amsterdam");
+    await expect(page.getByRole("checkbox", { name: "Sat" })).not.toBeChecked();
+    await expectAccessible(page);
+    expect(complaints).toEqual([]);
+  });
+}
+
+test("what was kept from costing money stands by path, and leads to where it can be allowed", async ({ page }) => {
+  await open(page, "#/accounts", scenes.full);
+  const kept = page.getByRole("region", { name: "Kept from costing money" });
+  await expect(kept.getByRole("listitem").first()).toContainText("13 requests on 2 days, last on Thu 26 Nov");
+  await kept.getByRole("button", { name: "Change where it may go from Work" }).first().click();
+  await expect(page.getByRole("dialog", { name: "Change Work" })).toBeVisible();
 });
