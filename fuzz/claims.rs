@@ -8,7 +8,7 @@ use headgate::{
     domain::{Family, Verdict},
     formats::{
         EventData, EventLines, Fields, RequestHead, StreamEvent,
-        http1::{Framing, read_head},
+        http1::{Framing, Names, read_head},
         splice_model,
     },
     metering::Tally,
@@ -189,11 +189,12 @@ type Answer = (String, Vec<u8>, Vec<u8>, bool);
 /// Head, body, what is left, and whether the body has come to its end; `None` where it is refused.
 fn answer_in(pieces: &[&[u8]]) -> Option<Answer> {
     let (mut arrived, mut body) = (BytesMut::new(), Vec::new());
+    let mut names = Names::default();
     let mut read: Option<(String, Framing)> = None;
     for piece in pieces {
         arrived.extend_from_slice(piece);
         if read.is_none() {
-            let head = read_head(&mut arrived, &Method::POST).ok()?;
+            let head = read_head(&mut arrived, &Method::POST, &mut names).ok()?;
             read = head.map(|head| (format!("{:?} {}", head.parts, head.may_stay), head.framing));
         }
         let Some((_, framing)) = &mut read else { continue };

@@ -2,7 +2,7 @@
 //! hyper reads. We may refuse more.
 
 use bytes::BytesMut;
-use headgate::formats::http1::{Framing, read_head};
+use headgate::formats::http1::{Framing, Names, read_head};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
@@ -15,7 +15,7 @@ type Answer = (u16, HeaderMap, Option<Vec<u8>>);
 
 fn ours(wire: &[u8]) -> Option<Answer> {
     let mut arrived = BytesMut::from(wire);
-    let mut head = read_head(&mut arrived, &Method::POST).ok()??;
+    let mut head = read_head(&mut arrived, &Method::POST, &mut Names::default()).ok()??;
     let mut body = Vec::new();
     let is_broken = loop {
         match head.framing.take(&mut arrived, 50) {

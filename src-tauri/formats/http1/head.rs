@@ -20,6 +20,28 @@ const MAX_HEAD: usize = 400 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadHead;
 
+/// The names that stood in the last head on a connection. An upstream writes the same ones again, and to know one
+/// costs a comparison where to read it costs a parse and a copy.
+#[derive(Debug, Default)]
+pub struct Names(Vec<HeaderName>);
+
+impl Names {
+    fn read(&mut self, place: usize, name: &[u8]) -> Result<HeaderName, BadHead> {
+        let known = self.0.get_mut(place);
+        if let Some(known) = &known
+            && (known.as_str().as_bytes() == name || known.as_str().as_bytes().eq_ignore_ascii_case(name))
+        {
+            return Ok((*known).clone());
+        }
+        let read = HeaderName::from_bytes(name).map_err(|_| BadHead)?;
+        match known {
+            Some(known) => *known = read.clone(),
+            None => self.0.push(read.clone()),
+        }
+        Ok(read)
+    }
+}
+
 /// The head of an answer, with what it says of the connection.
 pub struct Head {
     /// Status and headers.
@@ -59,9 +81,9 @@ pub fn write_head(request: &Request<Bytes>) -> BytesMut {
 ///
 /// # Errors
 /// [`BadHead`], after which nothing on this connection can be trusted.
-pub fn read_head(wire: &mut BytesMut, method: &Method) -> Result<Option<Head>, BadHead> {
+pub fn read_head(wire: &mut BytesMut, method: &Method, names: &mut Names) -> Result<Option<Head>, BadHead> {
     while !wire.is_empty() {
-        let Some(parts) = read_one(wire)? else {
+        let Some(parts) = read_one(wire, names)? else {
             return if wire.len() > MAX_HEAD { Err(BadHead) } else { Ok(None) };
         };
         // Nobody asked for another protocol.
@@ -75,7 +97,7 @@ pub fn read_head(wire: &mut BytesMut, method: &Method) -> Result<Option<Head>, B
     Ok(None)
 }
 
-fn read_one(wire: &mut BytesMut) -> Result<Option<Parts>, BadHead> {
+fn read_one(wire: &mut BytesMut, names: &mut Names) -> Result<Option<Parts>, BadHead> {
     let mut found = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -87,11 +109,8 @@ fn read_one(wire: &mut BytesMut) -> Result<Option<Parts>, BadHead> {
     let status = head.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadHead)?;
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     let mut values = Vec::with_capacity(head.headers.len());
-    for header in &*head.headers {
-        values.push((
-            HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| BadHead)?,
-            place(header.value),
-        ));
+    for (nth, header) in head.headers.iter().enumerate() {
+        values.push((names.read(nth, header.name.as_bytes())?, place(header.value)));
     }
     // The values are not copied: they stay where they arrived.
     let bytes = wire.split_to(length).freeze();
@@ -194,7 +213,7 @@ mod tests {
     use super::*;
 
     fn head(wire: &str) -> Result<Option<Head>, BadHead> {
-        read_head(&mut BytesMut::from(wire), &Method::POST)
+        read_head(&mut BytesMut::from(wire), &Method::POST, &mut Names::default())
     }
 
     /// How a body is delimited under these headers, and whether the connection stays.
@@ -271,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_known_from_the_head_before_is_the_one_that_stands_there() {
+        let mut names = Names::default();
+        let mut told = |headers: &str| {
+            let mut wire = BytesMut::from(&*format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{headers}\r\n"));
+            let head = read_head(&mut wire, &Method::POST, &mut names).unwrap().unwrap();
+            let each = head.parts.headers.iter();
+            each.map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(told("x-a: 1\r\nx-b: 2\r\n"), ["content-length=0", "x-a=1", "x-b=2"]);
+        assert_eq!(told("X-A: 3\r\nx-c: 4\r\nx-d: 5\r\n"), ["content-length=0", "x-a=3", "x-c=4", "x-d=5"]);
+        assert_eq!(told("x-b: 6\r\n"), ["content-length=0", "x-b=6"]);
+        assert_eq!(told("x-b: 7\r\nx-c: 8\r\n"), ["content-length=0", "x-b=7", "x-c=8"]);
+    }
+
+    #[test]
     fn an_old_server_keeps_its_connection_only_if_it_says_so() {
         let stays =
             |headers: &str| head(&format!("HTTP/1.0 200 OK\r\n{headers}\r\n")).unwrap().unwrap().may_stay;
@@ -283,7 +317,7 @@ mod tests {
         let mut wire = BytesMut::from(
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\nx-empty:\r\n\r\nbody",
         );
-        let head = read_head(&mut wire, &Method::POST).unwrap().unwrap();
+        let head = read_head(&mut wire, &Method::POST, &mut Names::default()).unwrap().unwrap();
         assert_eq!(
             (head.parts.status.as_u16(), head.parts.headers["retry-after"].as_bytes()),
             (429, &b"7"[..])
@@ -295,7 +329,9 @@ mod tests {
     #[test]
     fn where_there_can_be_no_body_there_is_none() {
         let wire = || BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
-        assert!(read_head(&mut wire(), &Method::HEAD).unwrap().unwrap().framing.is_over());
+        assert!(
+            read_head(&mut wire(), &Method::HEAD, &mut Names::default()).unwrap().unwrap().framing.is_over()
+        );
         assert!(head("HTTP/1.1 204 No Content\r\n\r\n").unwrap().unwrap().framing.is_over());
         assert!(
             head("HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n")
@@ -334,12 +370,12 @@ mod tests {
             cut in 0_usize..200,
         ) {
             let wire = [b"HTTP/1.1 200 OK\r\n".as_slice(), &bytes, b"\r\n\r\n"].concat();
-            let whole = read_head(&mut BytesMut::from(&wire[..]), &Method::POST).map(|head| head.map(|head| head.framing));
+            let whole = read_head(&mut BytesMut::from(&wire[..]), &Method::POST, &mut Names::default()).map(|head| head.map(|head| head.framing));
             let mut torn = BytesMut::from(&wire[..cut.min(wire.len())]);
-            let first = read_head(&mut torn, &Method::POST).map(|head| head.map(|head| head.framing));
+            let first = read_head(&mut torn, &Method::POST, &mut Names::default()).map(|head| head.map(|head| head.framing));
             if first == Ok(None) {
                 torn.extend_from_slice(&wire[cut.min(wire.len())..]);
-                prop_assert_eq!(read_head(&mut torn, &Method::POST).map(|head| head.map(|head| head.framing)), whole);
+                prop_assert_eq!(read_head(&mut torn, &Method::POST, &mut Names::default()).map(|head| head.map(|head| head.framing)), whole);
             }
         }
     }

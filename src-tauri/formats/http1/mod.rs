@@ -4,4 +4,4 @@ mod framing;
 mod head;
 
 pub use framing::{BadChunk, Chunks, Framing};
-pub use head::{BadHead, Head, read_head, write_head};
+pub use head::{BadHead, Head, Names, read_head, write_head};

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::io::poll_read_buf;
 
-use crate::formats::http1::{BadChunk, BadHead, Framing, Head, read_head, write_head};
+use crate::formats::http1::{BadChunk, BadHead, Framing, Head, Names, read_head, write_head};
 
 /// What a connection runs on: a socket, or TLS on one.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -53,6 +53,7 @@ pub enum Broken {
 pub struct Line {
     io: Box<dyn Io>,
     arrived: BytesMut,
+    names: Names,
     /// Of the request: what is left of its head, and of its body.
     leaving: [Bytes; 2],
     has_sent: bool,
@@ -79,6 +80,7 @@ impl Line {
         Self {
             io,
             arrived: BytesMut::new(),
+            names: Names::default(),
             leaving: [Bytes::new(), Bytes::new()],
             has_sent: false,
             is_flushed: true,
@@ -118,7 +120,8 @@ impl Line {
             self.stop_sending();
         }
         loop {
-            if let Some(Head { parts, framing, may_stay }) = read_head(&mut self.arrived, method)? {
+            let head = read_head(&mut self.arrived, method, &mut self.names)?;
+            if let Some(Head { parts, framing, may_stay }) = head {
                 self.framing = framing;
                 self.may_stay &= may_stay;
                 return Poll::Ready(Ok(parts));
