@@ -153,10 +153,9 @@ impl Family {
 
     /// Finds the family in a model's name: `claude-opus-5-5` is of `opus`. `None` where no word fits.
     pub fn of(model: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|family| {
-            model
-                .split(|c: char| !c.is_ascii_alphanumeric())
-                .any(|word| word.eq_ignore_ascii_case(family.word()))
+        let mut words = model.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+        words.find_map(|word| {
+            Self::ALL.into_iter().find(|family| word.eq_ignore_ascii_case(family.word().as_bytes()))
         })
     }
 

@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use super::{
     AnswerBody, Gateway,
     admission::Asker,
     failure::Failure,
+    hints::SESSION,
     keyholder::{holder, limit, turn_away},
     login::bring,
     models,
     record::{Arrived, Record},
-    request::{Arrival, SESSION},
+    request::Arrival,
 };
 use crate::keys::Holder;
 
@@ -68,11 +69,14 @@ async fn admit(
     Record::open(gateway, arrived, permit, holder, request.method(), request.uri().path()).await
 }
 
+/// Made once: a name that is looked for as a text is read anew each time.
+static CONVERSATION: HeaderName = HeaderName::from_static(SESSION);
+
 /// A key waits behind itself, whatever conversations it names. Without one, a conversation does, and of
 /// clients that name none, all requests do.
 fn asker(holder: Option<&Holder>, headers: &HeaderMap) -> Asker {
     match holder {
         Some(holder) => Asker::Key(holder.key.id),
-        None => Asker::conversation(headers.get(SESSION).map(HeaderValue::as_bytes)),
+        None => Asker::conversation(headers.get(&CONVERSATION).map(HeaderValue::as_bytes)),
     }
 }

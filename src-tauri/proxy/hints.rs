@@ -1,5 +1,5 @@
-//! What a client says of its request beside the request itself: in which role, by what kind of agent, for which
-//! project, from which folder. It is said in headers that never leave this machine; whatever is odd there is
+//! What a client says of its request beside the request itself: which conversation it belongs to, who asks, in
+//! which role, by what kind of agent, for which project, from which folder. It is said in headers that never leave this machine; whatever is odd there is
 //! ignored, and nothing is refused for it. What needs a look into the body is looked for only while somebody's
 //! decision hangs on it.
 
@@ -13,6 +13,10 @@ use crate::{
     routing::Snapshot,
 };
 
+/// Claude Code names the conversation here.
+pub const SESSION: &str = "x-claude-code-session-id";
+/// Which of its subagents asks.
+const AGENT: &str = "x-claude-code-agent-id";
 /// What the request is for (Claude Code's gateway guide, "Routing hints").
 const ROLE: &str = "x-claude-code-request-class";
 /// What kind of agent asks (the same).
@@ -30,19 +34,34 @@ const LONGEST_PROJECT: usize = 64;
 /// A longer path is no folder's.
 const LONGEST_FOLDER: usize = 1024;
 
-/// A header's value as a word, where it can be one.
-pub(super) fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let value = headers.get(name)?.to_str().ok()?;
-    (!value.is_empty() && value.len() <= LONGEST_WORD).then_some(value)
+/// Takes in what the headers say, in one pass: to look for each name costs more than to look at each header. Of
+/// two that say the same thing, the first counts that makes sense.
+pub(super) fn read(headers: &HeaderMap, ask: &mut Ask) {
+    fn first<T>(place: &mut Option<T>, said: impl FnOnce() -> Option<T>) {
+        *place = place.take().or_else(said);
+    }
+    for (name, value) in headers {
+        let text = || word(value).map(Into::into);
+        match name.as_str() {
+            SESSION => first(&mut ask.session, text),
+            AGENT => first(&mut ask.agent, text),
+            "user-agent" => first(&mut ask.client, text),
+            ROLE => first(&mut ask.role, || word(value).and_then(Role::of)),
+            AGENT_TYPE => first(&mut ask.agent_type, text),
+            PROJECT => {
+                first(&mut ask.project, || word(value).filter(|name| is_project(name)).map(Into::into));
+            }
+            DIRECTORY => {
+                first(&mut ask.directory, || str::from_utf8(value.as_bytes()).ok().and_then(folder));
+            }
+            _ => {}
+        }
+    }
 }
 
-/// Takes in what the headers say. Costs a look-up for each that is not there.
-pub(super) fn read(headers: &HeaderMap, ask: &mut Ask) {
-    ask.role = word(headers, ROLE).and_then(Role::of);
-    ask.agent_type = word(headers, AGENT_TYPE).map(Into::into);
-    ask.project = word(headers, PROJECT).filter(|name| is_project(name)).map(Into::into);
-    let directory = headers.get(DIRECTORY).and_then(|value| str::from_utf8(value.as_bytes()).ok());
-    ask.directory = directory.and_then(folder);
+/// A header's value as a word, where it can be one.
+fn word(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok().filter(|word| !word.is_empty() && word.len() <= LONGEST_WORD)
 }
 
 /// What somebody's decision hangs on beside what every request is looked at for.

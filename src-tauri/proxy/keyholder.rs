@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, header};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
@@ -18,6 +18,9 @@ use crate::{
     formats::ErrorKind,
     keys::{Denial, Holder, looks_like_a_key},
 };
+
+/// The other header, beside `authorization`, that Anthropic's clients put a credential in.
+pub(super) static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// In a request's extensions: it came from another machine.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +90,7 @@ pub async fn turn_away(
 /// Every different key of ours in the headers that credentials come in.
 fn keys_in(headers: &HeaderMap) -> BTreeSet<&[u8]> {
     let bearers = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
-    let plain = headers.get_all("x-api-key").iter().map(http::HeaderValue::as_bytes);
+    let plain = headers.get_all(&API_KEY).iter().map(http::HeaderValue::as_bytes);
     bearers.chain(plain).map(<[u8]>::trim_ascii).filter(|credential| looks_like_a_key(credential)).collect()
 }
 

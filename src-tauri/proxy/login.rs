@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, header};
 
 use super::{
     Gateway,
-    keyholder::{bearer, is_key},
+    keyholder::{API_KEY, bearer, is_key},
     request::Arrival,
 };
 use crate::{
@@ -70,12 +70,15 @@ pub fn is_brought(headers: &HeaderMap) -> bool {
 /// The one credential that is neither a key of ours nor the placeholder: the bearer, or else `x-api-key`.
 /// None where a header brings several, for which one is meant can't be known.
 fn find(headers: &HeaderMap) -> Option<((HeaderName, String), &str)> {
-    let only = |name: HeaderName| {
-        let mut values = headers.get_all(&name).iter();
+    let only = |name: &HeaderName| {
+        let mut values = headers.get_all(name).iter();
         let (value, None) = (values.next()?, values.next()) else { return None };
         let text = value.to_str().ok()?;
-        let credential =
-            if name == header::AUTHORIZATION { str::from_utf8(bearer(text.as_bytes())?).ok()? } else { text };
+        let credential = if *name == header::AUTHORIZATION {
+            str::from_utf8(bearer(text.as_bytes())?).ok()?
+        } else {
+            text
+        };
         let credential = credential.trim();
         let is_one = !credential.is_empty()
             && credential.len() <= LONGEST
@@ -83,9 +86,9 @@ fn find(headers: &HeaderMap) -> Option<((HeaderName, String), &str)> {
             && !is_key(text.as_bytes())
             && credential.bytes().all(|byte| byte.is_ascii_graphic());
         let before = text.trim_end().strip_suffix(credential)?;
-        is_one.then(|| ((name, before.to_owned()), credential))
+        is_one.then(|| ((name.clone(), before.to_owned()), credential))
     };
-    only(header::AUTHORIZATION).or_else(|| only(HeaderName::from_static("x-api-key")))
+    only(&header::AUTHORIZATION).or_else(|| only(&API_KEY))
 }
 
 impl<'a> Bearer<'a> {

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::{
     Gateway,
     failure::Failure,
-    hints::{self, Wanted, word},
+    hints::{self, Wanted},
     login::Brought,
 };
 use crate::{
@@ -40,8 +40,6 @@ pub struct Arrival {
     pub login: Option<Brought>,
 }
 
-/// Claude Code names the conversation here.
-pub const SESSION: &str = "x-claude-code-session-id";
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.
 const MAX_PREPARED: usize = 1 << 20;
 /// How much of a body that nobody wants is still read, so that the client hears the answer.
@@ -116,14 +114,7 @@ fn wants_json(method: &Method, path: &str) -> bool {
 }
 
 fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {
-    let text = |name| word(headers, name).map(Into::into);
-    let mut ask = Ask {
-        session: text(SESSION),
-        agent: text("x-claude-code-agent-id"),
-        client: text("user-agent"),
-        bytes: bytes as u64,
-        ..Ask::default()
-    };
+    let mut ask = Ask { bytes: bytes as u64, ..Ask::default() };
     hints::read(headers, &mut ask);
     ask
 }
