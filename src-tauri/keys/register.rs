@@ -95,7 +95,7 @@ impl Register {
             let spending = if key.revoked_at.is_some() {
                 Spending::new(now)
             } else {
-                Spending::load(now, |period| store.spent(key.id, period.since, period.until))?
+                Spending::load(now, |period| store.spent(key.id, period))?
             };
             known.put(Holder::new(key, digest, spending));
         }

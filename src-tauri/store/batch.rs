@@ -9,7 +9,7 @@ use super::{
     Permit,
     accounts::{self, WaitingLessons},
     affinities::{self, WaitingAffinities},
-    decisions, exchanges,
+    decisions, exchanges, spent,
     windows::{self, WaitingWindows},
 };
 use crate::domain::{Exchange, ExchangeStart};
@@ -61,6 +61,7 @@ impl Batch {
         exchanges::write_begun(&tx, self.begun.iter())?;
         exchanges::write_finished(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
         decisions::write(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
+        spent::write(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
         accounts::write(&tx, &self.lessons)?;
         windows::write(&tx, &self.windows)?;
         affinities::write(&tx, &self.affinities)?;

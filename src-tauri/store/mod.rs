@@ -9,7 +9,7 @@
 //! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
 //! | `pools`, `routes`, `bindings` | one table each: the plan that a person makes |
-//! | `guards`, `spent` | a column of `accounts`; sums over `exchanges` |
+//! | `guards`, `spent` | a column of `accounts`; what `exchanges` used, by the hour |
 
 use std::{
     fmt, io,

@@ -1,49 +1,54 @@
-//! What exchanges used, summed from `exchanges` by the key that they came with or by the account that served them.
-//! Each sum is read from an index that holds all it needs.
+//! The table `spent`: what exchanges used, by the hour that they began in, and by the account and the key that it
+//! counts for. It is written in the commit that ends them, so the sums over it are those over `exchanges`.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Params, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 
 use super::{
     Store, StoreError,
     columns::{Count, Ms},
 };
-use crate::domain::{AccountId, ExchangeId, KeyId, Micros, Period, Spent};
+use crate::domain::{AccountId, Exchange, KeyId, Micros, Period, Spent};
 
-// Summed as floats, since an integer sum that overflows is an error and upstreams may say any number.
+const HOUR: i64 = 3_600_000;
+/// Where an exchange has no account or came with no key.
+const NONE: i64 = 0;
+
+// As floats, since an integer sum that overflows is an error and upstreams may say any number.
+const ADD: &str = "INSERT INTO spent (hour, account_id, key_id, tokens, micros, unpriced)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (hour, account_id, key_id) DO UPDATE SET
+        tokens = CAST(tokens * 1.0 + excluded.tokens AS INTEGER),
+        micros = CAST(micros * 1.0 + excluded.micros AS INTEGER),
+        unpriced = unpriced + excluded.unpriced";
+
 macro_rules! sums {
-    ($from:literal) => {
+    ($of:literal) => {
         concat!(
-            "SELECT
-                CAST(coalesce(sum(coalesce(input, 0) * 1.0 + coalesce(output, 0) + coalesce(cache_read, 0)
-                    + coalesce(cache_write, 0)), 0) AS INTEGER) AS tokens,
-                CAST(coalesce(sum(cost_micros * 1.0), 0) AS INTEGER) AS micros,
-                count(*) FILTER (WHERE cost_micros IS NULL
-                    AND coalesce(input, output, cache_read, cache_write) > 0) AS unpriced
-            FROM exchanges INDEXED BY ",
-            $from
+            "SELECT CAST(coalesce(sum(tokens * 1.0), 0) AS INTEGER) AS tokens,
+                CAST(coalesce(sum(micros * 1.0), 0) AS INTEGER) AS micros, coalesce(sum(unpriced), 0) AS unpriced
+            FROM spent WHERE hour >= ?2 AND hour < ?3 AND ",
+            $of,
+            " = ?1"
         )
     };
 }
 
-pub(super) const BY_KEY: &str =
-    sums!("exchanges_key WHERE key_id = ?1 AND started_at >= ?2 AND started_at < ?3");
-
-// An id is never smaller than the time at which its exchange began would make it.
-pub(super) const BY_ACCOUNT: &str =
-    sums!("exchanges_account WHERE account_id = ?1 AND started_at >= ?2 AND started_at < ?3 AND id >= ?4");
+pub(super) const BY_KEY: &str = sums!("key_id");
+pub(super) const BY_ACCOUNT: &str = sums!("account_id");
 
 impl Store {
-    /// What a key has used in exchanges that began from `since` until before `until`. Their ids would not tell:
-    /// they never go back, not even when the clock does.
-    pub fn spent(&self, key: KeyId, since: Timestamp, until: Timestamp) -> Result<Spent, StoreError> {
-        self.sum(BY_KEY, params![key.0, Ms(since), Ms(until)])
+    /// What a key has used in exchanges that began in a period, which begins and ends with an hour. Their ids would
+    /// not tell: they never go back, not even when the clock does.
+    pub fn spent(&self, key: KeyId, period: Period) -> Result<Spent, StoreError> {
+        self.sum(BY_KEY, params![key.0, Ms(period.since), Ms(period.until)])
     }
 
-    /// What was used in exchanges that began in a period and that this account served.
+    /// The same of what an account served.
     pub fn spent_by(&self, account: AccountId, period: Period) -> Result<Spent, StoreError> {
-        let first = ExchangeId::first_of(period.since.as_millisecond());
-        self.sum(BY_ACCOUNT, params![account.0, Ms(period.since), Ms(period.until), first.0])
+        self.sum(BY_ACCOUNT, params![account.0, Ms(period.since), Ms(period.until)])
     }
 
     fn sum(&self, sql: &str, values: impl Params) -> Result<Spent, StoreError> {
@@ -58,4 +63,30 @@ impl Store {
             Ok(conn.prepare_cached(sql)?.query_row(values, sums)?)
         })
     }
+}
+
+/// Adds what exchanges used that are being written, in as many rows as there are hours, accounts and keys among them.
+pub(super) fn write<'a>(
+    conn: &Connection,
+    finished: impl Iterator<Item = &'a Exchange>,
+) -> rusqlite::Result<()> {
+    let mut sums: HashMap<(i64, i64, i64), Spent> = HashMap::new();
+    for exchange in finished {
+        let (tokens, cost) = (exchange.usage.total(), exchange.cost);
+        if tokens == 0 && cost.is_none() {
+            continue;
+        }
+        let account = exchange.account.map_or(NONE, |id| id.0);
+        let key = exchange.start.key.map_or(NONE, |id| id.0);
+        sums.entry((hour_of(exchange.start.started_at), account, key)).or_default().add(tokens, cost);
+    }
+    let mut add = conn.prepare_cached(ADD)?;
+    for ((hour, account, key), Spent { tokens, money, unpriced }) in sums {
+        add.execute(params![hour, account, key, Count(tokens), Count(money.0), Count(unpriced)])?;
+    }
+    Ok(())
+}
+
+fn hour_of(moment: Timestamp) -> i64 {
+    moment.as_millisecond().div_euclid(HOUR) * HOUR
 }

@@ -5,8 +5,8 @@ use proptest::{collection::vec, option, prelude::*};
 use super::{Folder, at, begun, ended, finish};
 use crate::{
     domain::{
-        AccountId, Budget, Ending, Exchange, ExchangeStart, Grant, KeyId, KeyName, Micros, ModelRule, PoolId,
-        Scope, Spent, Usage,
+        AccountId, Budget, Ending, Exchange, ExchangeStart, Grant, KeyId, KeyName, Micros, ModelRule, Period,
+        PoolId, Scope, Spent, Usage,
     },
     store::{NewKeyRow, Store, StoreError},
 };
@@ -90,8 +90,12 @@ fn a_revoked_key_keeps_its_row_and_frees_its_name() {
     assert_eq!(store.keys().unwrap()[0].0.revoked_at, Some(at(200)));
 }
 
+fn hour(hour: i64) -> jiff::Timestamp {
+    at(hour * 3_600)
+}
+
 fn used(store: &Store, id: i64, key: Option<i64>, usage: Usage, cost: Option<u64>) {
-    let start = ExchangeStart { key: key.map(KeyId), ..begun(id) };
+    let start = ExchangeStart { key: key.map(KeyId), started_at: hour(id), ..begun(id) };
     finish(
         store,
         Exchange { start: start.into(), usage, cost: cost.map(Micros), ..ended(id, Ending::Complete, 1) },
@@ -117,7 +121,9 @@ fn what_a_key_used_is_summed_by_when_it_began_and_not_by_its_id() {
     used(&store, 6, None, usage, Some(9));
     store.begin(ExchangeStart { key: Some(KeyId(7)), ..begun(9) });
     store.flush().unwrap();
-    let spent = |key, since, until| store.spent(KeyId(key), at(since), at(until)).unwrap();
+    let spent = |key, since, until| {
+        store.spent(KeyId(key), Period { since: hour(since), until: hour(until) }).unwrap()
+    };
     assert_eq!(spent(7, 0, 9), Spent { tokens: 345, money: Micros(1_030), unpriced: 1 });
     assert_eq!(
         spent(7, 2, 9),
@@ -131,7 +137,7 @@ fn what_a_key_used_is_summed_by_when_it_began_and_not_by_its_id() {
     );
     assert_eq!(spent(9, 0, 9), Spent::default());
     // The clock was a year ahead, and is right again: ids go on from where they were.
-    let start = |id, second| ExchangeStart { started_at: at(second), key: Some(KeyId(5)), ..begun(id) };
+    let start = |id, second| ExchangeStart { started_at: hour(second), key: Some(KeyId(5)), ..begun(id) };
     for (id, second) in [(900, 900), (901, 50), (902, 51)] {
         let start = start(id, second);
         finish(&store, Exchange { start: start.into(), usage, ..ended(id, Ending::Complete, 1) });
@@ -149,5 +155,5 @@ fn a_sum_beyond_what_can_be_counted_is_no_error() {
         used(&store, id, Some(7), usage, Some(u64::MAX));
     }
     store.flush().unwrap();
-    assert!(store.spent(KeyId(7), at(0), at(9)).unwrap().tokens > u64::MAX / 4);
+    assert!(store.spent(KeyId(7), Period { since: hour(0), until: hour(9) }).unwrap().tokens > u64::MAX / 4);
 }

@@ -56,8 +56,11 @@ fn a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
     old.execute_batch(include_str!("../migrations/0001_first.sql")).unwrap();
     old.execute_batch(
         "PRAGMA user_version = 1;
-        INSERT INTO exchanges (id, started_at, ending, input, stream, request_bytes, method, path)
-        VALUES (7, 5, 'complete', 3, 1, 9, 'POST', '/v1/messages');",
+        INSERT INTO exchanges (id, started_at, ending, account_id, input, output, stream, request_bytes, method, path)
+        VALUES (7, 5, 'complete', 1, 3, NULL, 1, 9, 'POST', '/v1/messages'),
+            (8, 3600005, 'complete', 1, 4, 40, 1, 9, 'POST', '/v1/messages'),
+            (9, 6, 'client_left', 1, NULL, NULL, 1, 9, 'POST', '/v1/messages'),
+            (10, 7, 'complete', 1, 9223372036854775807, 5, 1, 9, 'POST', '/v1/messages');",
     )
     .unwrap();
     drop(old);
@@ -66,6 +69,13 @@ fn a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
     let kept = store.request(crate::domain::ExchangeId(7)).unwrap().unwrap();
     assert_eq!((kept.usage.input, kept.start.key, kept.cost), (Some(3), None, None));
     assert_eq!(store.keys().unwrap(), []);
+    let hour = |hour: i64| super::at(hour * 3_600);
+    let spent = |since, until| {
+        let period = crate::domain::Period { since: hour(since), until: hour(until) };
+        store.spent_by(crate::domain::AccountId(1), period).unwrap()
+    };
+    assert_eq!((spent(1, 2).tokens, spent(1, 2).unpriced), (44, 1), "what was used before is summed too");
+    assert_eq!((spent(0, 1).tokens, spent(0, 1).unpriced), (i64::MAX as u64, 2), "however much was told");
 }
 
 #[test]

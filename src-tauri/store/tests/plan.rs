@@ -174,22 +174,26 @@ fn guards_come_back_as_they_went_in() {
 fn what_an_account_served_is_summed_by_when_it_began() {
     let folder = Folder::new();
     let store = folder.open();
-    let serve = |id: i64, second: i64, account: i64, cost: Option<u64>| {
-        let start = ExchangeStart { started_at: at(second), ..begun(id << 21) };
+    let hour = |hour: i64| at(hour * 3_600);
+    let serve = |id: i64, began: i64, account: i64, cost: Option<u64>| {
+        let start = ExchangeStart { started_at: hour(began), ..begun(id) };
         let cost = cost.map(Micros);
-        finish(&store, Exchange { start: start.into(), cost, ..ended(id << 21, Ending::Complete, account) });
+        finish(&store, Exchange { start: start.into(), cost, ..ended(id, Ending::Complete, account) });
     };
-    serve(50_000, 50, 1, Some(1_000));
-    serve(51_000, 51, 1, None);
-    serve(52_000, 52, 2, Some(7));
+    serve(1, 50, 1, Some(1_000));
+    serve(2, 51, 1, None);
+    serve(3, 52, 2, Some(7));
+    store.flush().unwrap();
     // The clock was ahead, and is right again: ids go on from where they were.
-    serve(90_000, 90, 1, Some(30));
-    serve(90_001, 53, 1, Some(5));
+    serve(4, 90, 1, Some(30));
+    serve(5, 53, 1, Some(5));
+    serve(6, 50, 1, Some(1));
     store.flush().unwrap();
     let spent = |account, since, until| {
-        store.spent_by(AccountId(account), Period { since: at(since), until: at(until) }).unwrap()
+        store.spent_by(AccountId(account), Period { since: hour(since), until: hour(until) }).unwrap()
     };
-    assert_eq!(spent(1, 50, 60), Spent { tokens: 45, money: Micros(1_005), unpriced: 1 });
+    assert_eq!(spent(1, 50, 60), Spent { tokens: 60, money: Micros(1_006), unpriced: 1 });
+    assert_eq!(spent(1, 50, 51), Spent { tokens: 30, money: Micros(1_001), unpriced: 0 }, "of two commits");
     assert_eq!(spent(1, 52, 60), Spent { tokens: 15, money: Micros(5), unpriced: 0 });
     assert_eq!(spent(1, 60, 100), Spent { tokens: 15, money: Micros(30), unpriced: 0 });
     assert_eq!(spent(3, 0, 100), Spent::default());
