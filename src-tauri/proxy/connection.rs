@@ -4,7 +4,7 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, poll_fn},
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc,
@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Version};
+use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -28,11 +28,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{AnswerBody, relay::Cut};
+use super::{AnswerBody, relay::Cut, server::Answering};
 use crate::settings::Limits;
 
-/// Headers of one request; one more is refused with 431.
-const MAX_HEADERS: usize = 100;
 /// Bytes of a head over HTTP/1.1; more is refused with 431. A piece of a body is as large at most.
 const MAX_HEAD: usize = 400 * 1024;
 /// Bytes of a head over HTTP/2, counted as RFC 9113 does; more is refused with 431.
@@ -85,12 +83,9 @@ impl Connections {
     /// Under these bounds.
     pub fn new(limits: &Limits) -> Self {
         let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.client())
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEAD);
+        // A hundred headers of one request, one more is refused with 431: hyper's own bound, which it keeps on the
+        // stack as long as nobody sets it.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.client()).max_buf_size(MAX_HEAD);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -109,22 +104,17 @@ impl Connections {
     }
 
     /// Serves a connection to its end. `stop` tells of a drain, by a change or by being gone.
-    pub async fn serve<T, F>(
+    pub async fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         &self,
         io: T,
-        serve: impl Fn(Request<Incoming>) -> F,
+        serve: impl Fn(Request<Incoming>) -> Answering,
         mut stop: watch::Receiver<()>,
-    ) where
-        T: AsyncRead + AsyncWrite + Unpin + 'static,
-        F: Future<Output = Response<AnswerBody>> + Send + 'static,
-    {
+    ) {
         let activity = Arc::new(Activity::default());
         let service = service_fn(|request: Request<Incoming>| {
             // Over HTTP/1.1 whoever leaves takes the connection along.
             let open = Open::begin(&activity, request.version() == Version::HTTP_2);
-            // Of its own size, it would stay with the connection for as long as that lives: some 10 KiB for
-            // each stream, which needs none of it once its head is there.
-            let answer = Box::pin(serve(request));
+            let answer = serve(request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, open })) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(io), service);

@@ -34,6 +34,11 @@ impl Made {
         Self { snapshot: Arc::clone(snapshot), bound, set_aside: set_aside.to_vec(), taken: None, at }
     }
 
+    /// When it was decided.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// This one was.
     pub fn takes(self, pick: &Pick) -> Self {
         Self { taken: Some((pick.contender.account.id, pick.why)), ..self }

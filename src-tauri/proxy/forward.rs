@@ -1,51 +1,36 @@
 //! One request, walked: it arrives, is given to an account, and relayed; or, as long as not a byte has left
 //! for the client, given to the next account. Start reading here.
 
+use std::ops::ControlFlow;
+
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::{
-    AnswerBody, Gateway,
-    arrive::arrive,
-    attempt::attempt,
-    counting::estimate,
-    decisions::Made,
-    gate,
-    hold::{Held, Hold},
-    login::is_the_clients_to_mend,
-    patience::Patience,
-    record::Record,
-    request::Arrival,
-    tries::Tries,
-    upstream::Upstreams,
+    AnswerBody, Gateway, arrive::arrive, attempt::attempt, decisions::Made, gate,
+    login::is_the_clients_to_mend, nobody, patience::Patience, tries::Tries, upstream::Upstreams,
 };
 use crate::{
     domain::Verdict,
-    routing::{Decision, last_resort, pick},
+    routing::{Decision, pick},
 };
 
-/// Serves one request of the proxy's own paths.
+/// Serves one request of the proxy's own paths. One future from end to end, since each that it were divided into
+/// would be copied into the one around it, some kilobytes each time.
 pub async fn forward(
-    gateway: &Gateway,
-    upstreams: &Upstreams,
+    gateway: Gateway,
+    upstreams: Upstreams,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    match arrive(gateway, request).await {
-        Ok((arrival, record)) => serve(gateway, upstreams, &arrival, record).await,
-        Err(answer) => answer,
-    }
-}
-
-async fn serve(
-    gateway: &Gateway,
-    upstreams: &Upstreams,
-    arrival: &Arrival,
-    mut record: Box<Record>,
-) -> Response<AnswerBody> {
+    let gateway = &gateway;
+    let (arrival, mut record) = match arrive(gateway, request).await {
+        Ok(arrived) => arrived,
+        Err(answer) => return answer,
+    };
     let (counts, converses) = (arrival.counts_tokens(), arrival.converses());
     let idle = gateway.limits.idle();
-    let mut tries = Tries::but(gateway.counting.passed_over(arrival, &gateway.roster, gateway.clock.now()));
-    let (mut hold, mut patience, mut again) = (Hold::default(), Patience::of(gateway), None);
+    let mut tries = Tries::but(gateway.counting.passed_over(&arrival, &gateway.roster, gateway.clock.now()));
+    let (mut patience, mut again) = (Patience::of(gateway), None);
     loop {
         let now = gateway.clock.now();
         let accounts = arrival.accounts(gateway);
@@ -53,36 +38,28 @@ async fn serve(
         let made = Made::by_nobody(&accounts, bound, &tries.set_aside, now);
         let anybody = || pick(&arrival.ask, &accounts, bound.as_ref(), &tries.set_aside, now);
         let pick = match again.take().map_or_else(anybody, Decision::Take) {
-            Decision::Take(pick) => pick,
-            Decision::Wait(wait) => match Box::pin(hold.out(gateway, arrival, &tries.set_aside, &wait)).await
-            {
-                Held::HasRoom => continue,
-                Held::IsReady => {
-                    tries.start_anew();
-                    continue;
-                }
-                // A count costs nothing: an estimate is better than an error.
-                Held::Over if counts => return Box::pin(estimate(gateway, arrival, record)).await,
-                Held::Over if wait.is_busy => {
-                    record.decided(made);
-                    return record.refuse(&gateway.admission.full());
-                }
-                Held::Over => {
-                    let Some(pick) = last_resort(&arrival.ask, &accounts, &tries.set_aside, now) else {
-                        record.decided(made);
-                        return tries.give_up(wait, record, &arrival.method, idle);
-                    };
-                    pick
-                }
-            },
+            Decision::Take(pick) => {
+                record.decided(made.takes(&pick));
+                pick
+            }
+            Decision::Wait(wait) => {
+                let waiting = nobody::wait_out(gateway, &arrival, &accounts, &mut tries, made, wait, record);
+                let after = match Box::pin(waiting).await {
+                    ControlFlow::Break(answer) => return answer,
+                    ControlFlow::Continue(after) => after,
+                };
+                record = after.0;
+                let Some(pick) = after.1 else { continue };
+                pick
+            }
         };
         let account = &pick.contender;
-        let Some(lease) = patience.lease(gateway, arrival, &pick, now).await else { continue };
-        record.decided(made.takes(&pick));
+        let Some(lease) = patience.lease(gateway, &arrival, &pick, now).await else { continue };
         record.try_account(account.account.id);
-        match attempt(gateway, upstreams, arrival, &pick, lease).await {
+        match attempt(gateway, &upstreams, &arrival, &pick, lease).await {
             Ok((mut answer, verdict)) => {
-                let early = gate::early_verdict(gateway, arrival, &pick, &tries.set_aside, &mut answer).await;
+                let early =
+                    gate::early_verdict(gateway, &arrival, &pick, &tries.set_aside, &mut answer).await;
                 let verdict = early.unwrap_or(verdict);
                 record.learn(Some(answer.head.status.as_u16()), &verdict, answer.early_error.clone());
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
@@ -94,10 +71,10 @@ async fn serve(
                     return answer.relay(record, &arrival.method, idle);
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
-                match patience.second_try(gateway, arrival, &answer, &tries.set_aside, &pick) {
+                match patience.second_try(gateway, &arrival, &answer, &tries.set_aside, &pick) {
                     Some(wait) => {
                         tries.keep(answer);
-                        again = Box::pin(patience.back_at(gateway, arrival, pick, wait)).await;
+                        again = Box::pin(patience.back_at(gateway, &arrival, pick, wait)).await;
                     }
                     None => tries.answered(&pick, answer),
                 }

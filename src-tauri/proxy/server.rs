@@ -3,7 +3,7 @@
 //! changes threads.
 
 use std::{
-    future::Future,
+    future::{Future, ready},
     net::{IpAddr, SocketAddr, TcpListener},
     pin::Pin,
     sync::{Arc, OnceLock, atomic::Ordering},
@@ -14,11 +14,12 @@ use std::{
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{
     AnswerBody, Gateway,
     connection::Connections,
+    crew::{Accepted, Crew, Seat},
     discover::keep_asking,
     failure::{Failure, plain},
     forward::forward,
@@ -31,9 +32,11 @@ use super::{
 use crate::tasks::Tasks;
 
 /// Where requests go that are not the proxy's: the management API and the page.
-pub type Door = Arc<
-    dyn Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>> + Send + Sync,
->;
+pub type Door = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
+
+/// An answer on its way. In a box, for it is some kilobytes large: within the connection's own state it would stay
+/// for as long as that lives, and each future around it would be copied with it.
+pub type Answering = Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>>;
 
 /// A listening proxy. Dropped without [`Server::drain`], it stops at once.
 #[derive(Debug)]
@@ -59,7 +62,7 @@ impl Server {
         let room = Arc::new(Semaphore::new(gateway.limits.connections));
         let shortage = Arc::<Shortage>::default();
         let mut workers = Vec::with_capacity(count);
-        for index in 0..count {
+        for (index, (crew, given)) in Crew::of(count).into_iter().enumerate() {
             let copy =
                 |(listener, socket): &(Listener, TcpListener)| Ok((listener.clone(), socket.try_clone()?));
             let sockets = bound.iter().map(copy).collect::<Result<Vec<_>, _>>().map_err(failed)?;
@@ -72,6 +75,7 @@ impl Server {
                     tasks.clone(),
                 ),
                 connections: Connections::new(&gateway.limits),
+                crew,
                 room: Arc::clone(&room),
                 shortage: Arc::clone(&shortage),
                 gateway: gateway.clone(),
@@ -82,7 +86,7 @@ impl Server {
                 .name(format!("proxy-{index}"))
                 .spawn(move || {
                     // One worker is enough for what happens in the background.
-                    worker.run(sockets, index == 0);
+                    worker.run(sockets, given, index == 0);
                     drop(ended);
                 })
                 .map_err(failed)?;
@@ -122,6 +126,7 @@ struct Worker {
     gateway: Gateway,
     upstreams: Upstreams,
     connections: Connections,
+    crew: Crew,
     /// For connections of clients; all workers share it.
     room: Arc<Semaphore>,
     shortage: Arc<Shortage>,
@@ -158,7 +163,7 @@ impl Way {
 }
 
 impl Worker {
-    fn run(self, sockets: Vec<(Listener, TcpListener)>, asks: bool) {
+    fn run(self, sockets: Vec<(Listener, TcpListener)>, given: mpsc::Receiver<Accepted>, asks: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let on = |runtime: &tokio::runtime::Runtime| {
             let _inside = runtime.enter();
@@ -172,7 +177,7 @@ impl Worker {
                     let (gateway, upstreams) = (self.gateway.clone(), self.upstreams.clone());
                     self.tasks.spawn(keep_asking(gateway, upstreams, self.tasks.clone()));
                 }
-                runtime.block_on(self.serve_all(sockets));
+                runtime.block_on(self.serve_all(sockets, given));
                 // A call of the API may wait for the keychain's owner, which is no reason to wait with it.
                 runtime.shutdown_background();
             }
@@ -180,11 +185,16 @@ impl Worker {
         }
     }
 
-    async fn serve_all(self, sockets: Vec<(Listener, tokio::net::TcpListener)>) {
+    async fn serve_all(
+        self,
+        sockets: Vec<(Listener, tokio::net::TcpListener)>,
+        given: mpsc::Receiver<Accepted>,
+    ) {
         // Each connection holds a receiver: they are told of the drain by a change, and all of them have
         // ended when none is left.
         let (stop, _) = watch::channel(());
-        join_all(sockets.into_iter().map(|(listener, socket)| self.accept(listener, socket, &stop))).await;
+        let accepting = sockets.into_iter().map(|(listener, socket)| self.accept(listener, socket, &stop));
+        tokio::join!(join_all(accepting), self.take_over(given, &stop));
         stop.send_replace(());
         let limit = self.gateway.limits.drain();
         if tokio::time::timeout(limit, stop.closed()).await.is_err() {
@@ -216,25 +226,56 @@ impl Worker {
             // Whoever comes beyond the bound finds the connection closed.
             let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { continue };
             let _ = socket.set_nodelay(true);
-            let Ok(local) = socket.local_addr() else { continue };
-            let way = Way { listener: listener.clone(), local: local.ip(), host: OnceLock::new() };
-            let (worker, stop) = (self.clone(), stop.subscribe());
-            self.tasks.spawn(async move {
-                worker.serve_connection(socket, way, stop).await;
-                drop(place);
-            });
+            let (seat, listener) = (self.crew.seat(), listener.clone());
+            if self.crew.is_own(&seat) {
+                self.hold(socket, listener, place, seat, stop);
+            } else if let Ok(socket) = socket.into_std()
+                && let Err(own) = self.crew.give(Accepted { socket, listener, place, seat })
+            {
+                self.hold_given(own, stop);
+            }
         }
+    }
+
+    /// Holds what other workers have accepted, to the last that was on its way when a drain began.
+    async fn take_over(&self, mut given: mpsc::Receiver<Accepted>, stop: &watch::Sender<()>) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(accepted) = given.recv() => self.hold_given(accepted, stop),
+                () = self.tasks.stopping() => return,
+            }
+        }
+    }
+
+    fn hold_given(&self, accepted: Accepted, stop: &watch::Sender<()>) {
+        let Accepted { socket, listener, place, seat } = accepted;
+        if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
+            self.hold(socket, listener, place, seat, stop);
+        }
+    }
+
+    /// Serves a connection in a task of its own; its place and its seat are free when it has ended.
+    fn hold(
+        &self,
+        socket: tokio::net::TcpStream,
+        listener: Listener,
+        place: OwnedSemaphorePermit,
+        seat: Seat,
+        stop: &watch::Sender<()>,
+    ) {
+        let Ok(local) = socket.local_addr() else { return };
+        let way = Way { listener, local: local.ip(), host: OnceLock::new() };
+        let (worker, stop) = (self.clone(), stop.subscribe());
+        self.tasks.spawn(async move {
+            worker.serve_connection(socket, way, stop).await;
+            drop((place, seat));
+        });
     }
 
     /// Serves one connection, after the TLS handshake where there is one.
     async fn serve_connection(&self, socket: tokio::net::TcpStream, way: Way, mut stop: watch::Receiver<()>) {
-        // One count for each request instead of one for each part of a worker.
-        let seat = Arc::new((self.clone(), way));
-        let way = &seat.1;
-        let serve = |request| {
-            let seat = Arc::clone(&seat);
-            async move { seat.0.serve(request, &seat.1).await }
-        };
+        let serve = |request| self.serve(request, &way);
         let Some((identity, acceptor)) = way.listener.tls() else {
             return self.connections.serve(socket, serve, stop).await;
         };
@@ -255,21 +296,21 @@ impl Worker {
         }
     }
 
-    async fn serve(&self, mut request: Request<Incoming>, way: &Way) -> Response<AnswerBody> {
+    fn serve(&self, mut request: Request<Incoming>, way: &Way) -> Answering {
         if let Err(failure) = check(&request, way) {
-            return failure.answer(None, self.gateway.clock.now());
+            return Box::pin(ready(failure.answer(None, self.gateway.clock.now())));
         }
         if needs_key(&way.listener) {
             request.extensions_mut().insert(BeyondLoopback);
         }
         let path = request.uri().path();
         if path == "/api/hello" && matches!(*request.method(), Method::HEAD | Method::GET) {
-            return plain(StatusCode::OK, "text/plain", "");
+            return Box::pin(ready(plain(StatusCode::OK, "text/plain", "")));
         }
         if path.starts_with("/v1/") {
-            return forward(&self.gateway, &self.upstreams, request).await;
+            return Box::pin(forward(self.gateway.clone(), self.upstreams.clone(), request));
         }
-        (self.door)(request).await
+        (self.door)(request)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{Method, Response};
 
-use super::{AnswerBody, failure::Failure, record::Record, relay::Answer};
+use super::{AnswerBody, failure::Failure, hold::Hold, record::Record, relay::Answer};
 use crate::{
     domain::Verdict,
     routing::{Aside, Pick, Wait},
@@ -15,6 +15,8 @@ use crate::{
 pub struct Tries {
     /// Who is not asked again.
     pub set_aside: Vec<Aside>,
+    /// How long it was held already.
+    pub hold: Hold,
     /// The last answer that another account might better.
     answer: Option<Box<Answer>>,
     /// Why the last one without an answer had none.
@@ -30,7 +32,7 @@ impl Tries {
 
     /// Somebody is back: whoever has failed may be asked again.
     pub fn start_anew(&mut self) {
-        *self = Self::default();
+        *self = Self { hold: std::mem::take(&mut self.hold), ..Self::default() };
     }
 
     /// Whether another account is worth a try. A limit of the request's own goes with it from account to
