@@ -290,7 +290,7 @@ fn changes_text(changes: &[Arc<str>]) -> Option<String> {
     (!changes.is_empty()).then(|| serde_json::to_string(changes).expect("texts are JSON"))
 }
 
-fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
+pub(super) fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
     let tokens = |column| row.get::<_, Option<Count>>(column).map(|count| count.map(|count| count.0));
     Ok(Usage {
         input: tokens("input")?,
@@ -302,6 +302,6 @@ fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {
     })
 }
 
-fn ending(word: &str) -> Result<Ending, FromSqlError> {
+pub(super) fn ending(word: &str) -> Result<Ending, FromSqlError> {
     Ending::ALL.into_iter().find(|ending| ending.word() == word).ok_or_else(|| unknown_word(word))
 }

@@ -9,7 +9,7 @@
 //! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
 //! | `pools`, `routes`, `bindings` | one table each: the plan that a person makes |
-//! | `guards`, `spent` | a column of `accounts`; what `exchanges` used, by the hour |
+//! | `guards`, `spent`, `recorded` | a column of `accounts`; what `exchanges` used, by the hour; its rows as they can be played |
 
 use std::{
     fmt, io,
@@ -43,6 +43,7 @@ mod open;
 mod pools;
 mod queue;
 mod readers;
+mod recorded;
 mod routes;
 mod schema;
 mod spent;
@@ -67,6 +68,7 @@ pub use models::MOST_MODELS;
 pub use open::OpenError;
 pub use pools::NewPoolRow;
 pub use queue::WriterHealth;
+pub use recorded::RecordedRows;
 pub use routes::NewRouteRow;
 
 /// The right to have one more exchange in memory; given back once that is on disk.

@@ -25,6 +25,7 @@ mod keys;
 mod opening;
 mod plan;
 mod plans;
+mod recorded;
 mod writing;
 
 /// A data folder that goes with the test.

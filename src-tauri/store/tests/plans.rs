@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::{Folder, ended, finish};
 use crate::{
     domain::{AccountId, Ending, ExchangeId},
-    store::{RequestFilter, attempts, decisions, exchanges, spent},
+    store::{RequestFilter, attempts, decisions, exchanges, recorded, spent},
 };
 
 fn plan(conn: &Connection, sql: &str) -> String {
@@ -54,6 +54,7 @@ fn s15_every_hot_query_uses_its_index() {
                 decisions::OF,
                 spent::BY_KEY,
                 spent::BY_ACCOUNT,
+                recorded::ROWS,
             ]
             .map(Into::into),
         );
