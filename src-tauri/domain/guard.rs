@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Budget, Period, Spent, WindowName};
+use super::{Budget, Micros, Period, Spent, WindowName};
 
 /// What is kept back of one account.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -113,6 +113,23 @@ pub struct Outlay {
     pub day: Spent,
     pub week: Spent,
     pub month: Spent,
+}
+
+impl Outlay {
+    /// Adds what was spent now. Periods that have ended since it was summed up begin anew.
+    pub fn add(&mut self, tokens: u64, cost: Option<Micros>, now: Timestamp) {
+        let before = self.at;
+        let add = |sum: &mut Spent, period: Period| {
+            if !period.holds(before) {
+                *sum = Spent::default();
+            }
+            sum.add(tokens, cost);
+        };
+        add(&mut self.day, Period::day(now));
+        add(&mut self.week, Period::week(now));
+        add(&mut self.month, Period::month(now));
+        self.at = now;
+    }
 }
 
 /// A cap with what counts towards it.

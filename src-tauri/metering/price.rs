@@ -100,6 +100,13 @@ impl Prices {
         Some(CachePrice { read: here(price.cache_read), write: here(price.cache_write_5m) })
     }
 
+    /// What a token of plain input of this model costs, in thousandths of a micro-dollar; `None` where the model's
+    /// price is not known.
+    pub fn of_input(&self, model: &str) -> Option<u64> {
+        let (price, plain) = self.find(model)?;
+        Some(if plain.regional && price.regional { price.input * 11 / 10 } else { price.input })
+    }
+
     fn find<'a>(&self, model: &'a str) -> Option<(Price, Plain<'a>)> {
         let plain = Plain::of(model);
         let price = self.0.get(plain.id).filter(|price| price.dated || !plain.dated)?;
@@ -240,6 +247,7 @@ mod tests {
             assert_eq!(price.cache_write_5m * 4, price.input * 5, "{id}");
             assert_eq!(price.cache_write_1h, price.input * 2, "{id}");
             assert_eq!(price.cache_read * 10, price.input, "{id}");
+            assert_eq!(price.output, price.input * 5, "{id}: a back-test weighs output so");
         }
     }
 }

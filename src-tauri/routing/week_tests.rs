@@ -73,10 +73,12 @@ fn work(seed: u64, people: u64, days: std::ops::Range<i64>) -> Vec<PlayedAsk> {
                             ..Ask::default()
                         },
                         prompt,
+                        plain: 0,
+                        shared: 0,
+                        keeps: prompt + output,
                         output,
                         takes: Duration::from_secs(dice.between(5, 60)),
                         weights: WEIGHTS,
-                        price: None,
                     });
                     prompt += output + dice.between(500, 8_000);
                     if prompt > 180_000 {

@@ -2,7 +2,11 @@
 //! would have happened under another policy, another plan, or with other accounts. No clock, no disk, and not a
 //! token is spent.
 
+mod backtest;
+mod capacity;
+mod past;
 mod player;
+mod score;
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -12,13 +16,15 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use backtest::{Alternative, Backtest};
+pub use capacity::{Unmeasured, is_played, measure};
+pub use past::{Past, Terms};
 pub use player::{Limit, Player};
+pub use score::{AccountScore, LimitScore, Score};
 
-use super::{Affinities, Aside, Decision, Lease, Lesson, Pick, Plan, Snapshot, Wait, pick, settle};
-use crate::domain::{AccountId, Ask, Choice, Conversation, Family, Micros, Verdict, Window};
+use super::{Affinities, Aside, Bound, Decision, Lease, Lesson, Pick, Plan, Snapshot, Wait, pick, settle};
+use crate::domain::{AccountId, Ask, Caps, Choice, Conversation, Family, Micros, Verdict, Window};
 use player::{Gauge, change, whole};
 
 /// A request that is played.
@@ -30,15 +36,22 @@ pub struct PlayedAsk {
     pub ask: Ask,
     /// Tokens of its whole prompt, cached or not.
     pub prompt: u64,
+    /// As many of them are in no cache, wherever it goes.
+    pub plain: u64,
+    /// As many are in every account's cache, since other conversations begin alike.
+    pub shared: u64,
+    /// As many tokens of its conversation are in the cache once it has been served.
+    pub keeps: u64,
     /// Tokens of its answer.
     pub output: u64,
     /// How long it runs.
     pub takes: Duration,
     /// What its tokens weigh.
     pub weights: Weights,
-    /// What a token of plain input costs, in thousandths of a micro-dollar; `None` where nobody knows.
-    pub price: Option<u64>,
 }
+
+/// What a token of plain input costs with a model, in thousandths of a micro-dollar; `None` where nobody knows.
+pub type PriceOf = dyn Fn(&str) -> Option<u64> + Send + Sync;
 
 /// What a token weighs, as so many tokens of plain input. Limits are counted in these.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,71 +63,18 @@ pub struct Weights {
     pub cache_lives: Duration,
 }
 
+impl Weights {
+    /// What these tokens weigh together.
+    pub fn weigh(&self, plain: f64, read: f64, written: f64, output: f64) -> f64 {
+        plain + read * self.cache_read + written * self.cache_write + output * self.output
+    }
+}
+
 impl Default for Weights {
     /// As Anthropic's price list has it, with the cache that lives five minutes.
     fn default() -> Self {
         Self { cache_read: 0.1, cache_write: 1.25, output: 5.0, cache_lives: Duration::from_mins(5) }
     }
-}
-
-/// What came of a play.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Score {
-    /// Requests that came.
-    pub asks: u64,
-    /// Those that were served.
-    pub served: u64,
-    /// Those that nobody could serve within their patience.
-    pub refused: u64,
-    /// Those that had to wait.
-    pub waited: u64,
-    /// How long they did together, in seconds.
-    pub waited_seconds: f64,
-    /// Refusals by upstreams because a limit was reached.
-    pub limits_hit: u64,
-    /// How often a conversation went on at another account than before.
-    pub switches: u64,
-    /// How many of these were made because they were worth it, and not because the account could not go on.
-    pub moved: u64,
-    /// Tokens that were written into a cache anew because of that, or because it had gone cold.
-    pub cold_tokens: u64,
-    /// What was paid by use, in dollars, as far as prices are known.
-    pub cost: f64,
-    /// Requests that were paid by use at a price that nobody knows.
-    pub unpriced: u64,
-    /// Paths to money that nobody had allowed, and that would have been taken.
-    pub prevented: u64,
-    /// Each account, in the order of their ids.
-    pub accounts: Vec<AccountScore>,
-}
-
-/// What came of one account.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AccountScore {
-    #[schema(value_type = i64)]
-    pub account: AccountId,
-    /// Requests that it served.
-    pub served: u64,
-    /// What they weighed, in tokens of plain input.
-    pub weight: f64,
-    /// Refusals by its upstream because a limit was reached.
-    pub limits_hit: u64,
-    /// Its limits.
-    pub limits: Vec<LimitScore>,
-}
-
-/// What came of one limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct LimitScore {
-    /// As the upstream calls it.
-    #[schema(value_type = String)]
-    pub name: crate::domain::WindowName,
-    /// Windows that came to their end.
-    pub windows: u32,
-    /// What was used of all of them, in tokens of plain input.
-    pub used: f64,
-    /// What was left when they ended.
-    pub unused: f64,
 }
 
 /// A play that goes on.
@@ -124,11 +84,28 @@ pub struct Replay {
     gauges: Vec<Vec<Gauge>>,
     is_paid_by_use: Vec<bool>,
     patience: Duration,
+    prices: Arc<PriceOf>,
     last: HashMap<Conversation, Last>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     running: BinaryHeap<Reverse<Running>>,
     score: Score,
     now: Timestamp,
+}
+
+/// A conversation that had begun before the play.
+#[derive(Debug, Clone)]
+pub struct Resumed {
+    pub conversation: Conversation,
+    /// Where it went on last.
+    pub account: AccountId,
+    /// Of the model there.
+    pub family: Option<Family>,
+    /// Tokens of it that are in the cache there.
+    pub tokens: u64,
+    /// When that was.
+    pub at: Timestamp,
+    /// How long the cache keeps them.
+    pub lives: Duration,
 }
 
 /// Where a conversation went on last, and what is in the cache there.
@@ -169,6 +146,7 @@ impl Replay {
             gauges: Vec::new(),
             is_paid_by_use: Vec::new(),
             patience,
+            prices: Arc::new(|_| None),
             last: HashMap::new(),
             waiting: BinaryHeap::new(),
             running: BinaryHeap::new(),
@@ -188,6 +166,22 @@ impl Replay {
             replay.is_paid_by_use.push(is_paid_by_use);
         }
         replay
+    }
+
+    /// The same, and models have prices.
+    pub fn priced_by(self, prices: Arc<PriceOf>) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// A conversation is under way already: bound to an account, and so many tokens of it in the cache there.
+    pub fn resume(&mut self, begun: &Resumed) {
+        let Resumed { conversation, account, family, tokens, at, lives } = begun;
+        let until = at.checked_add(*lives).unwrap_or(Timestamp::MAX);
+        let bound = Bound { prefix: Some(*tokens), ..Bound::new(*account, *family, *at) };
+        let bound = Bound { warm_until: bound.warm_until.max(until), ..bound };
+        self.affinities.restore(vec![(conversation.clone(), bound)], &self.snapshot, self.now.max(*at));
+        let cached = vec![(*account, *family, *tokens, until)];
+        self.last.insert(conversation.clone(), Last { account: *account, cached });
     }
 
     /// The next request. They come in the order of their time; one that is late comes now.
@@ -300,16 +294,20 @@ impl Replay {
         if let Some(conversation) = conversation {
             self.affinities.served(conversation, pick, family, now);
             let lives = played.weights.cache_lives;
-            self.affinities.cached(conversation, id, family, played.prompt + played.output, lives, now);
+            if played.keeps > 0 {
+                self.affinities.cached(conversation, id, family, played.keeps, lives, now);
+            }
         }
-        self.count(played, at, weight);
+        let model = pick.sent(&played.ask).or(played.ask.model.as_ref());
+        let price = model.and_then(|model| (self.prices)(model));
+        self.count(played, at, weight, price);
         let end = now.checked_add(played.takes).unwrap_or(Timestamp::MAX);
         self.score.moved += u64::from(pick.why.choice == Choice::Moved);
         self.running.push(Reverse(Running { until: end, _lease: lease }));
         true
     }
 
-    fn count(&mut self, played: &PlayedAsk, at: usize, weight: f64) {
+    fn count(&mut self, played: &PlayedAsk, at: usize, weight: f64, price: Option<u64>) {
         let account = &mut self.score.accounts[at];
         account.served += 1;
         account.weight += weight;
@@ -317,10 +315,16 @@ impl Replay {
         let waited = self.now.duration_since(played.at).as_secs_f64();
         self.score.waited += u64::from(waited > 0.0);
         self.score.waited_seconds += waited.max(0.0);
-        match played.price {
+        let cost = price.map(|price| Micros(whole(weight * price as f64 / 1_000.0)));
+        match cost {
             _ if !self.is_paid_by_use[at] => {}
-            Some(price) => self.score.cost += Micros(whole(weight * price as f64 / 1_000.0)).dollars(),
+            Some(cost) => self.score.cost += cost.dollars(),
             None => self.score.unpriced += 1,
+        }
+        // Caps count tokens of every kind.
+        let contender = &mut self.snapshot.contenders[at];
+        if contender.account.guards.as_ref().is_some_and(|guards| guards.caps != Caps::default()) {
+            change(contender).outlay.add(played.prompt.saturating_add(played.output), cost, self.now);
         }
     }
 
@@ -333,7 +337,8 @@ impl Replay {
         conversation: Option<&Conversation>,
     ) -> f64 {
         let weights = played.weights;
-        let mut read = 0;
+        let may_be_cached = played.prompt.saturating_sub(played.plain);
+        let mut read = played.shared.min(may_be_cached);
         if let Some(conversation) = conversation {
             if self.last.len() >= MOST_CONVERSATIONS && !self.last.contains_key(conversation) {
                 self.last.clear();
@@ -350,20 +355,18 @@ impl Replay {
                 last.cached.iter().filter(|one| one.1 == family).map(|one| one.2).max().unwrap_or(0);
             last.cached.retain(|(_, _, _, until)| *until > self.now);
             let here = last.cached.iter().position(|one| (one.0, one.1) == (id, family));
-            read = here.map_or(0, |at| last.cached[at].2).min(played.prompt);
+            read = read.max(here.map_or(0, |at| last.cached[at].2).min(may_be_cached));
             // What would have been read, had the conversation stayed where it is warm.
             self.score.cold_tokens +=
-                if is_new { 0 } else { longest.min(played.prompt).saturating_sub(read) };
-            let now_cached = (id, family, played.prompt + played.output, until);
+                if is_new { 0 } else { longest.min(may_be_cached).saturating_sub(read) };
+            let now_cached = (id, family, played.keeps, until);
             match here {
                 Some(at) => last.cached[at] = now_cached,
                 None => last.cached.push(now_cached),
             }
         }
-        let written = (played.prompt - read) as f64;
-        read as f64 * weights.cache_read
-            + written * weights.cache_write
-            + played.output as f64 * weights.output
+        let written = (may_be_cached - read) as f64;
+        weights.weigh(played.plain.min(played.prompt) as f64, read as f64, written, played.output as f64)
     }
 
     fn learn(&mut self, at: usize, verdict: &Verdict, family: Option<Family>) {

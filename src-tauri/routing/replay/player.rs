@@ -97,7 +97,8 @@ impl Gauge {
 
     /// Whether it refuses requests of this family.
     pub fn is_spent(&self, family: Option<Family>) -> bool {
-        self.applies_to(family) && self.used >= self.limit.capacity
+        // Sums of floating point: what was measured to fill it would be a little less.
+        self.applies_to(family) && self.used >= self.limit.capacity * (1.0 - 1e-9)
     }
 
     /// The refusal.
@@ -143,8 +144,13 @@ const AGAIN: Duration = Duration::from_mins(5);
 /// More windows without any use are not counted one by one.
 const MOST_IDLE: u64 = 10_000;
 
+/// What selection is to know of a limit when a play begins.
+pub(super) fn shown(limit: &Limit, now: Timestamp) -> Option<Window> {
+    Gauge::new(limit.clone()).window(now)
+}
+
 /// How long ago the last of the moments was that lie a length apart.
-fn phase(anchor: Timestamp, length: Duration, now: Timestamp) -> Duration {
+pub(super) fn phase(anchor: Timestamp, length: Duration, now: Timestamp) -> Duration {
     let length = i128::try_from(length.as_nanos()).unwrap_or(i128::MAX).max(1);
     let phase = (now.as_nanosecond() - anchor.as_nanosecond()).rem_euclid(length);
     Duration::from_nanos(u64::try_from(phase).unwrap_or(u64::MAX))

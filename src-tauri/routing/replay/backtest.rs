@@ -1,0 +1,142 @@
+//! Plays what was recorded under the plan as it is and under others. It has a copy of everything: nothing that
+//! serves real requests is touched.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{Limit, Past, Player, PriceOf, Replay, Score, Terms, capacity, player};
+use crate::{
+    domain::{AccountId, CachePrice, Conversation, KeyId, Policy, Pool, PoolId},
+    routing::{Contender, Load, Plan, Ration, Weather},
+};
+
+/// What is other than it is. Empty is the plan as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alternative {
+    /// By pool; `None` is every pool.
+    pub policies: Vec<(Option<PoolId>, Policy)>,
+    pub priorities: Vec<(AccountId, i32)>,
+    /// Accounts that are not there.
+    pub without: Vec<AccountId>,
+}
+
+/// What reading a model's prompt from a cache costs, and writing it there; `None` where nobody knows.
+type CachePriceOf = dyn Fn(&str) -> Option<CachePrice> + Send;
+
+/// All that a play needs, to be played as often as there are alternatives.
+pub struct Backtest {
+    pub past: Past,
+    /// The accounts with their limits, as they are now.
+    pub players: Vec<Player>,
+    pub plan: Plan,
+    /// How long a request waits for somebody who comes back.
+    pub patience: Duration,
+    /// How many requests an account serves at once.
+    pub ration: Ration,
+    /// What keys allow.
+    pub terms: HashMap<KeyId, Terms>,
+    pub prices: Arc<PriceOf>,
+    /// What reading a model's prompt from a cache costs, and writing it there.
+    pub cache_prices: Box<CachePriceOf>,
+}
+
+/// Between two looks at whether anybody still wants the answer.
+const LOOK: usize = 64;
+
+impl Backtest {
+    /// The same, and limits begin with what the records before the period say was used of them. To be called once,
+    /// before the first play.
+    pub fn with_open_windows(mut self) -> Self {
+        let Some(since) = self.past.rows().first().map(|row| row.at) else { return self };
+        for player in &mut self.players {
+            let uses = || self.past.uses(player.contender.account.id);
+            let open = |limit: Limit| capacity::opened(limit, uses(), since);
+            player.limits = std::mem::take(&mut player.limits).into_iter().map(open).collect();
+        }
+        self
+    }
+
+    /// Plays the period once. `None` where `goes_on` said no before the end.
+    pub fn play(&self, alternative: &Alternative, goes_on: impl Fn() -> bool) -> Option<Score> {
+        let since = self.past.rows().first().map(|row| row.at)?;
+        let players = self.players(alternative, since);
+        let passers: Vec<AccountId> = self
+            .players
+            .iter()
+            .map(|player| &player.contender)
+            .filter(|one| one.provider.passes_logins())
+            .map(|one| one.account.id)
+            .collect();
+        let signed_in = self.past.conversations_of(&passers);
+        let mut replay =
+            Replay::new(players, self.plan(alternative), self.patience).priced_by(Arc::clone(&self.prices));
+        for resumed in self.past.resumed() {
+            replay.resume(&resumed);
+        }
+        for (number, row) in self.past.playable().enumerate() {
+            if number % LOOK == 0 && !goes_on() {
+                return None;
+            }
+            let terms = row.key.and_then(|key| self.terms.get(&key));
+            let login = !passers.is_empty() && came_with_login(row, &passers, &signed_in);
+            let cache_price = row.model.as_deref().and_then(|model| (self.cache_prices)(model));
+            replay.play(self.past.ask(row, terms, login, cache_price)?);
+        }
+        Some(replay.finish())
+    }
+
+    /// Every account as it would have been when the period began: nothing is learned of it yet but its open windows,
+    /// and it serves nobody.
+    fn players(&self, alternative: &Alternative, since: Timestamp) -> Vec<Player> {
+        let ration = Ration::of(self.ration.most);
+        let is_there = |player: &&Player| !alternative.without.contains(&player.contender.account.id);
+        let player = |player: &Player| {
+            let mut account = player.contender.account.clone();
+            let priority = alternative.priorities.iter().rev().find(|(id, _)| *id == account.id);
+            account.priority = priority.map_or(account.priority, |(_, priority)| *priority);
+            (account.bench, account.refused) = (None, None);
+            let limits = player.limits.clone();
+            let windows = limits.iter().filter_map(|limit| player::shown(limit, since)).collect();
+            let contender = Contender {
+                account,
+                windows,
+                load: Load::within(ration.clone()),
+                weather: Weather::default(),
+                ..player.contender.clone()
+            };
+            Player { contender, limits, is_paid_by_use: player.is_paid_by_use }
+        };
+        self.players.iter().filter(is_there).map(player).collect()
+    }
+
+    fn plan(&self, alternative: &Alternative) -> Plan {
+        let mut plan = self.plan.clone();
+        let change = |pool: &mut Pool| {
+            let ours = |(of, _): &&(Option<PoolId>, Policy)| of.is_none_or(|of| of == pool.id);
+            pool.policy =
+                alternative.policies.iter().rev().find(ours).map_or(pool.policy, |(_, policy)| *policy);
+        };
+        plan.pools.iter_mut().for_each(change);
+        plan
+    }
+}
+
+/// Whether a request came with a sign-in is not written down. It did where an account that passes sign-ins on has
+/// served it, or another turn of its conversation; of one that nobody served, where it had no key.
+fn came_with_login(
+    row: &crate::domain::Recorded,
+    passers: &[AccountId],
+    signed_in: &HashSet<Conversation>,
+) -> bool {
+    row.account.map_or(row.key.is_none(), |id| passers.contains(&id))
+        || row.conversation().is_some_and(|conversation| signed_in.contains(&conversation))
+}
+
+#[cfg(test)]
+#[path = "backtest_tests.rs"]
+mod tests;
