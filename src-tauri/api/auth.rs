@@ -26,8 +26,8 @@ use crate::{
 
 /// A ticket that nobody has used by then is void.
 const TICKET_LIFE: Duration = Duration::from_mins(2);
-/// It has a body, so it comes by POST, and changes nothing.
-const DRY_RUN: &str = "/api/v1/explain";
+/// They have a body, so they come by POST, and change nothing.
+const DRY_RUNS: [&str; 2] = ["/api/v1/explain", "/api/v1/backtest"];
 /// Beyond these, the oldest is forgotten.
 const MAX_TICKETS: usize = 16;
 const MAX_PAGES: usize = 64;
@@ -114,8 +114,8 @@ pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Resp
     let token = header.and_then(|value| value.strip_prefix("Bearer "));
     let Some(token) = token else { return Refused::unauthorized().into_response() };
     if looks_like_a_key(token.as_bytes()) {
-        let only_looks =
-            matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().path() == DRY_RUN;
+        let only_looks = matches!(*request.method(), Method::GET | Method::HEAD)
+            || DRY_RUNS.contains(&request.uri().path());
         if let Err(denial) = opens(&api, token, only_looks) {
             return Refused::denied(&denial).into_response();
         }

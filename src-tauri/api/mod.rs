@@ -4,6 +4,10 @@
 
 mod accounts;
 mod auth;
+mod backtest;
+mod backtest_limits;
+mod backtest_order;
+pub mod backtest_views;
 mod bindings;
 mod events;
 mod explain;
@@ -27,6 +31,7 @@ use std::sync::{Arc, RwLock};
 
 use axum::{Router, middleware};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -68,6 +73,8 @@ pub struct Parts {
     pub data_dir: String,
     /// When the core started.
     pub started_at: Timestamp,
+    /// One back-test at a time.
+    pub backtests: Arc<Semaphore>,
 }
 
 /// Whether and where the proxy listens.
@@ -154,6 +161,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(requests::show))
         .routes(routes!(explain::explain))
         .routes(routes!(explain::prevented))
+        .routes(routes!(backtest::backtest))
         .routes(routes!(events::events))
         .routes(routes!(sessions::make_link))
 }

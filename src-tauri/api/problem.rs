@@ -61,6 +61,17 @@ impl Refused {
         Self { status, code, message }
     }
 
+    /// What it wants is done for one at a time, and somebody else is having it done.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, code: "busy", message: message.into() }
+    }
+
+    /// The core ends before it could be done.
+    pub fn stopping() -> Self {
+        let message = "Headgate is stopping: ask again when it runs.".into();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "stopping", message }
+    }
+
     /// Something of ours failed.
     pub fn broken(message: impl Into<String>) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "broken", message: message.into() }

@@ -138,6 +138,7 @@ impl App {
             vault: kind,
             data_dir: folder,
             started_at: clock.now(),
+            backtests: Arc::new(tokio::sync::Semaphore::new(1)),
             clock,
         });
         let inner = Inner { settings, api, ledger, store, tasks, server: Mutex::default(), lock };

@@ -78,6 +78,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the recorded requests of the last days would have met with under other policies, priorities or accounts.
+         *     Nothing is sent, spent or written.
+         */
+        post: operations["backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/bindings": {
         parameters: {
             query?: never;
@@ -528,6 +548,18 @@ export interface components {
              */
             windows: components["schemas"]["WindowView"][];
         };
+        /** @description What is other than it is now. Whatever is left out stays. */
+        AlternativeOrder: {
+            /** @default [] */
+            policies: components["schemas"]["PolicyOrder"][];
+            /** @default [] */
+            priorities: components["schemas"]["PriorityOrder"][];
+            /**
+             * @description Ids of accounts that are not there.
+             * @default []
+             */
+            without: number[];
+        };
         /** @description One try at one upstream. */
         AttemptView: {
             /** @description Name of the account that tried; `removed` if it is gone. */
@@ -547,6 +579,148 @@ export interface components {
             took_ms: number;
             /** @description What it taught; `abandoned` where the request ended before the attempt did. */
             verdict: components["schemas"]["VerdictKind"];
+        };
+        /** @description What came of one account. */
+        BacktestAccount: {
+            /** Format: int64 */
+            account: number;
+            /** @description Its limits; none of what happened, as they are not kept. */
+            limits: components["schemas"]["LimitScore"][];
+            /** Format: int64 */
+            limits_hit: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Requests that it served.
+             */
+            served: number;
+            /**
+             * Format: double
+             * @description What they weighed, in tokens of plain input.
+             */
+            tokens: number;
+        };
+        /** @description A limit as it is played. */
+        BacktestLimit: {
+            /** Format: int64 */
+            account: number;
+            name: string;
+            source: components["schemas"]["CapacitySource"];
+            /**
+             * Format: double
+             * @description What it holds, in tokens of plain input; `None`: nobody knows, and it is taken to hold everything.
+             */
+            tokens?: number | null;
+            /** @description Why nobody knows, as a sentence. */
+            why?: string | null;
+            window: string;
+        };
+        /** @description The recorded requests of the last days, to be played under the plan as it is and under alternatives. */
+        BacktestOrder: {
+            /**
+             * @description Up to 16, besides the plan as it is.
+             * @default []
+             */
+            alternatives: components["schemas"]["AlternativeOrder"][];
+            /**
+             * @description What limits hold, where that can't be measured, or not well enough.
+             * @default []
+             */
+            capacities: components["schemas"]["CapacityOrder"][];
+            /**
+             * Format: int32
+             * @description How many days, back from now: 1 to 366; 7 if left out.
+             * @default null
+             */
+            days: number | null;
+        };
+        /** @description What came of the requests under one plan. */
+        BacktestRow: {
+            accounts: components["schemas"]["BacktestAccount"][];
+            /**
+             * Format: int64
+             * @description Tokens that were written into a cache anew because of a switch, or because it had gone cold.
+             */
+            cold_tokens: number;
+            /**
+             * Format: double
+             * @description List price of what was paid by use, in dollars; `None` where no price of any of it is known.
+             */
+            cost?: number | null;
+            /**
+             * Format: int64
+             * @description Refusals by upstreams because a limit was reached.
+             */
+            limits_hit: number;
+            /**
+             * Format: int64
+             * @description How many of these were made because they were worth it; not known of what happened.
+             */
+            moved?: number | null;
+            /** @description What it is, in a few words. */
+            name: string;
+            /** @description It is no play, but what happened. */
+            recorded: boolean;
+            /** Format: int64 */
+            refused: number;
+            /** Format: int64 */
+            served: number;
+            /**
+             * Format: int64
+             * @description How often a conversation went on at another account than before.
+             */
+            switches: number;
+            /**
+             * Format: int64
+             * @description Requests that were paid by use at a price that nobody knows, and are not in `cost`.
+             */
+            unpriced: number;
+            /**
+             * Format: int64
+             * @description Requests that waited for an account.
+             */
+            waited: number;
+            /**
+             * Format: double
+             * @description How long they did together, in seconds.
+             */
+            waited_seconds: number;
+        };
+        /** @description What came of a back-test. */
+        BacktestView: {
+            /**
+             * Format: int64
+             * @description Of those that are played: they told nothing of what they used, and are taken to be like the others.
+             */
+            guessed: number;
+            /** @description There were more, older ones, than are read at once. */
+            is_cut: boolean;
+            /**
+             * Format: int64
+             * @description Requests that are not, as they would have come to the same end under any plan.
+             */
+            left_out: number;
+            /** @description The limits that accounts are played with. */
+            limits: components["schemas"]["BacktestLimit"][];
+            /** @description What has to be known of it, as sentences. The last one says what is not played at all. */
+            notes: string[];
+            /**
+             * Format: int64
+             * @description Requests that are played.
+             */
+            requests: number;
+            /** @description What happened, the plan as it is, and each alternative. */
+            rows: components["schemas"]["BacktestRow"][];
+            /**
+             * Format: date-time
+             * @description When the first request came.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When the last one came.
+             */
+            until: string;
         };
         /** @description What to change; absent fields stay as they are. */
         BindingChange: {
@@ -633,6 +807,27 @@ export interface components {
             /** Format: double */
             usd?: number | null;
         };
+        /** @description What one limit of an account holds. */
+        CapacityOrder: {
+            /**
+             * Format: int64
+             * @description The account's id.
+             */
+            account: number;
+            /**
+             * Format: double
+             * @description In tokens of plain input: one read from the cache is a tenth of one, one written to it 1.25 (2 where it is
+             *     kept for an hour), one of output 5.
+             */
+            tokens: number;
+            /** @description As the upstream calls it, with its length in front: `5h`, `7d`, `7d_opus`. */
+            window: string;
+        };
+        /**
+         * @description Where it is known from what a limit holds.
+         * @enum {string}
+         */
+        CapacitySource: "given" | "measured" | "unknown";
         /** @description How much an account may spend, per period. */
         CapsOrder: {
             day?: components["schemas"]["CapOrder"] | null;
@@ -897,6 +1092,26 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             state: components["schemas"]["KeyState"];
         };
+        /** @description What came of one limit. */
+        LimitScore: {
+            /** @description As the upstream calls it. */
+            name: string;
+            /**
+             * Format: double
+             * @description What was left when they ended.
+             */
+            unused: number;
+            /**
+             * Format: double
+             * @description What was used of all of them, in tokens of plain input.
+             */
+            used: number;
+            /**
+             * Format: int32
+             * @description Windows that came to their end.
+             */
+            windows: number;
+        };
         /** @description A further address that is listened on. */
         ListenerView: {
             /** @description `https://0.0.0.0:8443` */
@@ -1064,6 +1279,15 @@ export interface components {
          * @enum {string}
          */
         Policy: "priority" | "headroom" | "soonest_reset" | "round_robin";
+        /** @description By what one of a pool's accounts is chosen. */
+        PolicyOrder: {
+            policy: components["schemas"]["Policy"];
+            /**
+             * Format: int64
+             * @description The pool's id; every pool if left out.
+             */
+            pool?: number | null;
+        };
         /** @description What to change; absent fields stay as they are. */
         PoolChange: {
             name?: string | null;
@@ -1113,6 +1337,19 @@ export interface components {
             to: string;
             /** Format: int64 */
             to_id: number;
+        };
+        /** @description An account's priority. */
+        PriorityOrder: {
+            /**
+             * Format: int64
+             * @description The account's id.
+             */
+            account: number;
+            /**
+             * Format: int32
+             * @description Lower goes first; -1,000 to 1,000.
+             */
+            priority: number;
         };
         /** @description What went wrong, for a person and for a program. */
         Problem: {
@@ -1714,6 +1951,53 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
