@@ -9,6 +9,7 @@ mod accounts;
 mod affinity;
 mod answers;
 mod api;
+mod backtest;
 mod bindings;
 mod cli;
 mod comeback;

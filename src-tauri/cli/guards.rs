@@ -89,7 +89,7 @@ fn cap(text: &str) -> Result<CapWord, String> {
 }
 
 /// `$50`, `2M`, `500k`, `1500000`.
-fn amount_of(text: &str) -> Option<CapOrder> {
+pub(super) fn amount_of(text: &str) -> Option<CapOrder> {
     if let Some(dollars) = text.strip_prefix('$') {
         let usd = dollars.parse::<f64>().ok().filter(|usd| usd.is_finite())?;
         return Some(CapOrder { usd: Some(usd), tokens: None });

@@ -2,6 +2,7 @@
 //! HTTP where one runs, in this process where none does, so that both do the same.
 
 mod accounts;
+mod backtest;
 mod bindings;
 mod demo;
 mod env;
@@ -90,6 +91,8 @@ enum Command {
     Requests(requests::Requests),
     /// Say why a request went where it went, or where one would go now.
     Explain(explain::Explain),
+    /// Play recorded requests again, under the plan as it is and under others; nothing is spent.
+    Backtest(backtest::Backtest),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
     Env(env::Env),
     /// Refuse requests until resumed.
@@ -156,6 +159,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Bindings(bindings) => bindings.run(&global).await,
         Command::Requests(requests) => requests.run(&global).await,
         Command::Explain(explain) => explain.run(&global).await,
+        Command::Backtest(backtest) => backtest.run(&global).await,
         Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,

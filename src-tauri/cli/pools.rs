@@ -52,7 +52,7 @@ enum Act {
     },
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
+pub(super) fn policy(text: &str) -> Result<Policy, String> {
     let word = text.to_lowercase().replace('-', "_");
     Policy::of(&word).ok_or_else(|| "choose priority, headroom, soonest_reset or round_robin".into())
 }
