@@ -31,7 +31,7 @@ use crate::{
     tasks::Tasks,
 };
 
-/// The newest ones are read. In memory they are some tens of MiB.
+/// The newest ones are read. In memory they are about a hundred MiB, for as long as they are played.
 const MOST_REQUESTS: usize = 200_000;
 /// Said of every back-test.
 const WEATHER: &str = "The weather is not played: overloads, outages, refused keys and limits that refill by the \

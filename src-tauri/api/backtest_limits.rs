@@ -34,6 +34,7 @@ const MOST_TOKENS: f64 = 1e15;
 const LONGEST_NAME: usize = 64;
 /// No window is longer.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Shorter ones begin with their first use; these go by the calendar.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -110,7 +111,10 @@ pub(super) fn of(snapshot: &Snapshot, given: &[Capacity], past: &Past, known_sin
             });
             limits.extend(tokens.and_then(|tokens| limit(name, tokens, window)));
         }
-        let has_allotment = contender.windows.iter().any(is_played) || !limits.is_empty();
+        let told = contender.windows.iter().filter(|window| is_played(window)).map(|window| &window.name);
+        let played = limits.iter().map(|limit| &limit.name);
+        // What is shorter is a pace and no allotment.
+        let has_allotment = told.chain(played).any(|name| name.length().is_some_and(|length| length >= HOUR));
         let is_paid_by_use = !contender.provider.passes_logins() && !has_allotment;
         Player { contender: Contender::clone(contender), limits, is_paid_by_use }
     };

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Limit, Past, Player, PriceOf, Replay, Score, Terms, capacity, player};
 use crate::{
-    domain::{AccountId, CachePrice, Conversation, KeyId, Policy, Pool, PoolId},
+    domain::{AccountId, CachePrice, Conversation, KeyId, Policy, Pool, PoolId, Recorded, Window},
     routing::{Contender, Load, Plan, Ration, Weather},
 };
 
@@ -90,8 +90,8 @@ impl Backtest {
         Some(replay.finish())
     }
 
-    /// Every account as it would have been when the period began: nothing is learned of it yet but its open windows,
-    /// and it serves nobody.
+    /// Every account as it would have been when the period began: nothing is learned of it yet but which limits it has
+    /// and what is used of those that are open, and it serves nobody.
     fn players(&self, alternative: &Alternative, since: Timestamp) -> Vec<Player> {
         let ration = Ration::of(self.ration.most);
         let is_there = |player: &&Player| !alternative.without.contains(&player.contender.account.id);
@@ -101,7 +101,7 @@ impl Backtest {
             account.priority = priority.map_or(account.priority, |(_, priority)| *priority);
             (account.bench, account.refused) = (None, None);
             let limits = player.limits.clone();
-            let windows = limits.iter().filter_map(|limit| player::shown(limit, since)).collect();
+            let windows = known(&player.contender.windows, &limits, since);
             let contender = Contender {
                 account,
                 windows,
@@ -126,13 +126,23 @@ impl Backtest {
     }
 }
 
+/// What is known of an account's limits when the period begins. That it has one counts, whether or not it is played:
+/// by that selection tells what is paid for already from what is paid by use.
+fn known(told: &[Window], limits: &[Limit], since: Timestamp) -> Vec<Window> {
+    let mut known: Vec<Window> = limits.iter().map(|limit| player::shown(limit, since)).collect();
+    for window in told {
+        if !known.iter().any(|known| known.name == window.name) {
+            let (utilization, resets_at, again) = (None, None, None);
+            let learned_at = since;
+            known.push(Window { utilization, resets_at, spent: false, again, learned_at, ..window.clone() });
+        }
+    }
+    known
+}
+
 /// Whether a request came with a sign-in is not written down. It did where an account that passes sign-ins on has
 /// served it, or another turn of its conversation; of one that nobody served, where it had no key.
-fn came_with_login(
-    row: &crate::domain::Recorded,
-    passers: &[AccountId],
-    signed_in: &HashSet<Conversation>,
-) -> bool {
+fn came_with_login(row: &Recorded, passers: &[AccountId], signed_in: &HashSet<Conversation>) -> bool {
     row.account.map_or(row.key.is_none(), |id| passers.contains(&id))
         || row.conversation().is_some_and(|conversation| signed_in.contains(&conversation))
 }

@@ -152,6 +152,23 @@ fn what_was_used_of_a_window_before_is_used_when_the_play_begins() {
 }
 
 #[test]
+fn what_is_paid_by_use_comes_last_in_a_play_as_it_does_in_fact() {
+    let rows: Vec<_> = (0..4).map(|minute| served(10 * minute, 1, "", 0, 1_000)).collect();
+    let window = crate::routing::pick::tests::window;
+    // One states a bucket, and the other a week of which nobody knows what it holds.
+    let mut by_use = player(1);
+    let bucket = Window { refills: true, ..window("requests", 1.0, true, 1) };
+    by_use.contender = by_use.contender.with(bucket);
+    let mut plan = player(2);
+    plan.contender = plan.contender.with(window("7d", 1.0, true, 600));
+    let backtest = backtest(rows, vec![by_use, plan]);
+    let soonest = Alternative { policies: vec![(None, Policy::SoonestReset)], ..Alternative::default() };
+    assert_eq!(served_by(&play(&backtest, &soonest)), [(1, 0), (2, 4)]);
+    let as_it_is = served_by(&play(&backtest, &Alternative::default()));
+    assert_eq!(as_it_is, [(1, 4), (2, 0)], "what is spent now was not then");
+}
+
+#[test]
 fn another_plan_makes_the_difference_that_it_would_make() {
     let rows: Vec<_> = (0..6).map(|minute| served(10 * minute, 1, "", 0, 1_000)).collect();
     let each = 100.0 + 1_250.0 + 1_000.0;

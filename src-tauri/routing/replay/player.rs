@@ -144,9 +144,21 @@ const AGAIN: Duration = Duration::from_mins(5);
 /// More windows without any use are not counted one by one.
 const MOST_IDLE: u64 = 10_000;
 
-/// What selection is to know of a limit when a play begins.
-pub(super) fn shown(limit: &Limit, now: Timestamp) -> Option<Window> {
-    Gauge::new(limit.clone()).window(now)
+/// What selection is to know of a limit when a play begins: how much is used, or only that there is such a limit.
+pub(super) fn shown(limit: &Limit, now: Timestamp) -> Window {
+    let unopened = || Window {
+        name: limit.name.clone(),
+        family: limit.name.family(),
+        limits: Some(Endpoint::Messages),
+        utilization: None,
+        resets_at: None,
+        refills: false,
+        spent: false,
+        again: None,
+        source: WindowSource::Header,
+        learned_at: now,
+    };
+    Gauge::new(limit.clone()).window(now).unwrap_or_else(unopened)
 }
 
 /// How long ago the last of the moments was that lie a length apart.
