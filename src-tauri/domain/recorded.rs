@@ -31,7 +31,8 @@ pub struct Recorded {
     pub duration: Option<Duration>,
     /// How long it was here before an account was tried; `None` where none was.
     pub waited: Option<Duration>,
-    /// The accounts that refused it because a limit was reached, one for each refusal.
+    /// The accounts that refused it because a window was spent, one for each refusal. Whoever was only too fast is
+    /// not among them.
     pub limited: Vec<AccountId>,
     /// It was decided who takes it, or that nobody can. What is refused before that is refused under any plan.
     pub decided: bool,

@@ -225,6 +225,10 @@ mod tests {
         assert_eq!(of("claude-haiku-4-5"), Some((100, 1_250)), "thousandths of a micro-dollar a token");
         assert_eq!(of("eu.anthropic.claude-haiku-4-5-20251001-v1:0"), Some((110, 1_375)));
         assert_eq!(of("claude-opus-5-5"), None);
+        let plain = |model| Prices::built_in().of_input(model);
+        assert_eq!(plain("claude-haiku-4-5"), Some(1_000));
+        assert_eq!(plain("eu.anthropic.claude-haiku-4-5-20251001-v1:0"), Some(1_100));
+        assert_eq!(plain("claude-opus-5-5"), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) const ROWS: &str = "SELECT started_at, model, session, agent, role, a
         cost_micros, duration_us, decision_id IS NOT NULL AS decided,
         coalesce(began_us, (SELECT began_us FROM attempts WHERE exchange_id = id ORDER BY n LIMIT 1)) AS waited_us,
         CASE WHEN began_us IS NULL THEN (SELECT group_concat(attempts.account_id) FROM attempts
-            WHERE exchange_id = id AND verdict IN ('throttled', 'quota_spent')) END AS limited
+            WHERE exchange_id = id AND verdict = 'quota_spent') END AS limited
     FROM exchanges NOT INDEXED
     WHERE id >= ?1 AND ending IS NOT NULL AND path = '/v1/messages' ORDER BY id DESC LIMIT ?2";
 

@@ -34,7 +34,7 @@ fn moved(id: i64) -> Exchange {
         cost: Some(Micros(77)),
         attempts: vec![
             try_at(7, VerdictKind::QuotaSpent, 40),
-            try_at(8, VerdictKind::Weather, 50),
+            try_at(8, VerdictKind::QuotaSpent, 50),
             try_at(9, VerdictKind::Throttled, 60),
             try_at(3, VerdictKind::Fine, 70),
         ],
@@ -72,7 +72,7 @@ fn a_request_is_found_with_all_that_a_play_needs() {
             cost: Some(Micros(77)),
             duration: Some(Duration::from_millis(1500)),
             waited: Some(Duration::from_millis(40)),
-            limited: vec![AccountId(7), AccountId(9)],
+            limited: vec![AccountId(7), AccountId(8)],
             decided: true,
         }
     );
