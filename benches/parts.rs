@@ -261,6 +261,7 @@ fn window(name: &str, id: i64, n: usize, now: Timestamp) -> Window {
     let name = WindowName(name.into());
     Window {
         family: name.family(),
+        length: name.length(),
         name,
         limits: Some(Endpoint::Messages),
         utilization: Some((id * 37 % 90) as f64 / 100.0 + n as f64 / 1000.0),

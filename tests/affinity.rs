@@ -63,6 +63,7 @@ fn use_up(house: &House, name: &str, utilization: f64) {
     let window = Window {
         name: WindowName("5h".into()),
         family: None,
+        length: WindowName("5h".into()).length(),
         limits: Some(Endpoint::Messages),
         utilization: Some(utilization),
         resets_at: Some(house.clock.now() + SignedDuration::from_hours(3)),

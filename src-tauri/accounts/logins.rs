@@ -198,6 +198,7 @@ mod tests {
         let window = Window {
             name: WindowName("5h".into()),
             family: None,
+            length: WindowName("5h".into()).length(),
             limits: Some(Endpoint::Messages),
             utilization: Some(0.5),
             resets_at: None,

@@ -16,6 +16,8 @@ pub struct Window {
     pub name: WindowName,
     /// The family it is limited to; `None` means every model.
     pub family: Option<Family>,
+    /// How long it is, where its name says so; asked for each window of each account, so it stands here.
+    pub length: Option<SignedDuration>,
     /// The requests that it limits. `None`: none by itself; whoever is beyond it is served otherwise.
     pub limits: Option<Endpoint>,
     /// Used share, 0 to 1, sometimes above.
@@ -110,7 +112,7 @@ impl Window {
         let stands = match self.resets_at {
             Some(_) if !self.refills => None,
             Some(full_at) => Some((full_at.max(self.learned_at), STANDS)),
-            None => Some((self.learned_at, self.name.length().unwrap_or(STANDS))),
+            None => Some((self.learned_at, self.length.unwrap_or(STANDS))),
         };
         self.is_of_a_wrong_clock(now)
             || stands.is_some_and(|(since, length)| now.duration_since(since) > length)
@@ -130,7 +132,6 @@ impl WindowName {
 
     /// How long such a window is, where its name begins with that: `5h`, `7d_opus`, `15m`.
     pub fn length(&self) -> Option<SignedDuration> {
-        // Asked for each window of each account, so it is read byte by byte.
         let name = self.0.as_bytes();
         let (mut number, mut at) = (0_i64, 0);
         while let Some(digit) = name.get(at).filter(|byte| byte.is_ascii_digit()) {
@@ -187,6 +188,7 @@ mod tests {
         let name = WindowName(name.into());
         Window {
             family: name.family(),
+            length: name.length(),
             name,
             limits: Some(Endpoint::Messages),
             utilization: Some(utilization),

@@ -139,6 +139,7 @@ impl Draft<'_> {
         let resets_at = self.resets_in.or(self.resets_at);
         Some(Window {
             family: name.family(),
+            length: name.length(),
             limits: match pattern.informs {
                 true => None,
                 false if is_of_counts => Some(Endpoint::Counts),

@@ -37,6 +37,8 @@ struct Due {
 const EARLY: f64 = 0.05;
 /// A plan never has less time than this.
 const LEAST: f64 = 0.01;
+/// Nothing of it has to be spent in time; less urgent is only that of which nothing expires.
+pub(super) const LEAST_URGENT: f64 = f64::MIN_POSITIVE;
 /// Windows shorter than this are a pace and no allotment.
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
@@ -72,7 +74,7 @@ impl Expiry {
         now: Timestamp,
     ) -> Option<Self> {
         for window in contender.windows.iter().filter(|window| window.applies_to(family)) {
-            let length = window.name.length().map_or(0.0, |length| length.as_secs_f64());
+            let length = window.length.map_or(0.0, |length| length.as_secs() as f64);
             let (kind, crowd) = match length {
                 DAY.. => (&mut self.week, 0.0),
                 HOUR.. => (&mut self.hours, self.crowd),
@@ -99,7 +101,8 @@ impl Expiry {
             return 0.0;
         }
         let hours = self.hours.map_or((1.0 - self.crowd).max(0.0), |due| due.need);
-        self.week.map_or(1.0, |due| due.need) * hours
+        // However many are bound there, what is paid for goes before what is paid by use.
+        (self.week.map_or(1.0, |due| due.need) * hours).max(LEAST_URGENT)
     }
 
     /// The share of a week that will be lost at an even pace from now on.
@@ -170,6 +173,14 @@ mod tests {
             goes_before(&behind, &unknown) && goes_before(&unknown, &ahead) && goes_before(&ahead, &by_use)
         );
         assert!(!Expiry::of(&by_use, None, 0.0, now()).has_allotment());
+    }
+
+    #[test]
+    fn many_idle_conversations_send_nobody_to_what_is_paid_by_use() {
+        let plan = account(1).with(window("5h", 0.7, false, 60)).with(window("7d", 0.5, false, 3 * DAY));
+        let by_use = account(2).with(window("tokens", 0.0, false, 1));
+        let urgency = |contender, crowd| Expiry::of(contender, None, crowd, now()).urgency();
+        assert!(urgency(&plan, 0.49) > urgency(&by_use, 0.0), "30 % of its hours are left");
     }
 
     #[test]

@@ -216,6 +216,7 @@ fn spend(
     let told = Window {
         name: name.clone(),
         family: name.family(),
+        length: name.length(),
         limits: kept.map_or(Some(Endpoint::Messages), |window| window.limits),
         utilization: kept.and_then(|window| window.utilization),
         resets_at: until,

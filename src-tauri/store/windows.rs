@@ -84,6 +84,7 @@ fn window(row: &Row<'_>) -> rusqlite::Result<(AccountId, Window)> {
     let name = WindowName(row.get::<_, Arc<str>>("name")?);
     let window = Window {
         family: name.family(),
+        length: name.length(),
         name,
         limits: limits(row.get_ref("limits")?.as_str()?)?,
         utilization: row.get("utilization")?,

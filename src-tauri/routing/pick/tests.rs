@@ -23,6 +23,7 @@ pub(in crate::routing) fn window(name: &str, used: f64, spent: bool, reset_minut
     let name = WindowName(name.into());
     Window {
         family: name.family(),
+        length: name.length(),
         name,
         limits: Some(Endpoint::Messages),
         utilization: Some(used),

@@ -102,6 +102,7 @@ mod tests {
         let name = WindowName(name.into());
         Window {
             family: name.family(),
+            length: name.length(),
             name,
             limits: Some(Endpoint::Messages),
             utilization: Some(used),

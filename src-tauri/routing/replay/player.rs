@@ -126,6 +126,7 @@ impl Gauge {
         Some(Window {
             name: self.limit.name.clone(),
             family: self.family,
+            length: self.limit.name.length(),
             limits: Some(Endpoint::Messages),
             utilization: Some(self.used / self.limit.capacity.max(f64::MIN_POSITIVE)),
             resets_at: self.resets_at,
@@ -149,6 +150,7 @@ pub(super) fn shown(limit: &Limit, now: Timestamp) -> Window {
     let unopened = || Window {
         name: limit.name.clone(),
         family: limit.name.family(),
+        length: limit.name.length(),
         limits: Some(Endpoint::Messages),
         utilization: None,
         resets_at: None,

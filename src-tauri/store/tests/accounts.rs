@@ -19,6 +19,7 @@ fn window(name: &str, utilization: Option<f64>, learned: i64) -> Window {
     let name = WindowName(name.into());
     Window {
         family: name.family(),
+        length: name.length(),
         name,
         limits: Some(Endpoint::Messages),
         utilization,
