@@ -3,6 +3,8 @@
 
 mod account;
 mod answer;
+pub mod authority;
+mod authority_grants;
 mod listen;
 mod pieces;
 mod recorder;
