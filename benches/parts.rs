@@ -232,6 +232,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         about: String::new(),
         base_url: None,
         credential: headgate::domain::Credential::Key(Vec::new()),
+        says: [].into(),
         counts_tokens: true,
         models: [].into(),
         lacks: headgate::domain::Lacks::default(),
@@ -250,6 +251,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         refused: None,
         models: headgate::domain::ModelMap::default(),
         spill: None,
+        sign_in: None,
         created_at: now,
     };
     let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];

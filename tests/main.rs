@@ -10,6 +10,7 @@ mod affinity;
 mod answers;
 mod api;
 mod backtest;
+mod authority;
 mod bindings;
 mod cli;
 mod comeback;

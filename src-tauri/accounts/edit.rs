@@ -160,6 +160,7 @@ impl Roster {
             provider: provider.id.clone(),
             base_url: address,
             priority: new.priority,
+            sign_in: None,
             created_at: inner.clock.now(),
         };
         let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
@@ -224,6 +225,7 @@ impl Roster {
             if has_new_key {
                 // What the old one brought about says nothing of it.
                 (account.refused, account.bench) = (None, None);
+                account.sign_in = None;
             }
             if account.base_url.is_none() && provider.base_url.is_none() {
                 return Err(EditError::NeedsAddress(provider.title.clone()));
@@ -298,6 +300,7 @@ impl Roster {
         inner.vault.remove(&SecretName::of_account(id))?;
         inner.store.remove_account(id, inner.clock.now())?;
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        inner.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         inner.forget(id);
         inner.models.remove(id);
         inner.logins.forget(id);

@@ -9,6 +9,9 @@ mod models;
 mod outlay;
 mod plan;
 mod roster;
+pub mod sign_in;
+mod signed_in;
+mod tokens;
 
 pub use edit::{Change, EditError, NewAccount, SpillOrder};
 pub use guards::GuardsChange;
@@ -16,3 +19,4 @@ pub use logins::LoginId;
 pub use models::Offer;
 pub use plan::{Dissolved, NewBinding, NewPool, NewRoute, PlanError, RouteChange};
 pub use roster::Roster;
+pub use tokens::{BadTokens, Tokens};

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{
     EditError, affinity, edit::goes_where_a_login_may, guards, logins::Logins, models::ModelBook,
-    outlay::Outlays, plan,
+    outlay::Outlays, plan, signed_in, tokens::Tokens,
 };
 use crate::{
     clock::Clock,
@@ -35,6 +35,8 @@ pub(super) struct Inner {
     /// Held by a person's act for as long as disk and keychain take; the hot path never waits for it.
     pub acting: Mutex<()>,
     pub keys: RwLock<HashMap<AccountId, Arc<Sensitive<String>>>>,
+    /// Of the accounts that were signed in and have tokens. Their access tokens are in `keys` too.
+    pub tokens: RwLock<HashMap<AccountId, Arc<Tokens>>>,
     /// Of removed accounts too: history keeps their names.
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
@@ -71,9 +73,9 @@ impl Roster {
         let (outlays, now) = (Outlays::default(), clock.now());
         let models = ModelBook::load(&store)?;
         let mut contenders: Vec<Arc<Contender>> = Vec::new();
-        let mut keys = HashMap::new();
+        let (mut keys, mut tokens) = (HashMap::new(), HashMap::new());
         for mut account in store.accounts()? {
-            let Some(provider) = catalog.get(&account.provider.0) else {
+            let Some(mut provider) = catalog.get(&account.provider.0) else {
                 tracing::warn!(account = %account.name, provider = %account.provider, "left out: this version knows no such provider");
                 continue;
             };
@@ -83,9 +85,13 @@ impl Roster {
                     continue;
                 }
             } else {
-                match vault.get(&SecretName::of_account(account.id))? {
-                    Some(key) => drop(keys.insert(account.id, Arc::new(key))),
-                    None => account.refused = Some("its key is not in the vault".into()),
+                let kept = vault.get(&SecretName::of_account(account.id))?;
+                let held = signed_in::hold(&mut account, &mut provider, kept, &catalog, now);
+                if let Some(held) = &held.tokens {
+                    tokens.insert(account.id, Arc::clone(held));
+                }
+                if let Some(key) = held.bearer {
+                    keys.insert(account.id, key);
                 }
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
@@ -108,6 +114,7 @@ impl Roster {
             next: Mutex::default(),
             acting: Mutex::default(),
             keys: RwLock::new(keys),
+            tokens: RwLock::new(tokens),
             names: RwLock::new(names),
             models,
             logins: Logins::new()?,

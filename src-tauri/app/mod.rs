@@ -19,7 +19,7 @@ pub use core_file::{CoreFile, FolderLock};
 pub use remote::{RemoteBody, Silent};
 
 use crate::{
-    accounts::{EditError, Roster},
+    accounts::{EditError, Roster, sign_in::Carrier},
     api::{Api, Keys, Listening, Parts},
     clock::Clock,
     events::{Event, Events},
@@ -28,7 +28,8 @@ use crate::{
     metering::Prices,
     providers::Catalog,
     proxy::{
-        Admission, AnswerBody, Counting, Cut, Decisions, Door, Gateway, Outward, Places, Server, StartError,
+        Admission, AnswerBody, Counting, Courier, Cut, Decisions, Door, Gateway, Outward, Places, Server,
+        StartError,
     },
     routing::Ration,
     secrets::{self, Vault, VaultError, VaultKind},
@@ -47,6 +48,7 @@ struct Inner {
     ledger: Ledger,
     store: Store,
     tasks: Tasks,
+    carrier: Arc<dyn Carrier>,
     server: Mutex<Option<Server>>,
     /// Released last: nobody else may open the folder before the store is closed.
     lock: FolderLock,
@@ -87,6 +89,19 @@ impl App {
     /// # Errors
     /// [`AppError`]; nothing was changed then but that the folder may have been made.
     pub fn open(settings: Settings, clock: Clock, vault: Option<Arc<dyn Vault>>) -> Result<Self, AppError> {
+        Self::open_with(settings, clock, vault, Catalog::built_in())
+    }
+
+    /// The same with another catalog: the tests' sign-ins lead to a stand-in.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub fn open_with(
+        settings: Settings,
+        clock: Clock,
+        vault: Option<Arc<dyn Vault>>,
+        catalog: Catalog,
+    ) -> Result<Self, AppError> {
         let folder = settings.data_dir.display().to_string();
         let lock = FolderLock::take_in_turn(&settings.data_dir).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => {
@@ -107,12 +122,13 @@ impl App {
         }
         let kind = vault.kind();
         let ration = Ration::of(NonZeroU32::new(settings.limits.requests_per_account));
-        let roster =
-            Roster::load(store.clone(), vault, Catalog::built_in(), clock.clone(), events.clone(), ration)
-                .map_err(AppError::Accounts)?;
+        let roster = Roster::load(store.clone(), vault, catalog, clock.clone(), events.clone(), ration)
+            .map_err(AppError::Accounts)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let register =
             Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;
+        let outward = Outward::new(&settings.network, settings.port);
+        let carrier = Arc::new(Courier::new(outward.clone(), &settings.limits, clock.clone(), tasks.clone()));
         let gateway = Gateway::new(crate::proxy::Parts {
             roster,
             keys: register,
@@ -122,7 +138,7 @@ impl App {
             admission: Admission::new(&settings.limits, clock.clone()),
             decisions: Decisions::default(),
             counting: Counting::new(tasks.clone()),
-            outward: Outward::new(&settings.network, settings.port),
+            outward,
             limits: settings.limits.clone(),
             clock: clock.clone(),
             paused: AtomicBool::new(false),
@@ -141,7 +157,7 @@ impl App {
             backtests: Arc::new(tokio::sync::Semaphore::new(1)),
             clock,
         });
-        let inner = Inner { settings, api, ledger, store, tasks, server: Mutex::default(), lock };
+        let inner = Inner { settings, api, ledger, store, tasks, carrier, server: Mutex::default(), lock };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -182,6 +198,11 @@ impl App {
         }
         *server = Some(started);
         Ok(address)
+    }
+
+    /// What carries requests for tokens.
+    pub fn carrier(&self) -> &Arc<dyn Carrier> {
+        &self.0.carrier
     }
 
     /// The management API.

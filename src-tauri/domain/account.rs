@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Guards, Model, ModelMap, Pause, PoolId};
+use super::{AccountId, Bench, Guards, Model, ModelMap, Pause, PoolId, SignIn};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Account {
     pub refused: Option<Arc<str>>,
     /// Where requests that came with a sign-in may go besides; `None` is nowhere.
     pub spill: Option<Spill>,
+    /// How it was signed in; `None` for one that was given a key.
+    pub sign_in: Option<Arc<SignIn>>,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -92,6 +94,9 @@ pub struct Provider {
     pub base_url: Option<Url>,
     /// What its accounts pay with.
     pub credential: Credential,
+    /// What a request of theirs says besides, for the sake of the credential. In a header that the client has
+    /// filled, it is one more item.
+    pub says: Arc<[(http::HeaderName, http::HeaderValue)]>,
     /// Whether its upstream counts tokens (`/v1/messages/count_tokens`); otherwise they are estimated here.
     pub counts_tokens: bool,
     /// The models that accounts of it are known to serve, before anybody has asked.

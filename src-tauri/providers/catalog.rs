@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use http::HeaderMap;
 
 use super::{
+    sign_in::SignIns,
     verdict::{Dialects, Reply},
     windows::WindowReader,
     windows_table::{Told, dialects, patterns},
@@ -22,7 +23,7 @@ const MODELS: &str = include_str!("models.toml");
 
 /// Every provider, by its id.
 #[derive(Debug, Clone)]
-pub struct Catalog(Arc<Parts>);
+pub struct Catalog(Arc<Parts>, SignIns);
 
 #[derive(Debug)]
 struct Parts {
@@ -168,6 +169,7 @@ impl Catalog {
                 about: entry.about,
                 base_url: entry.base_url,
                 credential: entry.credential.read(&id)?,
+                says: [].into(),
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,
                 lacks: entry.lacks.read(&id)?,
@@ -177,7 +179,18 @@ impl Catalog {
             windows.insert(id.clone(), WindowReader::new(read));
             providers.insert(id, Arc::new(provider));
         }
-        Ok(Self(Arc::new(Parts { providers, dialects: verdicts, windows })))
+        let sign_ins = SignIns::built_in()?;
+        Ok(Self(Arc::new(Parts { providers, dialects: verdicts, windows }), sign_ins))
+    }
+
+    /// The same, with every sign-in led to a stand-in at this origin.
+    pub fn signing_in_at(&self, origin: &Url) -> Self {
+        Self(Arc::clone(&self.0), self.1.led_to(origin))
+    }
+
+    /// The ways to sign in.
+    pub fn sign_ins(&self) -> &SignIns {
+        &self.1
     }
 
     /// The provider with this id.

@@ -93,6 +93,7 @@ pub(super) fn write(
     body: Bytes,
 ) -> Option<(Whole, Arc<Target>)> {
     let target = upstreams.target(account.base_url()?)?;
+    headers::say(&mut headers, &account.provider.says);
     headers.insert(header::HOST, target.host.clone());
     let mut request = Request::new(body);
     *request.method_mut() = method.clone();

@@ -180,6 +180,7 @@ mod tests {
                 refused: None,
                 models: ModelMap::default(),
                 spill: None,
+                sign_in: None,
                 created_at: now(),
             };
             Contender::new(account, Arc::clone(&provider), Load::default())

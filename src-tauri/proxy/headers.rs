@@ -72,6 +72,22 @@ pub fn upstream(
     Some(headers)
 }
 
+/// What an account's requests say besides: one more item where the client has said something itself.
+pub fn say(headers: &mut HeaderMap, says: &[(HeaderName, HeaderValue)]) {
+    for (name, value) in says {
+        let Some(before) = headers.get(name) else {
+            headers.insert(name, value.clone());
+            continue;
+        };
+        let is_there =
+            before.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii() == value.as_bytes());
+        if !is_there {
+            let both = [before.as_bytes(), b",", value.as_bytes()].concat();
+            headers.insert(name, HeaderValue::try_from(both).unwrap_or_else(|_| value.clone()));
+        }
+    }
+}
+
 /// Whether the answer is a web page: of a network that wants a sign-in, or of a proxy that is in trouble.
 pub fn is_page(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
@@ -136,6 +152,22 @@ mod tests {
                 assert_eq!(sent["x-unknown"], "kept");
             }
         }
+    }
+
+    #[test]
+    fn what_a_sign_in_needs_is_said_besides_what_the_client_said() {
+        let says = [(HeaderName::from_static("anthropic-beta"), HeaderValue::from_static("oauth-1"))];
+        let said = |before: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(before) = before {
+                headers.insert("anthropic-beta", HeaderValue::from_static(before));
+            }
+            say(&mut headers, &says);
+            headers["anthropic-beta"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(said(None), "oauth-1");
+        assert_eq!(said(Some("a,b")), "a,b,oauth-1");
+        assert_eq!(said(Some("a, oauth-1")), "a, oauth-1", "and not twice");
     }
 
     #[test]

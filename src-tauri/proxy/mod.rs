@@ -6,6 +6,7 @@ mod arrive;
 mod attempt;
 mod counting;
 mod crew;
+mod courier;
 mod decisions;
 mod discover;
 mod connection;
@@ -44,6 +45,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 
 pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
+pub use courier::Courier;
 pub use decisions::Decisions;
 pub use hints::{folder, is_project};
 pub use keyholder::{BeyondLoopback, is_key};

@@ -75,7 +75,11 @@ pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) ->
         }
         Verdict::CredentialRefused => {
             let is_first = contender.account.refused.is_none();
-            contender.account.refused.get_or_insert_with(|| "the upstream no longer accepts its key".into());
+            let why = match &contender.account.sign_in {
+                Some(_) => "the upstream no longer accepts its sign-in",
+                None => "the upstream no longer accepts its key",
+            };
+            contender.account.refused.get_or_insert_with(|| why.into());
             learned.health |= is_first | bench(contender, REFUSED, "its key was refused", now);
         }
         // The plan may have room: what is paid on top of it rests this family for a while.

@@ -14,8 +14,8 @@ use super::{
     guards,
 };
 use crate::domain::{
-    Account, AccountId, AccountName, Bench, Guards, ModelMap, Pause, PausedBy, PoolId, ProviderId, Spill,
-    SpillTo,
+    Account, AccountId, AccountName, Bench, Guards, ModelMap, Pause, PausedBy, PoolId, ProviderId, SignIn,
+    Spill, SpillTo,
 };
 
 /// An account before it has an id.
@@ -29,6 +29,8 @@ pub struct NewAccountRow {
     pub base_url: Option<Url>,
     /// Lower goes first.
     pub priority: i32,
+    /// How it was signed in.
+    pub sign_in: Option<Arc<SignIn>>,
     /// Now.
     pub created_at: Timestamp,
 }
@@ -43,13 +45,13 @@ pub(super) struct Taught {
 /// The latest lesson of each account.
 pub(super) type WaitingLessons = HashMap<AccountId, Taught>;
 
-const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, priority, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, priority, created_at, sign_in)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
         bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
-        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19
+        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20
     WHERE id = ?1 AND removed_at IS NULL";
 
 /// In the column `spill_to`, in place of a list.
@@ -96,6 +98,7 @@ impl Store {
                     new.base_url.as_ref().map(Url::as_str),
                     new.priority,
                     Ms(new.created_at),
+                    new.sign_in.as_deref().map(sign_in_text),
                 ],
             )
             .map_err(name_taken)?;
@@ -135,6 +138,7 @@ impl Store {
                     bench.map(|bench| Ms(bench.since)),
                     account.pool.0,
                     account.guards.as_deref().map(guards::text),
+                    account.sign_in.as_deref().map(sign_in_text),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -196,6 +200,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         bench: bench(row)?,
         refused: row.get("refused")?,
         spill: spill(row)?,
+        sign_in: sign_in(row)?,
         created_at: row.get::<_, Ms>("created_at")?.0,
     })
 }
@@ -240,6 +245,15 @@ fn spill_text(to: &SpillTo) -> String {
             serde_json::to_string(&ids).expect("numbers are JSON")
         }
     }
+}
+
+fn sign_in(row: &Row<'_>) -> rusqlite::Result<Option<Arc<SignIn>>> {
+    let text = row.get_ref("sign_in")?.as_str_or_null()?;
+    Ok(text.map(serde_json::from_str).transpose().map_err(FromSqlError::other)?.map(Arc::new))
+}
+
+fn sign_in_text(sign_in: &SignIn) -> String {
+    serde_json::to_string(sign_in).expect("texts and addresses are JSON")
 }
 
 fn guards(row: &Row<'_>) -> rusqlite::Result<Option<Arc<Guards>>> {

@@ -43,6 +43,7 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         about: String::new(),
         base_url: None,
         credential: Credential::Key(Vec::new()),
+        says: [].into(),
         counts_tokens: true,
         models: [].into(),
         lacks: Lacks::default(),
@@ -61,6 +62,7 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         refused: None,
         models: ModelMap::default(),
         spill: None,
+        sign_in: None,
         created_at: now(),
     };
     Contender::new(account, Arc::new(provider), Load::default())

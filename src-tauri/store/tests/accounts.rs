@@ -61,6 +61,7 @@ fn a_name_is_taken_in_whatever_case() {
         name: AccountName::new(name).unwrap(),
         provider: work.provider.clone(),
         base_url: None,
+        sign_in: None,
         priority: 0,
         created_at: at(1),
     };

@@ -107,6 +107,7 @@ fn add(store: &Store, name: &str) -> Account {
         name: AccountName::new(name).unwrap(),
         provider: ProviderId("anthropic".into()),
         base_url: Some("https://example.test/v1".parse().unwrap()),
+        sign_in: None,
         priority: 7,
         created_at: at(100),
     };

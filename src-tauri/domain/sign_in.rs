@@ -1,0 +1,28 @@
+//! How an account was signed in: all that is needed to sign in again or to renew, and nothing secret.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The terms of a sign-in. Tokens and a client's secret are never here; they live in `secrets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The definition in `providers/sign_ins.toml` under this key.
+    pub with: Arc<str>,
+    /// The registered client, where the definition wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Arc<str>>,
+    /// Who is asked, where the definition leaves that open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Url>,
+    /// Whose directory, where the definition has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Arc<str>>,
+    /// What was asked for.
+    #[serde(default)]
+    pub scopes: Vec<Arc<str>>,
+    /// When the person signed in.
+    pub at: Timestamp,
+}
