@@ -21,6 +21,8 @@ pub enum Event {
     Keys,
     /// Pools, routes, bindings or the settings beside them changed.
     Plan,
+    /// A sign-in began, moved on or ended.
+    SignIns,
     /// The proxy was paused, resumed, started or stopped.
     Status,
 }

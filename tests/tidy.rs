@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("metering", "domain formats"),
     ("providers", "domain formats"),
     ("routing", "domain"),
-    ("accounts", "clock domain events secrets store providers routing"),
+    ("accounts", "clock domain events tasks secrets store providers routing"),
     ("keys", "clock domain events secrets store"),
     ("ledger", "domain events store"),
     ("sandbox", "clock domain tasks"),

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use url::Url;
 
-use super::{GuardsChange, Roster, guards::zones, roster::lock};
+use super::{Brought, GuardsChange, Roster, guards::zones, roster::lock};
 use crate::{
     domain::{
         Account, AccountId, AccountName, BadModelMap, BadName, Caps, MOST_GUARDS, ModelMap, Pause, PausedBy,
@@ -134,44 +134,64 @@ impl Roster {
     /// # Errors
     /// Whatever is wrong with the input, or with store and vault; nothing is kept then.
     pub fn add(&self, new: NewAccount) -> Result<Arc<Contender>, EditError> {
+        let (row, provider) = self.vet(&new.name, &new.provider, new.base_url.as_deref(), new.priority)?;
+        let key = wanted_key(new.key, &provider)?;
+        self.enter(row, provider, key.map(Brought::Key))
+    }
+
+    /// What a new account would be, if all that is said of it is right.
+    pub(super) fn vet(
+        &self,
+        name: &str,
+        provider: &str,
+        address: Option<&str>,
+        priority: i32,
+    ) -> Result<(NewAccountRow, Arc<Provider>), EditError> {
         let inner = self.inner();
-        let name = AccountName::new(&new.name)?;
-        let provider = inner.catalog.get(&new.provider).ok_or_else(|| EditError::NoSuchProvider {
-            given: new.provider.chars().take(40).collect(),
+        let name = AccountName::new(name)?;
+        let folded = name.as_str().to_lowercase();
+        if self.snapshot().contenders.iter().any(|one| one.account.name.as_str().to_lowercase() == folded) {
+            return Err(EditError::NameTaken(name.to_string()));
+        }
+        let provider = inner.catalog.get(provider).ok_or_else(|| EditError::NoSuchProvider {
+            given: provider.chars().take(40).collect(),
             known: inner.catalog.ids(),
         })?;
-        let address = new
-            .base_url
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(base_url)
-            .transpose()?;
+        let address = address.map(str::trim).filter(|text| !text.is_empty()).map(base_url).transpose()?;
         if address.is_none() && provider.base_url.is_none() {
             return Err(EditError::NeedsAddress(provider.title.clone()));
         }
         check_login_address(address.as_ref(), &provider)?;
-        check_priority(new.priority)?;
-        let key = wanted_key(new.key, &provider)?;
-
-        let _acting = lock(&inner.acting);
+        check_priority(priority)?;
         let row = NewAccountRow {
             name,
             provider: provider.id.clone(),
             base_url: address,
-            priority: new.priority,
+            priority,
             sign_in: None,
             created_at: inner.clock.now(),
         };
+        Ok((row, provider))
+    }
+
+    /// Keeps a new account with what it pays with, and has it serve.
+    pub(super) fn enter(
+        &self,
+        row: NewAccountRow,
+        provider: Arc<Provider>,
+        secret: Option<Brought>,
+    ) -> Result<Arc<Contender>, EditError> {
+        let inner = self.inner();
+        let _acting = lock(&inner.acting);
         let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
         let id = account.id;
-        if let Some(key) = key {
-            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
+        if let Some(secret) = secret {
+            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &secret.text()) {
                 // An account without its key is of no use: take it back.
                 inner.store.remove_account(id, inner.clock.now())?;
                 return Err(error.into());
             }
-            self.keep_key(id, key);
+            self.keep_secret(id, secret);
         }
         self.keep_name(id, account.name.clone());
         let load = Load::within(self.inner().ration.clone());
@@ -215,7 +235,7 @@ impl Roster {
             // What was spent is known before a cap holds.
             inner.count(id)?;
         }
-        let changed = self.act_in_turn(id, key, |account, provider| {
+        let changed = self.act_in_turn(id, key.map(Brought::Key), |account, provider| {
             account.pool = change.pool.unwrap_or(account.pool);
             account.guards.clone_from(&guards);
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
@@ -238,7 +258,12 @@ impl Roster {
         })?;
         if has_new_upstream {
             inner.models.forget(id);
-            inner.update(id, |contender| contender.offers = inner.models.known_of(contender));
+            let plain = inner.catalog.get(&changed.provider.id.0).filter(|_| has_new_key);
+            inner.update(id, |contender| {
+                // A key goes where keys of this provider do, whatever its tokens did.
+                contender.provider = plain.unwrap_or_else(|| Arc::clone(&contender.provider));
+                contender.offers = inner.models.known_of(contender);
+            });
         }
         if has_new_guards {
             if !has_caps {
@@ -315,18 +340,18 @@ impl Roster {
     fn act(
         &self,
         id: AccountId,
-        key: Option<Sensitive<String>>,
+        secret: Option<Brought>,
         change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
     ) -> Result<Arc<Contender>, EditError> {
         let _acting = lock(&self.inner().acting);
-        self.act_in_turn(id, key, change)
+        self.act_in_turn(id, secret, change)
     }
 
     /// The same for a caller that holds `acting`.
-    fn act_in_turn(
+    pub(super) fn act_in_turn(
         &self,
         id: AccountId,
-        key: Option<Sensitive<String>>,
+        secret: Option<Brought>,
         change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
     ) -> Result<Arc<Contender>, EditError> {
         let inner = self.inner();
@@ -334,13 +359,13 @@ impl Roster {
         let mut account = before.account.clone();
         change(&mut account, &before.provider)?;
         inner.store.save_account(&account).map_err(|error| named(error, account.name.as_str()))?;
-        if let Some(key) = key {
-            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &key) {
+        if let Some(secret) = secret {
+            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &secret.text()) {
                 // All of it or nothing: a new name with the old key is not what was asked for.
                 inner.store.save_account(&before.account)?;
                 return Err(error.into());
             }
-            self.keep_key(id, key);
+            self.keep_secret(id, secret);
         }
         self.keep_name(id, account.name.clone());
         let saved = account;
@@ -366,10 +391,6 @@ impl Roster {
 
     fn find(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
         self.snapshot().get(id).cloned().ok_or(EditError::NotFound)
-    }
-
-    fn keep_key(&self, id: AccountId, key: Sensitive<String>) {
-        self.inner().keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(key));
     }
 
     fn keep_name(&self, id: AccountId, name: AccountName) {
@@ -432,7 +453,7 @@ fn allow(
 }
 
 /// A key as typed or piped, without the line break that pipes add.
-fn check_key(key: Sensitive<String>) -> Result<Sensitive<String>, EditError> {
+pub(super) fn check_key(key: Sensitive<String>) -> Result<Sensitive<String>, EditError> {
     let text = key.expose().trim();
     let fits = !text.is_empty() && text.len() <= MAX_KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(Sensitive::new(text.to_owned())) } else { Err(EditError::BadKey) }

@@ -19,4 +19,5 @@ pub use logins::LoginId;
 pub use models::Offer;
 pub use plan::{Dissolved, NewBinding, NewPool, NewRoute, PlanError, RouteChange};
 pub use roster::Roster;
+pub use signed_in::Brought;
 pub use tokens::{BadTokens, Tokens};

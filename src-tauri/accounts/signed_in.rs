@@ -5,13 +5,41 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{EditError, Roster, Tokens, roster::lock};
+use super::{EditError, Roster, Tokens, edit::check_key, roster::lock, sign_in::Whom};
 use crate::{
-    domain::{Account, AccountId, AccountName, Provider},
+    domain::{Account, AccountId, AccountName, Provider, SignIn},
     events::Event,
     providers::{Catalog, Yields},
     secrets::{SecretName, Sensitive},
+    store::NewAccountRow,
 };
+
+/// What a sign-in has brought, or a person: what an account pays with from now on.
+#[derive(Debug, Clone)]
+pub enum Brought {
+    /// A plain key.
+    Key(Sensitive<String>),
+    /// Tokens.
+    Tokens(Arc<Tokens>),
+}
+
+impl Brought {
+    /// As it lies in the vault.
+    pub(super) fn text(&self) -> Sensitive<String> {
+        match self {
+            Self::Key(key) => key.clone(),
+            Self::Tokens(tokens) => tokens.text(),
+        }
+    }
+
+    /// The tokens, if it is these.
+    pub fn tokens(&self) -> Option<&Arc<Tokens>> {
+        match self {
+            Self::Key(_) => None,
+            Self::Tokens(tokens) => Some(tokens),
+        }
+    }
+}
 
 /// What the vault had for an account.
 #[derive(Default)]
@@ -108,12 +136,68 @@ impl Roster {
         Ok(true)
     }
 
+    /// Keeps what a sign-in brought: with a new account, or with the one that there is, whose row, id and history stay.
+    /// Blocks on disk and keychain.
+    ///
+    /// # Errors
+    /// As [`Roster::add`] and [`Roster::change`]; nothing has changed then.
+    pub fn sign_in(&self, whom: &Whom, terms: &SignIn, brought: &Brought) -> Result<AccountId, EditError> {
+        let inner = self.inner();
+        let brought = match brought {
+            Brought::Key(key) => Brought::Key(check_key(key.clone())?),
+            Brought::Tokens(_) => brought.clone(),
+        };
+        let terms = Arc::new(SignIn { at: inner.clock.now(), ..terms.clone() });
+        let definition = inner.catalog.sign_ins().get(&terms.with);
+        let served = |provider: Arc<Provider>| match &definition {
+            Some(definition) => definition.serves(&provider),
+            None => provider,
+        };
+        let id = match whom {
+            Whom::New { name, provider, base_url, priority } => {
+                let (row, provider) = self.vet(name, provider, base_url.as_deref(), *priority)?;
+                let row = NewAccountRow { sign_in: Some(terms), ..row };
+                return Ok(self.enter(row, served(provider), Some(brought))?.account.id);
+            }
+            Whom::Again(id) => *id,
+        };
+        let _acting = lock(&inner.acting);
+        let changed = self.act_in_turn(id, Some(brought), |account, provider| {
+            if provider.passes_logins() {
+                return Err(EditError::NoKeyWanted(provider.title.clone()));
+            }
+            account.sign_in = Some(Arc::clone(&terms));
+            // What the old one brought about says nothing of it.
+            (account.refused, account.bench) = (None, None);
+            Ok(())
+        })?;
+        inner.models.forget(id);
+        let plain = inner.catalog.get(&changed.provider.id.0);
+        inner.update(id, |contender| {
+            contender.provider = served(plain.unwrap_or_else(|| Arc::clone(&contender.provider)));
+            contender.offers = inner.models.known_of(contender);
+        });
+        Ok(id)
+    }
+
+    /// Pays with this from now on.
+    pub(super) fn keep_secret(&self, id: AccountId, secret: Brought) {
+        match secret {
+            Brought::Tokens(tokens) => self.take_tokens(id, &tokens),
+            Brought::Key(key) => {
+                let inner = self.inner();
+                inner.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(key));
+            }
+        }
+    }
+
     fn has_tokens(&self, id: AccountId, these: &Arc<Tokens>) -> bool {
         self.tokens(id).is_some_and(|current| Arc::ptr_eq(&current, these))
     }
 
     /// Uses these tokens from now on.
-    pub(super) fn take_tokens(&self, id: AccountId, tokens: &Arc<Tokens>) {
+    fn take_tokens(&self, id: AccountId, tokens: &Arc<Tokens>) {
         let inner = self.inner();
         inner.tokens.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(tokens));
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&tokens.access));

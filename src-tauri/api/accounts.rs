@@ -23,7 +23,7 @@ impl Api {
     }
 
     /// Where we listen is the proxy's to know, so it is asked before the roster judges the rest.
-    fn refuse_own_address(&self, typed: Option<&str>) -> Result<(), Refused> {
+    pub(super) fn refuse_own_address(&self, typed: Option<&str>) -> Result<(), Refused> {
         let leads_back = typed.is_some_and(|typed| self.gateway.outward.leads_back(typed));
         if leads_back { Err(EditError::OwnAddress.into()) } else { Ok(()) }
     }
@@ -106,13 +106,19 @@ pub async fn change(
     Ok(Json(api.view(&changed)))
 }
 
-/// Removes an account and its key. Its history stays.
+/// Removes an account and its key. Its history stays. A sign-in is given back to its provider where that is possible.
 #[utoipa::path(delete, path = "/api/v1/accounts/{id}", operation_id = "remove_account", params(("id" = i64, Path)), responses(
     (status = NO_CONTENT), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCode, Refused> {
-    let roster = api.gateway.roster.clone();
-    blocking(move || roster.remove(AccountId(id))).await?;
+    let (roster, id) = (api.gateway.roster.clone(), AccountId(id));
+    let terms = roster.snapshot().get(id).and_then(|known| known.account.sign_in.clone());
+    let tokens = roster.tokens(id);
+    blocking(move || roster.remove(id)).await?;
+    // It is gone by now, whatever its provider says.
+    if let (Some(terms), Some(tokens)) = (terms, tokens) {
+        api.sign_ins.give_back(terms, &tokens).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

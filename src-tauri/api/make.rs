@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::plan_views::GuardsView;
+use super::sign_in_views::SignedInView;
 use super::views::{
     AccountView, AttemptView, CredentialKind, ProviderView, RequestView, SpillTo, SpillView, SpillWord,
     StandingView, UsageView, WindowView,
@@ -55,6 +56,7 @@ pub fn account(contender: &Contender, roster: &Roster, now: Timestamp) -> Accoun
             until: standing.until,
             paused_by: account.pause.as_ref().map(|pause| pause.by),
         },
+        sign_in: SignedInView::of(contender, roster),
         spill: account.spill.as_ref().map(spill),
         windows,
         in_flight: contender.load.count(),

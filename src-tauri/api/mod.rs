@@ -24,6 +24,8 @@ mod problem;
 mod requests;
 mod routes;
 mod sessions;
+pub mod sign_in_views;
+mod sign_ins;
 mod status;
 pub mod views;
 
@@ -39,6 +41,7 @@ pub use auth::Keys;
 pub use problem::Refused;
 
 use crate::{
+    accounts::sign_in::Desk,
     clock::Clock,
     events::Events,
     proxy::{Gateway, Listener},
@@ -55,6 +58,8 @@ pub struct Api(Arc<Parts>);
 pub struct Parts {
     /// The proxy's parts: roster, admission, the pause switch.
     pub gateway: Gateway,
+    /// Where accounts are signed in.
+    pub sign_ins: Desk,
     /// For questions about what is kept.
     pub store: Store,
     /// What happens.
@@ -147,6 +152,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::show, accounts::change, accounts::remove))
         .routes(routes!(accounts::pause))
         .routes(routes!(accounts::resume))
+        .routes(routes!(sign_ins::definitions))
+        .routes(routes!(sign_ins::begin))
+        .routes(routes!(sign_ins::show, sign_ins::cancel))
+        .routes(routes!(sign_ins::paste))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::show, keys::change, keys::revoke))
         .routes(routes!(keys::rotate))

@@ -9,7 +9,10 @@ use axum::{
 
 use super::views::Problem;
 use crate::{
-    accounts::{EditError, PlanError},
+    accounts::{
+        EditError, PlanError,
+        sign_in::{Failure, NotBegun, NotTaken, Refusal},
+    },
     keys::{self, Denial},
     secrets::VaultError,
     store::StoreError,
@@ -93,6 +96,51 @@ impl From<EditError> for Refused {
             EditError::Vault(error) => error.into(),
             EditError::Store(error) => error.into(),
             _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<NotBegun> for Refused {
+    fn from(error: NotBegun) -> Self {
+        let message = error.to_string();
+        match error {
+            NotBegun::Edit(error) => error.into(),
+            NotBegun::TooMany { .. } => {
+                Self { status: StatusCode::TOO_MANY_REQUESTS, code: "too_many_sign_ins", message }
+            }
+            NotBegun::NeedsClient { .. } => {
+                Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "needs_client", message }
+            }
+            NotBegun::Failure(Failure::Terms(_) | Failure::Tenant(_)) => Self::bad_input(message),
+            NotBegun::Failure(_) => Self { status: StatusCode::BAD_GATEWAY, code: "provider", message },
+            NotBegun::NoPort(_) | NotBegun::Random(_) => Self::broken(message),
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<NotTaken> for Refused {
+    fn from(error: NotTaken) -> Self {
+        let message = error.to_string();
+        match error {
+            NotTaken::NoSuch => Self::not_found(message),
+            NotTaken::Over | NotTaken::TooLate => {
+                Self { status: StatusCode::CONFLICT, code: "sign_in_over", message }
+            }
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(error: Refusal) -> Self {
+        let message = error.to_string();
+        match error {
+            Refusal::NotTaken(error) => error.into(),
+            Refusal::TooMany => {
+                Self { status: StatusCode::TOO_MANY_REQUESTS, code: "too_many_answers", message }
+            }
+            Refusal::Answer(_) | Refusal::NotOurs => Self::bad_input(message),
         }
     }
 }

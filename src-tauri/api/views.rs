@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::plan_views::{GuardsOrder, GuardsView};
+use super::{
+    plan_views::{GuardsOrder, GuardsView},
+    sign_in_views::SignedInView,
+};
 use crate::{
     domain::{DecisionRecord, Ending, Endpoint, PausedBy, Role, StandingState, VerdictKind, WindowSource},
     proxy::{Listener, needs_key},
@@ -33,6 +36,8 @@ pub struct AccountView {
     /// Models that its upstream knows under another name: asked for to sent.
     pub models: BTreeMap<String, String>,
     pub standing: StandingView,
+    /// How it was signed in. Absent: it has a key that a person gave it, or none of its own.
+    pub sign_in: Option<SignedInView>,
     /// Where requests that came with a sign-in may move on to. Absent: nowhere.
     pub spill: Option<SpillView>,
     /// Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
@@ -174,7 +179,7 @@ pub(super) fn sent_by_its_owner<S: Serializer>(
 }
 
 #[expect(clippy::ref_option, reason = "the shape is serde's")]
-fn perhaps_sent_by_its_owner<S: Serializer>(
+pub(super) fn perhaps_sent_by_its_owner<S: Serializer>(
     key: &Option<Sensitive<String>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -425,6 +430,8 @@ pub enum EventView {
     /// Something about pools, routes, bindings or the settings beside them changed; read them and the accounts
     /// again.
     Plan,
+    /// A sign-in began, moved on or ended; look at it again.
+    SignIns,
     /// The proxy was paused, resumed, started or stopped; read the status again.
     Status,
     /// Events were lost; read everything again.

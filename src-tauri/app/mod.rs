@@ -19,7 +19,10 @@ pub use core_file::{CoreFile, FolderLock};
 pub use remote::{RemoteBody, Silent};
 
 use crate::{
-    accounts::{EditError, Roster, sign_in::Carrier},
+    accounts::{
+        EditError, Roster,
+        sign_in::{Carrier, Desk},
+    },
     api::{Api, Keys, Listening, Parts},
     clock::Clock,
     events::{Event, Events},
@@ -128,7 +131,10 @@ impl App {
         let register =
             Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;
         let outward = Outward::new(&settings.network, settings.port);
-        let carrier = Arc::new(Courier::new(outward.clone(), &settings.limits, clock.clone(), tasks.clone()));
+        let carrier: Arc<dyn Carrier> =
+            Arc::new(Courier::new(outward.clone(), &settings.limits, clock.clone(), tasks.clone()));
+        let sign_ins =
+            Desk::new(roster.clone(), Arc::clone(&carrier), clock.clone(), events.clone(), tasks.clone());
         let gateway = Gateway::new(crate::proxy::Parts {
             roster,
             keys: register,
@@ -146,6 +152,7 @@ impl App {
         });
         let api = Api::new(Parts {
             gateway,
+            sign_ins,
             store: store.clone(),
             events,
             tasks: tasks.clone(),

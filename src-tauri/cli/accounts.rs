@@ -12,7 +12,9 @@ use super::{
     Code, Core, Global, Trouble,
     guards::{self, Guarding},
     out::say,
-    pools, table,
+    pools,
+    sign_in::SignIn,
+    table,
 };
 use crate::{
     api::views::{AccountChange, AccountView, NewAccount, PauseOrder, SpillTo, SpillView, SpillWord},
@@ -78,6 +80,8 @@ enum Act {
         #[command(flatten)]
         guarding: Guarding,
     },
+    /// Sign in to one by its provider: again, or to add it. Works over SSH by a code.
+    SignIn(SignIn),
     /// Give it a new key, read from standard input.
     SetKey {
         /// Name or id.
@@ -110,7 +114,7 @@ enum Act {
 struct Add {
     /// What to call it.
     name: String,
-    /// Which upstream it is at: anthropic, anthropic-compatible with --base-url, or claude-login, which passes on
+    /// Which upstream it is at: anthropic, openrouter, anthropic-compatible with --base-url, or claude-login, which passes on
     /// Claude Code's own sign-in.
     #[arg(long)]
     provider: String,
@@ -203,6 +207,7 @@ async fn perform(
             let new = AccountChange { models, spill_to, pool_id, guards, ..AccountChange::default() };
             change(core, global, &account, new).await
         }
+        Act::SignIn(sign_in) => sign_in.run(core, global).await,
         Act::SetKey { account } => {
             change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await
         }

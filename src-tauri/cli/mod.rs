@@ -4,6 +4,7 @@
 mod accounts;
 mod backtest;
 mod bindings;
+mod browser;
 mod demo;
 mod env;
 mod explain;
@@ -17,6 +18,7 @@ mod requests;
 mod routes;
 mod sandbox;
 mod serve;
+mod sign_in;
 mod status;
 mod table;
 

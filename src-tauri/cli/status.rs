@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, out::say, table};
+use super::{Code, Core, Global, Trouble, browser, out::say, table};
 use crate::api::views::{DashboardLink, Overview, ProxyState, Status};
 
 /// Whether it runs, where, and how the accounts stand.
@@ -61,7 +61,7 @@ pub async fn dashboard(global: &Global, no_open: bool) -> Result<(), Trouble> {
     }
     say!("{}", link.url);
     if !no_open {
-        open(&link.url);
+        browser::open(&link.url);
     }
     Ok(())
 }
@@ -86,26 +86,4 @@ async fn running(global: &Global) -> Result<Core, Trouble> {
     }
     core.close().await;
     Err(Trouble::new(Code::Failed, "Headgate is not running; start it with `headgate serve`"))
-}
-
-/// Asks the desktop to open a link; on a machine without one nothing happens.
-fn open(url: &str) {
-    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
-        ("open", &[])
-    } else if cfg!(windows) {
-        ("rundll32", &["url.dll,FileProtocolHandler"])
-    } else if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() {
-        ("xdg-open", &[])
-    } else {
-        return;
-    };
-    let quiet = std::process::Stdio::null;
-    // The link was printed: whoever has no such program opens it by hand.
-    let _ = std::process::Command::new(program)
-        .args(first)
-        .arg(url)
-        .stdin(quiet())
-        .stdout(quiet())
-        .stderr(quiet())
-        .spawn();
 }

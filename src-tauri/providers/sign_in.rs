@@ -25,6 +25,18 @@ pub enum Way {
     Device,
 }
 
+impl Way {
+    /// The word for it in the file, in the API and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::DeepLink => "deep_link",
+            Self::Paste => "paste",
+            Self::Device => "device",
+        }
+    }
+}
+
 /// What a sign-in brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -235,6 +247,11 @@ impl Definition {
     /// Whether an issuer has to be named.
     pub fn wants_issuer(&self) -> bool {
         self.token_url.is_none()
+    }
+
+    /// Whether it brings a plain key.
+    pub fn yields_key(&self) -> bool {
+        self.yields == Yields::Key
     }
 
     /// Whether there is no client, and the address back is all that is said.

@@ -64,7 +64,7 @@ pub enum Mischief {
     Redirect(String),
     /// Does it, and lets nobody know: the connection breaks before the answer.
     LoseAnswer,
-    /// Answers when this gate is opened.
+    /// Does nothing before this gate is opened.
     Hold(String),
 }
 
@@ -280,9 +280,18 @@ async fn answer(office: Arc<Office>, request: Request<Incoming>) -> io::Result<R
     let body = Limited::new(body, MOST_BODY).collect().await.map_err(io::Error::other)?.to_bytes();
     let fields = fields(head.uri.query().unwrap_or_default(), &head.headers, &body);
     let desk = desk(&head.method, head.uri.path(), &fields);
-    let asked = Asked { desk, target: head.uri.to_string(), headers: head.headers, fields };
-    let now = office.clock.now();
+    let asked = Arc::new(Asked { desk, target: head.uri.to_string(), headers: head.headers, fields });
     let mischief = lock(&office.mischief).get_mut(&desk).and_then(VecDeque::pop_front);
+    office.asked.send_modify(|all| {
+        all.push_back(Arc::clone(&asked));
+        if all.len() > MOST_ASKED {
+            all.pop_front();
+        }
+    });
+    if let Some(Mischief::Hold(gate)) = &mischief {
+        office.gates.pass(gate).await;
+    }
+    let now = office.clock.now();
     let said = match &mischief {
         Some(Mischief::Refuse(code)) => Said::refusal(code, &format!("{:?}", asked.fields)),
         Some(Mischief::Status(status)) => {
@@ -306,16 +315,8 @@ async fn answer(office: Arc<Office>, request: Request<Incoming>) -> io::Result<R
         },
         _ => properly(&office, &asked, now),
     };
-    office.asked.send_modify(|all| {
-        all.push_back(Arc::new(asked));
-        if all.len() > MOST_ASKED {
-            all.pop_front();
-        }
-    });
-    match &mischief {
-        Some(Mischief::LoseAnswer) => return Err(io::ErrorKind::ConnectionReset.into()),
-        Some(Mischief::Hold(gate)) => office.gates.pass(gate).await,
-        _ => {}
+    if matches!(mischief, Some(Mischief::LoseAnswer)) {
+        return Err(io::ErrorKind::ConnectionReset.into());
     }
     let kind = if matches!(mischief, Some(Mischief::WrongType)) { "text/html" } else { said.kind };
     let mut response = Response::builder().status(said.status).header("content-type", kind);

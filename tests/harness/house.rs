@@ -9,6 +9,8 @@ use headgate::{
     clock::Clock,
     domain::{AccountId, Exchange},
     events::Event,
+    providers::Catalog,
+    sandbox::authority::{Authority, House as Setup},
     sandbox::{Behaviour, Sandbox, Scenario, ScriptedAccount},
     secrets::{Memory, Sensitive},
     settings::{Limits, Network, Settings},
@@ -63,13 +65,32 @@ impl House {
     /// With settings of its own.
     pub async fn furnished(scenario: Scenario, choose: impl FnOnce(&mut Settings)) -> Self {
         let (clock, tasks) = (Clock::movable(), Tasks::default());
+        Self::built(scenario, choose, Catalog::built_in(), clock, tasks).await
+    }
+
+    /// With an authorisation server, to which every way to sign in leads.
+    pub async fn signing_in(scenario: Scenario) -> (Self, Authority) {
+        let (clock, tasks) = (Clock::movable(), Tasks::default());
+        let authority = Authority::start(Setup::default(), &clock, &tasks).await.unwrap();
+        let catalog = Catalog::built_in().signing_in_at(&authority.base_url().parse().unwrap());
+        (Self::built(scenario, |_| {}, catalog, clock, tasks).await, authority)
+    }
+
+    async fn built(
+        scenario: Scenario,
+        choose: impl FnOnce(&mut Settings),
+        catalog: Catalog,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> Self {
         let sandbox = Sandbox::start(&scenario, &clock, &tasks).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let limits = Limits { models_hours: 0.0, ..Limits::default() };
         let (data_dir, network) = (folder.path().to_owned(), Network::default());
         let mut settings = Settings { data_dir, port: 0, vault: None, require_key: false, limits, network };
         choose(&mut settings);
-        let app = App::open(settings, clock.clone(), Some(Arc::new(Memory::default()))).unwrap();
+        let app =
+            App::open_with(settings, clock.clone(), Some(Arc::new(Memory::default())), catalog).unwrap();
         for (place, account) in scenario.accounts.iter().enumerate() {
             let new = NewAccount {
                 name: account.name.clone(),

@@ -1,9 +1,22 @@
-//! Signing an account in, by OAuth: what is asked of an authorisation server, and what its answers mean.
+//! Signing an account in, by OAuth: the desk where a sign-in begins and to which its answer comes, what is asked of an
+//! authorisation server, and what its answers mean. Keeps nothing; that is the roster's.
 
+mod answer;
+mod book;
 mod carrier;
+mod desk;
+mod device;
 mod failure;
+mod loopback;
 mod server;
+mod terms;
+mod throttle;
 
+pub use book::{LIFE, Look, MOST_OPEN, NotTaken, Progress, Shown, SignInId, Whom};
 pub use carrier::{Carried, Carrier, MOST_ANSWER, NotCarried};
+pub use desk::{DEEP_LINK, Desk, Refusal};
 pub use failure::Failure;
 pub use server::{DeviceCode, Polled, Proof, Server};
+pub use terms::{NotBegun, Order};
+
+pub use crate::providers::{Definition, Way};

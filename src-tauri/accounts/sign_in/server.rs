@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use oauth2::{
-    AccessToken, AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret,
+    AccessToken, AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
     DeviceAuthorizationUrl, EmptyExtraDeviceAuthorizationFields, ErrorResponse, HttpRequest, HttpResponse,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
     StandardDeviceAuthorizationResponse, StandardRevocableToken, TokenResponse, TokenUrl,
     basic::{BasicClient, BasicTokenResponse, BasicTokenType},
 };
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::SignIn,
-    providers::{Definition, Places, SecretIn, Writing, documents, read_discovery},
+    providers::{Definition, Places, SecretIn, Writing, Yields, documents, read_discovery},
     secrets::Sensitive,
 };
 
@@ -82,6 +82,14 @@ pub enum Polled {
     SlowDown,
 }
 
+#[cfg(test)]
+impl DeviceCode {
+    pub(super) fn of_test(at: Url, interval: Duration, lives: Duration) -> Self {
+        let code = Sensitive::new("device-code".to_owned());
+        Self { code, user_code: "ABCD".into(), at, at_once: None, lives, interval }
+    }
+}
+
 impl Server {
     /// Finds the places of a sign-in, for which an issuer may have to be asked.
     ///
@@ -100,9 +108,52 @@ impl Server {
         Ok(Self { carrier, definition, terms, places, client_secret })
     }
 
+    /// What signing in there brings.
+    pub fn yields(&self) -> Yields {
+        self.definition.yields
+    }
+
     /// Where it asks.
     pub fn places(&self) -> &Places {
         &self.places
+    }
+
+    /// Where a person is sent, to come back to `redirect`.
+    ///
+    /// # Errors
+    /// If the provider has no such place, or the terms lack something.
+    pub fn authorise(
+        &self,
+        redirect: &Url,
+        state: &Sensitive<String>,
+        verifier: &Sensitive<String>,
+    ) -> Result<Url, Failure> {
+        let Some(place) = &self.places.authorise else {
+            return Err(Failure::Terms(format!("{} has no sign-in by a browser", self.definition.title)));
+        };
+        let challenge = PkceCodeVerifier::new(verifier.expose().clone());
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&challenge);
+        if self.definition.names_only_the_way_back() {
+            let mut back = redirect.clone();
+            back.query_pairs_mut().append_pair("state", state.expose());
+            let mut url = place.clone();
+            url.query_pairs_mut()
+                .append_pair("callback_url", back.as_str())
+                .append_pair("code_challenge", challenge.as_str())
+                .append_pair("code_challenge_method", "S256");
+            return Ok(url);
+        }
+        let client = self.client()?.set_auth_uri(AuthUrl::from_url(place.clone()));
+        let state = CsrfToken::new(state.expose().clone());
+        let mut request = client
+            .authorize_url(|| state)
+            .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect.clone())))
+            .add_scopes(self.terms.scopes.iter().map(|scope| Scope::new(scope.to_string())))
+            .set_pkce_challenge(challenge);
+        for (name, value) in &self.definition.asks {
+            request = request.add_extra_param(name.as_str(), value.as_str());
+        }
+        Ok(request.url().0)
     }
 
     /// Exchanges a code for tokens.
@@ -277,7 +328,7 @@ impl Server {
         if tokens.are_sound() { Ok(tokens) } else { Err(self.odd()) }
     }
 
-    fn host(&self) -> String {
+    pub(super) fn host(&self) -> String {
         self.places.token.host_str().unwrap_or_default().to_owned()
     }
 

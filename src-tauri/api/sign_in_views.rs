@@ -1,0 +1,278 @@
+//! The shapes of sign-ins. The only secrets in them come in: a client's secret, and a code that was copied.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::views::perhaps_sent_by_its_owner;
+use super::views::sent_by_its_owner;
+use crate::{
+    accounts::{
+        Roster,
+        sign_in::{Definition, Look, Order, Progress, Way, Whom},
+    },
+    domain::AccountId,
+    routing::Contender,
+    secrets::Sensitive,
+};
+
+/// One way to sign in, as the dialog shows it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SignInDefinition {
+    pub id: String,
+    pub title: String,
+    pub about: String,
+    /// Providers whose accounts are signed in to so, the proposed one first. Empty: any whose accounts have a key.
+    pub providers: Vec<String>,
+    /// How the answer may come back, the proposed way first.
+    pub ways: Vec<SignInWay>,
+    /// What is asked for unless other scopes are named.
+    pub scopes: Vec<String>,
+    /// Whether an issuer has to be named.
+    pub wants_issuer: bool,
+    /// The directory where none is named; absent where there are none.
+    pub tenant: Option<String>,
+    /// Where to get a client's id. Absent: there is no client.
+    pub client: Option<String>,
+    /// Whether a client came with this build, so that none has to be given.
+    pub has_client: bool,
+    /// Whether it brings a plain key, rather than tokens that are renewed.
+    pub yields_key: bool,
+}
+
+/// How the answer of a sign-in comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInWay {
+    /// The browser asks a port of this machine.
+    Loopback,
+    /// The browser opens an address of the scheme `headgate`, for which the window has to be installed.
+    DeepLink,
+    /// A person copies a code, or the address that the browser was sent to.
+    Paste,
+    /// A person enters a code at the provider.
+    Device,
+}
+
+/// A sign-in to begin: for an account that there is, or for a new one. What is absent is as it was the last time, or
+/// as the definition has it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSignIn {
+    /// The account that is signed in to again. Absent: a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<i64>,
+    /// The new account's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The new account's provider. Absent: the first one that the definition names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    #[serde(default)]
+    pub priority: i32,
+    /// Id of the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The client's secret, where it has one. It goes to the keychain and is never sent back.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
+    pub client_secret: Option<Sensitive<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<SignInWay>,
+}
+
+/// A sign-in as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SignInView {
+    pub id: String,
+    /// Id of the definition.
+    pub with: String,
+    pub title: String,
+    pub way: SignInWay,
+    pub state: SignInState,
+    /// The address to open, while it waits.
+    pub url: Option<String>,
+    /// What is entered there, where a code is.
+    pub user_code: Option<String>,
+    /// Where that is entered by hand.
+    pub enter_at: Option<String>,
+    /// The account that was signed in to; of a new one once it is done.
+    pub account: Option<i64>,
+    /// Why it failed, or what to do now that it is over: a sentence.
+    pub message: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInState {
+    /// A person has to act.
+    Waiting,
+    /// The answer is here, and is being exchanged and kept.
+    Exchanging,
+    Done,
+    Failed,
+    Expired,
+    Cancelled,
+}
+
+/// What a person copied: a code, `code#state`, or the whole address that the browser was sent to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PastedCode {
+    #[schema(value_type = String)]
+    #[serde(serialize_with = "sent_by_its_owner")]
+    pub code: Sensitive<String>,
+}
+
+/// How an account was signed in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SignedInView {
+    /// Id of the definition.
+    pub with: String,
+    pub client_id: Option<String>,
+    pub issuer: Option<String>,
+    pub tenant: Option<String>,
+    pub scopes: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Whether it is renewed without a person. A plain key needs no renewal.
+    pub renews: bool,
+    /// When its token ends, if that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl SignInDefinition {
+    pub(super) fn of(definition: &Definition) -> Self {
+        let text = |text: &std::sync::Arc<str>| text.to_string();
+        Self {
+            id: text(&definition.id),
+            title: definition.title.clone(),
+            about: definition.about.clone(),
+            providers: definition.providers.iter().map(ToString::to_string).collect(),
+            ways: definition.ways.iter().map(|way| SignInWay::of(*way)).collect(),
+            scopes: definition.scopes.iter().map(text).collect(),
+            wants_issuer: definition.wants_issuer(),
+            tenant: definition.tenant.clone(),
+            client: definition.client.clone(),
+            has_client: definition.packaged_client().is_some(),
+            yields_key: definition.yields_key(),
+        }
+    }
+}
+
+impl SignInWay {
+    fn of(way: Way) -> Self {
+        match way {
+            Way::Loopback => Self::Loopback,
+            Way::DeepLink => Self::DeepLink,
+            Way::Paste => Self::Paste,
+            Way::Device => Self::Device,
+        }
+    }
+
+    fn read(self) -> Way {
+        match self {
+            Self::Loopback => Way::Loopback,
+            Self::DeepLink => Way::DeepLink,
+            Self::Paste => Way::Paste,
+            Self::Device => Way::Device,
+        }
+    }
+}
+
+impl NewSignIn {
+    /// The order, where it says whose sign-in it is.
+    pub(super) fn read(self, roster: &Roster) -> Result<Order, &'static str> {
+        let whom = match (self.account, self.name) {
+            (Some(_), Some(_)) => {
+                return Err("name an account that there is, or give a new one a name; not both");
+            }
+            (Some(id), None) => Whom::Again(AccountId(id)),
+            (None, None) => {
+                return Err("say which account: `account` for one that there is, `name` for a new one");
+            }
+            (None, Some(name)) => {
+                let definition = self.with.as_deref().and_then(|with| roster.catalog().sign_ins().get(with));
+                let proposed = || definition?.providers.first().map(ToString::to_string);
+                let provider = self
+                    .provider
+                    .or_else(proposed)
+                    .ok_or("say which provider the new account is at, with `provider`")?;
+                Whom::New { name, provider, base_url: self.base_url, priority: self.priority }
+            }
+        };
+        Ok(Order {
+            whom,
+            with: self.with,
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            issuer: self.issuer,
+            tenant: self.tenant,
+            scopes: self.scopes,
+            way: self.way.map(SignInWay::read),
+        })
+    }
+}
+
+impl SignInView {
+    pub(super) fn of(look: Look) -> Self {
+        let (state, message) = match &look.progress {
+            Progress::Waiting => (SignInState::Waiting, None),
+            Progress::Exchanging => (SignInState::Exchanging, None),
+            Progress::Done(_) => (SignInState::Done, None),
+            Progress::Failed(why) => (SignInState::Failed, Some(why.clone())),
+            Progress::Expired => (SignInState::Expired, Some("nobody answered in time; begin again".into())),
+            Progress::Cancelled => (SignInState::Cancelled, None),
+        };
+        let account = match (&look.progress, &look.whom) {
+            (Progress::Done(id), _) | (_, Whom::Again(id)) => Some(id.0),
+            _ => None,
+        };
+        let (user_code, enter_at) = look.shown.map(|shown| (shown.user_code, shown.at.to_string())).unzip();
+        Self {
+            id: look.id.0.to_string(),
+            with: look.definition.id.to_string(),
+            title: look.definition.title.clone(),
+            way: SignInWay::of(look.way),
+            state,
+            url: look.open.map(Into::into),
+            user_code,
+            enter_at,
+            account,
+            message,
+            expires_at: look.until,
+        }
+    }
+}
+
+impl SignedInView {
+    pub(super) fn of(contender: &Contender, roster: &Roster) -> Option<Self> {
+        let terms = contender.account.sign_in.as_deref()?;
+        let tokens = roster.tokens(contender.account.id);
+        let text = |text: &std::sync::Arc<str>| text.to_string();
+        Some(Self {
+            with: text(&terms.with),
+            client_id: terms.client_id.as_ref().map(text),
+            issuer: terms.issuer.as_ref().map(ToString::to_string),
+            tenant: terms.tenant.as_ref().map(text),
+            scopes: terms.scopes.iter().map(text).collect(),
+            at: terms.at,
+            renews: tokens.as_ref().is_some_and(|tokens| tokens.refresh.is_some()),
+            expires_at: tokens.and_then(|tokens| tokens.expires_at),
+        })
+    }
+}

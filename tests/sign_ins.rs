@@ -1,0 +1,586 @@
+//! Signing in, the whole way: a browser that is played, an authorisation server and an upstream on real sockets, and
+//! every way back. What is wrong with an answer is said in a sentence and changes nothing.
+
+use std::time::Duration;
+
+use headgate::{
+    accounts::sign_in::{MOST_OPEN, SignInId},
+    domain::AccountId,
+    sandbox::{
+        Scenario, ScriptedAccount,
+        authority::{Authority, CLIENT, Desk, Mischief},
+    },
+    tasks::Tasks,
+};
+use http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::harness::{Client, House, Reply, holds, soon};
+
+/// The tokens of the first sign-in: a code, a refresh token and an access token are given out in this order.
+const FIRST: &str = "canary-access-3";
+
+struct Place {
+    house: House,
+    authority: Authority,
+    tasks: Tasks,
+}
+
+impl Place {
+    async fn with(tokens: &[&str]) -> Self {
+        let accounts = tokens.iter().map(|token| ScriptedAccount::new(token, token));
+        let (house, authority) = House::signing_in(Scenario::of(accounts)).await;
+        // The house makes an account of each; here they are signed in to.
+        let roster = &house.app.api().gateway.roster;
+        for known in &roster.snapshot().contenders {
+            roster.remove(known.account.id).unwrap();
+        }
+        Self { house, authority, tasks: Tasks::default() }
+    }
+
+    /// An order for a new account at the upstream of this house.
+    fn order(&self, name: &str, with: &str, way: &str) -> Value {
+        let mut order = json!({
+            "name": name, "provider": "anthropic", "base_url": self.house.sandbox.base_url(), "with": with, "way": way,
+        });
+        if with == "oidc" {
+            order["issuer"] = self.authority.base_url().into();
+        }
+        if with == "openrouter" {
+            order["provider"] = "openrouter".into();
+        } else {
+            order["client_id"] = CLIENT.into();
+        }
+        order
+    }
+
+    async fn begin(&self, order: Value) -> Value {
+        self.house.done(Method::POST, "/api/v1/sign-ins", order).await
+    }
+
+    /// Opens an address as a browser does, and says where it is sent.
+    async fn browse(&self, begun: &Value) -> String {
+        let url = Url::parse(begun["url"].as_str().unwrap()).unwrap();
+        let client = Client::to(self.authority.base_url(), &self.tasks);
+        let path = &url[url::Position::BeforePath..];
+        let reply = client.get(path).await;
+        assert_eq!(reply.status, StatusCode::FOUND, "{url}");
+        reply.headers["location"].to_str().unwrap().to_owned()
+    }
+
+    /// Asks a port of this machine as a browser does that is sent there.
+    async fn come_back(&self, to: &str) -> Reply {
+        let url = Url::parse(to).unwrap();
+        let host = format!("127.0.0.1:{}", url.port().unwrap());
+        Client::to(&host, &self.tasks).get(&url[url::Position::BeforePath..]).await
+    }
+
+    async fn paste(&self, begun: &Value, text: &str) -> (StatusCode, Value) {
+        let path = format!("/api/v1/sign-ins/{}/code", begun["id"].as_str().unwrap());
+        let reply = self.house.api(Method::POST, &path, json!({ "code": text })).await;
+        (reply.status, reply.json().await)
+    }
+
+    async fn look(&self, begun: &Value) -> Value {
+        let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
+        self.house.api(Method::GET, &path, json!(null)).await.json().await
+    }
+
+    /// Waits until a sign-in is over.
+    async fn ended(&self, begun: &Value) -> Value {
+        let mut events = self.house.app.api().events.subscribe();
+        soon("a sign-in to end", async {
+            loop {
+                let now = self.look(begun).await;
+                if !["waiting", "exchanging"].contains(&now["state"].as_str().unwrap()) {
+                    return now;
+                }
+                events.recv().await.unwrap();
+            }
+        })
+        .await
+    }
+
+    async fn accounts(&self) -> Vec<Value> {
+        let listed = self.house.api(Method::GET, "/api/v1/accounts", json!(null)).await.json().await;
+        listed.as_array().unwrap().clone()
+    }
+
+    /// Nothing that was sent has begun, moved or kept anything.
+    async fn is_untouched(&self, begun: &Value) {
+        assert_eq!(self.look(begun).await["state"], "waiting");
+        assert_eq!(self.authority.count(Desk::Code) + self.authority.count(Desk::Key), 0, "nobody was asked");
+        assert!(self.accounts().await.is_empty());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.tasks.stop();
+    }
+}
+
+fn query(address: &str, name: &str) -> String {
+    let url = Url::parse(address).unwrap();
+    let found = url.query_pairs().find(|(known, _)| known == name);
+    found.unwrap_or_else(|| panic!("{address} has no {name}")).1.into_owned()
+}
+
+#[tokio::test]
+async fn a_browser_on_this_machine_brings_the_answer_and_the_account_serves() {
+    let mut place = Place::with(&[FIRST]).await;
+    let begun = place.begin(place.order("work", "oidc", "loopback")).await;
+    assert_eq!(query(begun["url"].as_str().unwrap(), "code_challenge_method"), "S256");
+
+    let back = place.browse(&begun).await;
+    assert!(back.starts_with("http://127.0.0.1:"), "{back}");
+    let page = place.come_back(&back).await;
+
+    assert_eq!(page.status, StatusCode::OK);
+    let text = page.text().await;
+    assert!(text.contains("close this window") && !text.contains("canary"), "{text}");
+    let done = place.ended(&begun).await;
+    assert_eq!(done["state"], "done", "{done}");
+    assert_eq!(done["url"], Value::Null, "what it was begun with is gone");
+    let accounts = place.accounts().await;
+    assert_eq!(accounts[0]["id"], done["account"]);
+    assert_eq!(accounts[0]["sign_in"]["renews"], true, "{}", accounts[0]);
+    let reply = place.house.ask().await;
+    assert_eq!(place.house.answered_by(reply).await, "work");
+    let seen = place.house.sandbox.seen(FIRST);
+    assert_eq!(seen[0].headers["authorization"], format!("Bearer {FIRST}"));
+    assert!(!seen[0].headers.contains_key("x-api-key"), "a token goes where tokens go");
+}
+
+#[tokio::test]
+async fn the_port_is_closed_once_the_answer_is_there() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "loopback")).await;
+    let back = place.browse(&begun).await;
+    place.come_back(&back).await.bytes().await;
+    place.ended(&begun).await;
+    let port = Url::parse(&back).unwrap().port().unwrap();
+    soon("the port to be closed", async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_port_answers_nobody_but_the_browser_that_comes_back() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "loopback")).await;
+    let back = place.browse(&begun).await;
+    let url = Url::parse(&back).unwrap();
+    let client = Client::to(&format!("127.0.0.1:{}", url.port().unwrap()), &place.tasks);
+    let target = url[url::Position::BeforePath..].to_owned();
+    let state = query(&back, "state");
+    let long = format!("/oauth/callback?state={state}&code={}", "a".repeat(9 * 1024));
+    for (path, status) in [
+        ("/".to_owned(), StatusCode::NOT_FOUND),
+        ("/favicon.ico".to_owned(), StatusCode::NOT_FOUND),
+        ("/oauth/callback".to_owned(), StatusCode::BAD_REQUEST),
+        ("/oauth/callback?code=CANARYfalse&state=CANARYfalse".to_owned(), StatusCode::BAD_REQUEST),
+        (format!("/oauth/callback?code=a&code=b&state={state}"), StatusCode::BAD_REQUEST),
+        (format!("/oauth/callback?state={state}"), StatusCode::BAD_REQUEST),
+        (long, StatusCode::URI_TOO_LONG),
+    ] {
+        let reply = client.get(&path).await;
+        assert_eq!(reply.status, status, "{path}");
+        let text = reply.text().await;
+        assert!(!text.contains("CANARY"), "nothing is repeated: {text}");
+    }
+    let request = Request::get(&target).header("host", "evil.example.com").body("".into()).unwrap();
+    assert_eq!(client.send(request).await.status, StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(client.post(&target, "").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    place.is_untouched(&begun).await;
+    // And the one that was waited for still comes in.
+    assert_eq!(client.get(&target).await.status, StatusCode::OK);
+    assert_eq!(place.ended(&begun).await["state"], "done");
+}
+
+#[tokio::test]
+async fn a_code_is_pasted_in_whatever_shape_it_was_copied() {
+    let place = Place::with(&[]).await;
+    for (number, shape) in
+        ["CODE", "CODE#STATE", " CODE # STATE\n", "URL", "?code=CODE#state=STATE"].iter().enumerate()
+    {
+        let begun = place.begin(place.order(&format!("work {number}"), "oidc", "paste")).await;
+        let back = place.browse(&begun).await;
+        let text = shape
+            .replace("CODE", &query(&back, "code"))
+            .replace("STATE", &query(&back, "state"))
+            .replace("URL", &back);
+        let (status, said) = place.paste(&begun, &text).await;
+        assert_eq!(status, StatusCode::OK, "{shape}: {said}");
+        assert_eq!(place.ended(&begun).await["state"], "done", "{shape}");
+    }
+    assert_eq!(place.accounts().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_deep_link_finishes_a_sign_in_that_is_open_and_begins_none() {
+    let place = Place::with(&[]).await;
+    let desk = &place.house.app.api().sign_ins;
+    let begun = place.begin(place.order("work", "oidc", "deep_link")).await;
+    let back = place.browse(&begun).await;
+    assert!(back.starts_with("headgate://oauth/callback?"), "{back}");
+    let (code, state) = (query(&back, "code"), query(&back, "state"));
+    let long = format!("headgate://oauth/callback?state={state}&code={}", "a".repeat(9 * 1024));
+    for (foreign, why) in [
+        ("headgate://oauth/callback".to_owned(), "no code"),
+        ("headgate://oauth/begin?with=openrouter".to_owned(), "no address"),
+        ("headgate://accounts/remove?id=1".to_owned(), "no address"),
+        ("https://oauth/callback?code=a&state=b".to_owned(), "no address"),
+        (format!("headgate://oauth/callback?code={code}"), "missing"),
+        (format!("headgate://oauth/callback?code={code}&state={}", "x".repeat(43)), "no open sign-in"),
+        (format!("headgate://oauth/callback?code={code}&state={}", &state[..42]), "no open sign-in"),
+        (format!("headgate://oauth/callback?code={code}&code=b&state={state}"), "twice"),
+        (
+            format!("headgate://oauth/callback?code={code}&state={state}&iss=https://evil.example"),
+            "another provider",
+        ),
+        (long, "too long"),
+    ] {
+        let refusal = desk.take_callback(&foreign).unwrap_err().to_string();
+        assert!(refusal.contains(why), "{foreign}: {refusal}");
+    }
+    place.is_untouched(&begun).await;
+
+    let id = desk.take_callback(&back).unwrap();
+
+    assert_eq!(*id.0, *begun["id"].as_str().unwrap());
+    assert_eq!(place.ended(&begun).await["state"], "done");
+    let again = desk.take_callback(&back).unwrap_err().to_string();
+    assert!(again.contains("used"), "a replay finds nothing: {again}");
+    assert_eq!(place.authority.count(Desk::Code), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_finds_nothing() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "deep_link")).await;
+    let back = place.browse(&begun).await;
+    place.house.clock.advance(Duration::from_mins(10));
+    assert!(place.house.app.api().sign_ins.take_callback(&back).is_err());
+    let (status, _) = place.paste(&begun, &back).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(place.look(&begun).await["state"], "expired");
+    assert_eq!(place.authority.count(Desk::Code), 0);
+}
+
+#[tokio::test]
+async fn an_answer_to_one_sign_in_is_none_to_another() {
+    let place = Place::with(&[]).await;
+    let one = place.begin(place.order("one", "oidc", "paste")).await;
+    let other = place.begin(place.order("other", "oidc", "paste")).await;
+    let back = place.browse(&one).await;
+    let (status, said) = place.paste(&other, &back).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+    place.is_untouched(&other).await;
+    // A bare code says no state; that it belongs to somebody else shows when it is exchanged.
+    place.paste(&other, &query(&back, "code")).await;
+    assert_eq!(place.ended(&other).await["state"], "failed", "its challenge was another one's");
+    assert!(place.accounts().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_code_that_is_entered_elsewhere_signs_in() {
+    let place = Place::with(&[]).await;
+    place.authority.script(Desk::Poll, [Mischief::Hold("asked".into())]);
+    let begun = place.begin(place.order("work", "huggingface", "device")).await;
+    assert!(place.authority.await_held("asked").await);
+    let (status, _) = place.paste(&begun, "code").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "nothing is pasted here");
+
+    assert!(place.authority.answer_device(begun["user_code"].as_str().unwrap(), true));
+    place.authority.release("asked");
+
+    assert_eq!(place.ended(&begun).await["state"], "done");
+    assert_eq!(place.accounts().await[0]["sign_in"]["with"], "huggingface");
+}
+
+#[tokio::test]
+async fn a_person_who_says_no_is_believed() {
+    let place = Place::with(&[]).await;
+    place.authority.script(Desk::Poll, [Mischief::Hold("asked".into())]);
+    let device = place.begin(place.order("device", "huggingface", "device")).await;
+    assert!(place.authority.await_held("asked").await);
+    place.authority.answer_device(device["user_code"].as_str().unwrap(), false);
+    place.authority.release("asked");
+    let browser = place.begin(place.order("browser", "oidc", "loopback")).await;
+    let back = place.browse(&browser).await;
+    let denied = back.replace(&format!("code={}", query(&back, "code")), "error=access_denied");
+    assert_eq!(place.come_back(&denied).await.status, StatusCode::OK);
+    for begun in [device, browser] {
+        let ended = place.ended(&begun).await;
+        assert_eq!(ended["state"], "failed");
+        assert!(ended["message"].as_str().unwrap().contains("denied"), "{ended}");
+    }
+    assert!(place.accounts().await.is_empty());
+}
+
+#[tokio::test]
+async fn openrouter_gives_a_key_for_a_code_and_needs_no_client() {
+    let mut place = Place::with(&["canary-key-2"]).await;
+    let begun = place.begin(place.order("router", "openrouter", "loopback")).await;
+    let back = place.browse(&begun).await;
+    assert!(back.starts_with("http://localhost:"), "as its documentation has it: {back}");
+    assert_eq!(place.come_back(&back).await.status, StatusCode::OK);
+    let done = place.ended(&begun).await;
+    assert_eq!(done["state"], "done", "{done}");
+    let reply = place.house.ask().await;
+    assert_eq!(place.house.answered_by(reply).await, "router");
+    assert_eq!(place.accounts().await[0]["sign_in"]["renews"], false, "a key needs no renewal");
+}
+
+#[tokio::test]
+async fn a_page_that_shows_code_and_state_is_answered_with_both_and_the_token_says_what_it_needs() {
+    let mut place = Place::with(&[FIRST]).await;
+    let begun = place.begin(place.order("plan", "anthropic", "paste")).await;
+    assert_eq!(query(begun["url"].as_str().unwrap(), "code"), "true");
+    let back = place.browse(&begun).await;
+    place.paste(&begun, &format!("{}#{}", query(&back, "code"), query(&back, "state"))).await;
+    assert_eq!(place.ended(&begun).await["state"], "done");
+    let asked = place.authority.asked().iter().find(|asked| asked.desk == Desk::Code).unwrap().clone();
+    assert_eq!(asked.fields["state"], query(&back, "state"));
+    assert_eq!(asked.headers["content-type"], "application/json");
+    assert!(asked.headers["user-agent"].to_str().unwrap().starts_with("headgate/"), "it says who it is");
+    let reply = place.house.ask().await;
+    assert_eq!(place.house.answered_by(reply).await, "plan");
+    let betas = place.house.sandbox.seen(FIRST)[0].headers["anthropic-beta"].clone();
+    assert!(betas.to_str().unwrap().contains("oauth-2025-04-20"), "{betas:?}");
+}
+
+#[tokio::test]
+async fn signing_in_again_keeps_the_accounts_row_id_and_history() {
+    let mut place = Place::with(&[FIRST, "canary-access-6"]).await;
+    let first = place.begin(place.order("work", "oidc", "paste")).await;
+    place.paste(&first, &place.browse(&first).await).await;
+    let id = place.ended(&first).await["account"].clone();
+    let reply = place.house.ask().await;
+    place.house.answered_by(reply).await;
+
+    // The terms of the last time hold.
+    let again = place.begin(json!({ "account": id, "way": "paste" })).await;
+    place.paste(&again, &place.browse(&again).await).await;
+
+    assert_eq!(place.ended(&again).await["account"], id);
+    let reply = place.house.ask().await;
+    assert_eq!(place.house.answered_by(reply).await, "work");
+    assert_eq!(place.house.sandbox.seen("canary-access-6").len(), 1, "with the new token");
+    let written = place.house.written().await;
+    assert!(written.len() == 2 && written.iter().all(|row| row.account_id == id.as_i64()), "one history");
+    assert_eq!(place.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_with_a_key_can_be_signed_in_to_and_be_given_a_key_again() {
+    let mut place = Place::with(&[FIRST, "key-later"]).await;
+    let id = place.house.add("work", place.house.sandbox.base_url(), 0).0;
+    let path = format!("/api/v1/accounts/{id}");
+    let begun = place
+        .begin(json!({
+            "account": id, "with": "oidc", "issuer": place.authority.base_url(), "client_id": CLIENT, "way": "paste",
+        }))
+        .await;
+    place.paste(&begun, &place.browse(&begun).await).await;
+    assert_eq!(place.ended(&begun).await["state"], "done");
+    let reply = place.house.ask().await;
+    place.house.answered_by(reply).await;
+    assert_eq!(place.house.sandbox.seen(FIRST).len(), 1);
+
+    let changed = place.house.done(Method::PATCH, &path, json!({ "key": "key-later" })).await;
+
+    assert_eq!(changed["sign_in"], Value::Null);
+    let reply = place.house.ask().await;
+    place.house.answered_by(reply).await;
+    let seen = place.house.sandbox.seen("key-later");
+    assert!(seen[0].headers.contains_key("x-api-key"), "a key goes where keys go");
+    assert!(place.house.app.api().gateway.roster.tokens(AccountId(id)).is_none());
+}
+
+#[tokio::test]
+async fn what_can_not_be_begun_says_what_is_missing() {
+    let place = Place::with(&[]).await;
+    let good = place.order("work", "oidc", "paste");
+    let changed = |change: Value| {
+        let mut order = good.clone();
+        for (name, value) in change.as_object().unwrap() {
+            order[name] = value.clone();
+        }
+        order
+    };
+    for (change, status, why) in [
+        (json!({ "client_id": null }), 422, "Register a public (native) client"),
+        (json!({ "client_id": "two words" }), 422, "no client id"),
+        (json!({ "issuer": null }), 422, "name the issuer"),
+        (json!({ "issuer": "http://id.example.com" }), 422, "plain http"),
+        (json!({ "issuer": "https://u:canary@id.example.com" }), 422, "leave user name"),
+        (json!({ "with": "nonsense" }), 422, "choose one of"),
+        (json!({ "with": "openrouter" }), 422, "not signed in to with"),
+        (json!({ "with": "entra", "issuer": null, "tenant": "../evil" }), 422, "directory"),
+        (json!({ "with": "google", "issuer": null, "way": "device" }), 422, "choose one of: loopback, paste"),
+        (json!({ "tenant": "contoso" }), 422, "no directories"),
+        (json!({ "scopes": ["a b"] }), 422, "scopes"),
+        (json!({ "name": "" }), 422, "a name has"),
+        (json!({ "provider": "claude-login" }), 422, "not signed in to with"),
+        (json!({ "provider": "nonsense" }), 422, "no provider"),
+        (json!({ "name": null }), 422, "say which account"),
+        (json!({ "account": 77 }), 422, "not both"),
+        (json!({ "account": 77, "name": null }), 404, "no such account"),
+        (json!({ "issuer": "http://127.0.0.1:9" }), 502, "127.0.0.1"),
+    ] {
+        let reply = place.house.api(Method::POST, "/api/v1/sign-ins", changed(change.clone())).await;
+        assert_eq!(reply.status.as_u16(), status, "{change}");
+        let said = reply.json().await["message"].as_str().unwrap().to_owned();
+        assert!(said.contains(why) && !said.contains("canary"), "{change}: {said}");
+    }
+    assert_eq!(place.authority.count(Desk::Discovery), 0, "nobody was asked for what could not be");
+}
+
+#[tokio::test]
+async fn so_many_sign_ins_are_open_and_no_more_and_who_begins_again_takes_his_own_place() {
+    let place = Place::with(&[]).await;
+    let mut first = None;
+    for number in 0..MOST_OPEN {
+        let begun = place.begin(place.order(&format!("work {number}"), "oidc", "paste")).await;
+        first.get_or_insert(begun);
+    }
+    let one_more = || place.order("one more", "oidc", "paste");
+    let reply = place.house.api(Method::POST, "/api/v1/sign-ins", one_more()).await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+    let said = reply.json().await["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("within 10 min"), "{said}");
+    let first = first.unwrap();
+    place.begin(place.order("WORK 0", "oidc", "paste")).await;
+    assert_eq!(place.look(&first).await["state"], "cancelled", "its place is taken by itself");
+    place.house.clock.advance(Duration::from_mins(10));
+    place.begin(one_more()).await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_called_off_takes_no_answer_and_its_tokens_are_given_back() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "paste")).await;
+    let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
+    let back = place.browse(&begun).await;
+    assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(place.paste(&begun, &back).await.0, StatusCode::CONFLICT);
+    assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::CONFLICT);
+    assert_eq!(place.look(&begun).await["state"], "cancelled");
+
+    // Called off while the code is being exchanged.
+    place.authority.script(Desk::Code, [Mischief::Hold("exchange".into())]);
+    let begun = place.begin(place.order("work", "oidc", "paste")).await;
+    let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
+    place.paste(&begun, &place.browse(&begun).await).await;
+    assert!(place.authority.await_held("exchange").await);
+    assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::NO_CONTENT);
+    place.authority.release("exchange");
+    assert!(place.authority.await_asked(Desk::Revoke, 1).await, "nobody will use them");
+    assert!(place.accounts().await.is_empty());
+    assert_eq!(place.look(&begun).await["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_flood_of_false_answers_is_not_read_and_a_code_can_still_be_pasted() {
+    let place = Place::with(&[]).await;
+    let desk = &place.house.app.api().sign_ins;
+    let begun = place.begin(place.order("work", "oidc", "deep_link")).await;
+    let back = place.browse(&begun).await;
+    let mut refusals = (0..100).map(|number| {
+        desk.take_callback(&format!("headgate://oauth/callback?code=a&state=false-{number}"))
+            .unwrap_err()
+            .to_string()
+    });
+    assert!(refusals.any(|refusal| refusal.contains("wait a minute")));
+    assert!(desk.take_callback(&back).is_err(), "for a minute, not even the right one");
+    assert_eq!(place.paste(&begun, &back).await.0, StatusCode::OK);
+    assert_eq!(place.ended(&begun).await["state"], "done");
+}
+
+#[tokio::test]
+async fn an_exchange_that_fails_says_why_and_keeps_nothing() {
+    let place = Place::with(&[]).await;
+    for (mischief, why) in [
+        (Mischief::Refuse("invalid_grant".into()), "expired, used or withdrawn"),
+        (Mischief::Status(503), "in trouble"),
+        (Mischief::Page, "did not answer as an authorisation server"),
+        (Mischief::WrongType, "did not answer as an authorisation server"),
+        (Mischief::Flood, "bytes"),
+        (Mischief::LoseAnswer, "closed the connection"),
+    ] {
+        place.authority.script(Desk::Code, [mischief.clone()]);
+        let begun = place.begin(place.order("work", "oidc", "paste")).await;
+        place.paste(&begun, &place.browse(&begun).await).await;
+        let ended = place.ended(&begun).await;
+        assert_eq!(ended["state"], "failed", "{mischief:?}");
+        let said = ended["message"].as_str().unwrap();
+        assert!(said.contains(why) && !said.contains("canary"), "{mischief:?}: {said}");
+    }
+    assert!(place.accounts().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_meanwhile_fails_the_sign_in_and_its_tokens_are_given_back() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "paste")).await;
+    place.house.add("Work", place.house.sandbox.base_url(), 0);
+    place.paste(&begun, &place.browse(&begun).await).await;
+    let ended = place.ended(&begun).await;
+    assert!(ended["message"].as_str().unwrap().contains("already called"), "{ended}");
+    assert_eq!(place.authority.live(), 0);
+    assert_eq!(place.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_removed_account_gives_its_tokens_back_and_is_gone_whatever_its_provider_says() {
+    let place = Place::with(&[]).await;
+    for mischief in [None, Some(Mischief::Status(500)), Some(Mischief::LoseAnswer)] {
+        let begun = place.begin(place.order("work", "oidc", "paste")).await;
+        place.paste(&begun, &place.browse(&begun).await).await;
+        let id = place.ended(&begun).await["account"].clone();
+        let is_good = mischief.is_none();
+        place.authority.script(Desk::Revoke, mischief);
+        let path = format!("/api/v1/accounts/{id}");
+        assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::NO_CONTENT);
+        assert!(place.accounts().await.is_empty());
+        if is_good {
+            assert_eq!(place.authority.live(), 0);
+        }
+    }
+    assert_eq!(place.authority.count(Desk::Revoke), 3);
+}
+
+#[tokio::test]
+async fn nothing_that_is_told_or_debugged_holds_a_secret() {
+    let place = Place::with(&[]).await;
+    let mut told = String::new();
+    for mischief in [None, Some(Mischief::Refuse("invalid_grant".into()))] {
+        place.authority.script(Desk::Code, mischief);
+        let begun = place.begin(place.order("work", "oidc", "paste")).await;
+        let back = place.browse(&begun).await;
+        told += &place.paste(&begun, &back).await.1.to_string();
+        told += &place.ended(&begun).await.to_string();
+        let id = SignInId(begun["id"].as_str().unwrap().into());
+        told += &format!("{:?}", place.house.app.api().sign_ins.look(&id));
+        told += &format!("{:?}", place.paste(&begun, &back).await);
+        for account in place.accounts().await {
+            told += &account.to_string();
+            let id = AccountId(account["id"].as_i64().unwrap());
+            told += &format!("{:?}", place.house.app.api().gateway.roster.tokens(id));
+            place.house.api(Method::DELETE, &format!("/api/v1/accounts/{}", id.0), json!(null)).await;
+        }
+    }
+    place.house.written().await;
+    let secrets = place.authority.secrets();
+    assert!(secrets.len() > 6, "{secrets:?}");
+    for secret in secrets {
+        assert!(!told.contains(&secret), "{secret} was told: {told}");
+        assert!(!holds(place.house.folder.path(), &secret), "{secret} lies in the data folder");
+    }
+}
