@@ -34,6 +34,7 @@ mod pools;
 mod refusals;
 mod routes;
 mod shutdown;
+mod sign_in_program;
 mod sign_ins;
 mod streams;
 mod tidy;

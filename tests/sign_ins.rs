@@ -487,6 +487,20 @@ async fn a_sign_in_that_is_called_off_takes_no_answer_and_its_tokens_are_given_b
 }
 
 #[tokio::test]
+async fn those_that_are_over_are_forgotten_after_a_while() {
+    let place = Place::with(&[]).await;
+    let mut first = None;
+    for number in 0..66 {
+        let begun = place.begin(place.order(&format!("work {number}"), "oidc", "paste")).await;
+        let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
+        place.house.api(Method::DELETE, &path, json!(null)).await;
+        first.get_or_insert((begun, path));
+    }
+    let (_, path) = first.unwrap();
+    assert_eq!(place.house.api(Method::GET, &path, json!(null)).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_flood_of_false_answers_is_not_read_and_a_code_can_still_be_pasted() {
     let place = Place::with(&[]).await;
     let desk = &place.house.app.api().sign_ins;

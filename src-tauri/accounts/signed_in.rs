@@ -203,3 +203,124 @@ impl Roster {
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&tokens.access));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        domain::StandingState,
+        events::Events,
+        routing::{Ration, standing},
+        secrets::{Memory, Vault},
+        store,
+    };
+
+    struct Shelf {
+        store: store::Store,
+        vault: Arc<Memory>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Shelf {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = store::Store::open(&folder.path().join("db"), store::Options::default()).unwrap();
+            Self { store, vault: Arc::default(), _folder: folder }
+        }
+
+        fn load(&self) -> Roster {
+            let (clock, events) = (Clock::system(), Events::default());
+            let catalog = Catalog::built_in();
+            Roster::load(self.store.clone(), self.vault.clone(), catalog, clock, events, Ration::default())
+                .unwrap()
+        }
+    }
+
+    fn tokens(access: &str) -> Arc<Tokens> {
+        Arc::new(Tokens {
+            access: Arc::new(Sensitive::new(access.to_owned())),
+            refresh: Some(Sensitive::new(format!("{access}-refresh"))),
+            expires_at: None,
+            obtained_at: Timestamp::UNIX_EPOCH,
+            client_secret: None,
+        })
+    }
+
+    fn signed_in(roster: &Roster) -> AccountId {
+        let whom =
+            Whom::New { name: "work".into(), provider: "anthropic".into(), base_url: None, priority: 0 };
+        let terms = SignIn {
+            with: "oidc".into(),
+            client_id: Some("client".into()),
+            issuer: Some("https://id.example.com".parse().unwrap()),
+            tenant: None,
+            scopes: vec!["openid".into()],
+            at: Timestamp::UNIX_EPOCH,
+        };
+        roster.sign_in(&whom, &terms, &Brought::Tokens(tokens("first"))).unwrap()
+    }
+
+    fn bearer(roster: &Roster, id: AccountId) -> Option<String> {
+        roster.bearer(id).map(|bearer| bearer.expose().clone())
+    }
+
+    fn said(roster: &Roster, id: AccountId) -> Option<String> {
+        let snapshot = roster.snapshot();
+        let standing = standing(snapshot.get(id).unwrap(), Clock::system().now());
+        (standing.state == StandingState::NeedsSignIn).then(|| standing.reason.unwrap().to_string())
+    }
+
+    #[test]
+    fn a_sign_in_is_known_after_a_restart_and_one_that_is_gone_says_what_to_do() {
+        let shelf = Shelf::new();
+        let id = signed_in(&shelf.load());
+        let again = shelf.load();
+        assert_eq!(bearer(&again, id).unwrap(), "first");
+        let snapshot = again.snapshot();
+        let known = snapshot.get(id).unwrap();
+        assert_eq!(
+            known.account.sign_in.as_ref().unwrap().issuer.as_ref().unwrap().as_str(),
+            "https://id.example.com/"
+        );
+        let crate::domain::Credential::Key(places) = &known.provider.credential else {
+            panic!("it has tokens")
+        };
+        assert_eq!(places[0].0, "authorization");
+
+        let name = SecretName::of_account(id);
+        for (text, why) in [(Some("sk-a-key"), "can't be read"), (None, "not in the vault")] {
+            match text {
+                Some(text) => shelf.vault.put(&name, &Sensitive::new(text.to_owned())).unwrap(),
+                None => shelf.vault.remove(&name).unwrap(),
+            }
+            let roster = shelf.load();
+            let said = said(&roster, id).unwrap();
+            assert!(said.contains(why) && said.contains("headgate accounts sign-in"), "{said}");
+            assert_eq!(bearer(&roster, id), None, "and nothing is sent as its token");
+        }
+    }
+
+    #[test]
+    fn next_tokens_are_kept_before_they_are_used_and_only_in_place_of_those_that_were_renewed() {
+        let shelf = Shelf::new();
+        let roster = shelf.load();
+        let id = signed_in(&roster);
+        let (first, second) = (roster.tokens(id).unwrap(), tokens("second"));
+        assert!(roster.renew_tokens(id, &first, &second).unwrap());
+        assert_eq!(bearer(&roster, id).unwrap(), "second");
+        assert_eq!(bearer(&shelf.load(), id).unwrap(), "second", "they were kept");
+
+        assert!(!roster.renew_tokens(id, &first, &tokens("late")).unwrap(), "somebody was faster");
+        assert!(!roster.end_sign_in(id, &first, "its sign-in was refused").unwrap());
+        assert_eq!(said(&roster, id), None, "what is said of the old ones says nothing of these");
+        assert!(roster.end_sign_in(id, &second, "its sign-in was refused").unwrap());
+        assert!(said(&roster, id).unwrap().starts_with("its sign-in was refused; sign in again"));
+        shelf.store.flush().unwrap();
+        assert!(said(&shelf.load(), id).is_some(), "after a restart too");
+
+        roster.remove(id).unwrap();
+        assert!(!roster.renew_tokens(id, &second, &tokens("later")).unwrap(), "a removed account gets none");
+        assert_eq!(shelf.vault.names().unwrap().unwrap(), []);
+    }
+}

@@ -208,10 +208,9 @@ impl NewSignIn {
             (None, Some(name)) => {
                 let definition = self.with.as_deref().and_then(|with| roster.catalog().sign_ins().get(with));
                 let proposed = || definition?.providers.first().map(ToString::to_string);
-                let provider = self
-                    .provider
-                    .or_else(proposed)
-                    .ok_or("say which provider the new account is at, with `provider`")?;
+                let provider = self.provider.or_else(proposed).ok_or(
+                    "say which provider the new account is at: `provider`, or --provider on the command line",
+                )?;
                 Whom::New { name, provider, base_url: self.base_url, priority: self.priority }
             }
         };
