@@ -52,7 +52,7 @@ impl Stage {
 
     fn secret(&self) -> Option<Sensitive<String>> {
         let mut secret = None;
-        self.authority.furnish(|house| secret = house.client_secret.clone());
+        self.authority.furnish(|house| secret.clone_from(&house.client_secret));
         secret.map(Sensitive::new)
     }
 
@@ -104,6 +104,8 @@ async fn where_no_new_refresh_token_comes_the_old_one_stays() {
     assert_ne!(exposed(&first).0, exposed(&second).0);
 }
 
+type Is<'a> = &'a dyn Fn(&Failure) -> bool;
+
 #[tokio::test]
 async fn only_a_refusals_own_code_ends_a_sign_in() {
     let stage = Stage::set(House::default()).await;
@@ -111,7 +113,6 @@ async fn only_a_refusals_own_code_ends_a_sign_in() {
     let tokens = stage.tokens(&server).await;
     let odd = |failure: &Failure| matches!(failure, Failure::Odd { .. });
     let unreached = |failure: &Failure| matches!(failure, Failure::Unreached(_));
-    type Is<'a> = &'a dyn Fn(&Failure) -> bool;
     let played: [(Mischief, Is, bool); 12] = [
         (Mischief::Refuse("invalid_grant".into()), &|f| f.code() == Some("invalid_grant"), true),
         (Mischief::Refuse("refresh_token_reused".into()), &|f| f.code().is_some(), true),

@@ -51,17 +51,7 @@ impl Place {
             "--client-id",
             CLIENT,
         ];
-        self.start(self.program.command(&[&arguments, more].concat()))
-    }
-
-    fn start(&self, mut command: Command) -> Waiting {
-        for name in ["SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY"] {
-            command.env_remove(name);
-        }
-        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
-        Waiting { child, said, heard: String::new() }
+        Waiting::on(self.program.command(&[&arguments, more].concat()))
     }
 
     /// Opens the address as a browser does, and says where it is sent.
@@ -89,6 +79,17 @@ impl Drop for Place {
 }
 
 impl Waiting {
+    /// Starts it as over a wire, without a screen of its own.
+    fn on(mut command: Command) -> Self {
+        for name in ["SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY"] {
+            command.env_remove(name);
+        }
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self { child, said, heard: String::new() }
+    }
+
     /// The next line that begins so.
     fn line(&mut self, begins: &str) -> String {
         loop {
@@ -206,7 +207,7 @@ async fn no_secret_of_a_sign_in_is_written_down_however_much_is_logged() {
     ];
     let mut command = place.program.command(&arguments);
     command.env("DISPLAY", ":9");
-    let mut here = place.start(command);
+    let mut here = Waiting::on(command);
     let url = here.line("http");
     let back = Url::parse(&place.browse(&url).await).unwrap();
     let browser = Client::to(&format!("127.0.0.1:{}", back.port().unwrap()), &place.tasks);

@@ -69,9 +69,10 @@ pub struct SignIn {
 impl SignIn {
     /// Does it.
     pub async fn run(self, core: &Core, global: &Global) -> Result<(), Trouble> {
-        let client_secret = match self.client_secret_stdin {
-            true => Some(line("client's secret").await?.ok_or_else(|| nothing_came("client's secret"))?),
-            false => None,
+        let client_secret = if self.client_secret_stdin {
+            Some(line("client's secret").await?.ok_or_else(|| nothing_came("client's secret"))?)
+        } else {
+            None
         };
         let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
         let known = accounts::found(&accounts, &self.account).ok();
@@ -185,7 +186,7 @@ fn show(begun: &SignInView, global: &Global) {
             );
         }
         (None, _) => {
-            say!("Open this address in a browser on this machine:\n\n{url}\n\nWaiting for its answer …")
+            say!("Open this address in a browser on this machine:\n\n{url}\n\nWaiting for its answer …");
         }
     }
 }

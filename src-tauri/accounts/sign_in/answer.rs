@@ -163,6 +163,7 @@ mod tests {
         read_paste(text).map(told)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands beside what a reader says")]
     fn good(code: &str, state: Option<&str>) -> Result<(Option<String>, Result<String, String>), BadAnswer> {
         Ok((state.map(str::to_owned), Ok(code.to_owned())))
     }

@@ -3,6 +3,8 @@
 
 mod answer;
 mod book;
+#[cfg(test)]
+mod book_tests;
 mod carrier;
 mod desk;
 mod device;

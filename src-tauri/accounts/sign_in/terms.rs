@@ -97,7 +97,8 @@ pub fn agree(roster: &Roster, order: Order, now: Timestamp) -> Result<Agreed, No
     let given =
         |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
 
-    let (client_id, client_secret) = client(roster, &definition, &order, before.as_deref())?;
+    let Client { id: client_id, secret: client_secret } =
+        client(roster, &definition, &order, before.as_deref())?;
     let issuer = match given(order.issuer) {
         Some(_) if !definition.wants_issuer() => return Err(NotBegun::NoIssuerWanted(title())),
         Some(text) => Some(issuer(&text).map_err(EditError::from)?),
@@ -149,6 +150,13 @@ fn definition(
     Err(NotBegun::DoesNotFit { provider: provider.title.clone(), title: found.title.clone() })
 }
 
+/// Who asks; nobody where there is no client.
+#[derive(Default)]
+struct Client {
+    id: Option<Arc<str>>,
+    secret: Option<Sensitive<String>>,
+}
+
 /// The client: a person's, or that of the last time, or the packager's. A secret goes with the id that it was given
 /// with, and with no other.
 fn client(
@@ -156,26 +164,23 @@ fn client(
     definition: &Definition,
     order: &Order,
     before: Option<&SignIn>,
-) -> Result<(Option<Arc<str>>, Option<Sensitive<String>>), NotBegun> {
+) -> Result<Client, NotBegun> {
     let Some(get) = &definition.client else {
         let is_given = order.client_id.is_some() || order.client_secret.is_some();
         return if is_given {
             Err(NotBegun::NoClientWanted(definition.title.clone()))
         } else {
-            Ok((None, None))
+            Ok(Client::default())
         };
     };
     let given = order.client_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
     let known = before.and_then(|before| before.client_id.clone());
     let packaged = definition.packaged_client();
-    let id: Arc<str> = match (given, &known, packaged) {
-        (Some(id), _, _) => id.into(),
-        (None, Some(id), _) => Arc::clone(id),
-        (None, None, Some((id, _))) => id.into(),
-        (None, None, None) => {
-            return Err(NotBegun::NeedsClient { title: definition.title.clone(), get: get.clone() });
-        }
-    };
+    let id: Arc<str> = given
+        .map(Into::into)
+        .or_else(|| known.clone())
+        .or_else(|| packaged.map(|(id, _)| id.into()))
+        .ok_or_else(|| NotBegun::NeedsClient { title: definition.title.clone(), get: get.clone() })?;
     let is_sound = |text: &str| text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic());
     let mut secret = order.client_secret.as_ref().map(|secret| secret.expose().trim().to_owned());
     secret = secret.filter(|secret| !secret.is_empty());
@@ -190,7 +195,8 @@ fn client(
         let (packaged, secret) = packaged?;
         secret.filter(|_| packaged == &*id).map(|secret| Sensitive::new(secret.to_owned()))
     };
-    Ok((Some(id.clone()), secret.map(Sensitive::new).or_else(of_last_time).or_else(of_the_packager)))
+    let secret = secret.map(Sensitive::new).or_else(of_last_time).or_else(of_the_packager);
+    Ok(Client { id: Some(Arc::clone(&id)), secret })
 }
 
 /// RFC 6749, section 3.3.
