@@ -33,7 +33,7 @@ export interface paths {
         get: operations["show_account"];
         put?: never;
         post?: never;
-        /** Removes an account and its key. Its history stays. */
+        /** Removes an account and its key. Its history stays. A sign-in is given back to its provider where that is possible. */
         delete: operations["remove_account"];
         options?: never;
         head?: never;
@@ -465,6 +465,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a sign-in; one that waits for the same account is called off. It is open for ten minutes, or for as long as
+         *     the provider's code lives.
+         */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-ins/definitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ways to sign in. */
+        get: operations["sign_in_definitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-ins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a sign-in stands. Those that are over are remembered for a while. */
+        get: operations["show_sign_in"];
+        put?: never;
+        post?: never;
+        /** Calls a sign-in off. */
+        delete: operations["cancel_sign_in"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-ins/{id}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hands in what a person copied. The exchange goes on by itself; look at the sign-in for how it went. */
+        post: operations["paste_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -540,6 +612,7 @@ export interface components {
             priority: number;
             /** @description Key of the provider in `/api/v1/providers`. */
             provider: string;
+            sign_in?: components["schemas"]["SignedInView"] | null;
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
             /**
@@ -933,6 +1006,9 @@ export interface components {
             type: "plan";
         } | {
             /** @enum {string} */
+            type: "sign_ins";
+        } | {
+            /** @enum {string} */
             type: "status";
         } | {
             /** @enum {string} */
@@ -1217,6 +1293,33 @@ export interface components {
             slots: components["schemas"]["SlotView"][];
         };
         /**
+         * @description A sign-in to begin: for an account that there is, or for a new one. What is absent is as it was the last time, or
+         *     as the definition has it.
+         */
+        NewSignIn: {
+            /**
+             * Format: int64
+             * @description The account that is signed in to again. Absent: a new one.
+             */
+            account?: number | null;
+            base_url?: string | null;
+            client_id?: string | null;
+            /** @description The client's secret, where it has one. It goes to the keychain and is never sent back. */
+            client_secret?: string | null;
+            issuer?: string | null;
+            /** @description The new account's name. */
+            name?: string | null;
+            /** Format: int32 */
+            priority?: number;
+            /** @description The new account's provider. Absent: the first one that the definition names. */
+            provider?: string | null;
+            scopes?: string[] | null;
+            tenant?: string | null;
+            way?: components["schemas"]["SignInWay"] | null;
+            /** @description Id of the definition. */
+            with?: string | null;
+        };
+        /**
          * @description What came of a candidate.
          * @enum {string}
          */
@@ -1235,6 +1338,10 @@ export interface components {
         PageSession: {
             /** @description Goes into `authorization: Bearer …` of every further call; good until the core stops. */
             token: string;
+        };
+        /** @description What a person copied: a code, `code#state`, or the whole address that the browser was sent to. */
+        PastedCode: {
+            code: string;
         };
         /** @description Why an account is to be paused. */
         PauseOrder: {
@@ -1504,6 +1611,80 @@ export interface components {
          * @enum {string}
          */
         Scope: "proxy" | "read" | "manage";
+        /** @description One way to sign in, as the dialog shows it. */
+        SignInDefinition: {
+            about: string;
+            /** @description Where to get a client's id. Absent: there is no client. */
+            client?: string | null;
+            /** @description Whether a client came with this build, so that none has to be given. */
+            has_client: boolean;
+            id: string;
+            /** @description Providers whose accounts are signed in to so, the proposed one first. Empty: any whose accounts have a key. */
+            providers: string[];
+            /** @description What is asked for unless other scopes are named. */
+            scopes: string[];
+            /** @description The directory where none is named; absent where there are none. */
+            tenant?: string | null;
+            title: string;
+            /** @description Whether an issuer has to be named. */
+            wants_issuer: boolean;
+            /** @description How the answer may come back, the proposed way first. */
+            ways: components["schemas"]["SignInWay"][];
+            /** @description Whether it brings a plain key, rather than tokens that are renewed. */
+            yields_key: boolean;
+        };
+        /**
+         * @description How far a sign-in has come.
+         * @enum {string}
+         */
+        SignInState: "waiting" | "exchanging" | "done" | "failed" | "expired" | "cancelled";
+        /** @description A sign-in as it stands. */
+        SignInView: {
+            /**
+             * Format: int64
+             * @description The account that was signed in to; of a new one once it is done.
+             */
+            account?: number | null;
+            /** @description Where that is entered by hand. */
+            enter_at?: string | null;
+            /** Format: date-time */
+            expires_at: string;
+            id: string;
+            /** @description Why it failed, or what to do now that it is over: a sentence. */
+            message?: string | null;
+            state: components["schemas"]["SignInState"];
+            title: string;
+            /** @description The address to open, while it waits. */
+            url?: string | null;
+            /** @description What is entered there, where a code is. */
+            user_code?: string | null;
+            way: components["schemas"]["SignInWay"];
+            /** @description Id of the definition. */
+            with: string;
+        };
+        /**
+         * @description How the answer of a sign-in comes back.
+         * @enum {string}
+         */
+        SignInWay: "loopback" | "deep_link" | "paste" | "device";
+        /** @description How an account was signed in. */
+        SignedInView: {
+            /** Format: date-time */
+            at: string;
+            client_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When its token ends, if that is known.
+             */
+            expires_at?: string | null;
+            issuer?: string | null;
+            /** @description Whether it is renewed without a person. A plain key needs no renewal. */
+            renews: boolean;
+            scopes: string[];
+            tenant?: string | null;
+            /** @description Id of the definition. */
+            with: string;
+        };
         /** @description One place of a route: an account or a pool. */
         SlotView: {
             /** Format: int64 */
@@ -2922,6 +3103,209 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignIn"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in_definitions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInDefinition"][];
+                };
+            };
+        };
+    };
+    show_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    paste_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PastedCode"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
