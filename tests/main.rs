@@ -36,6 +36,7 @@ mod routes;
 mod shutdown;
 mod sign_in_program;
 mod sign_ins;
+mod sign_ins_that_fail;
 mod streams;
 mod tidy;
 mod tls;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use headgate::{
-    accounts::sign_in::{MOST_OPEN, SignInId},
     domain::AccountId,
     sandbox::{
         Scenario, ScriptedAccount,
@@ -16,19 +15,19 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::harness::{Client, House, Reply, holds, soon};
+use crate::harness::{Client, House, Reply, soon};
 
 /// The tokens of the first sign-in: a code, a refresh token and an access token are given out in this order.
 const FIRST: &str = "canary-access-3";
 
-struct Place {
-    house: House,
-    authority: Authority,
+pub struct Place {
+    pub house: House,
+    pub authority: Authority,
     tasks: Tasks,
 }
 
 impl Place {
-    async fn with(tokens: &[&str]) -> Self {
+    pub async fn with(tokens: &[&str]) -> Self {
         let accounts = tokens.iter().map(|token| ScriptedAccount::new(token, token));
         let (house, authority) = House::signing_in(Scenario::of(accounts)).await;
         // The house makes an account of each; here they are signed in to.
@@ -40,7 +39,7 @@ impl Place {
     }
 
     /// An order for a new account at the upstream of this house.
-    fn order(&self, name: &str, with: &str, way: &str) -> Value {
+    pub fn order(&self, name: &str, with: &str, way: &str) -> Value {
         let mut order = json!({
             "name": name, "provider": "anthropic", "base_url": self.house.sandbox.base_url(), "with": with, "way": way,
         });
@@ -55,12 +54,12 @@ impl Place {
         order
     }
 
-    async fn begin(&self, order: Value) -> Value {
+    pub async fn begin(&self, order: Value) -> Value {
         self.house.done(Method::POST, "/api/v1/sign-ins", order).await
     }
 
     /// Opens an address as a browser does, and says where it is sent.
-    async fn browse(&self, begun: &Value) -> String {
+    pub async fn browse(&self, begun: &Value) -> String {
         let url = Url::parse(begun["url"].as_str().unwrap()).unwrap();
         let client = Client::to(self.authority.base_url(), &self.tasks);
         let path = &url[url::Position::BeforePath..];
@@ -70,25 +69,25 @@ impl Place {
     }
 
     /// Asks a port of this machine as a browser does that is sent there.
-    async fn come_back(&self, to: &str) -> Reply {
+    pub async fn come_back(&self, to: &str) -> Reply {
         let url = Url::parse(to).unwrap();
         let host = format!("127.0.0.1:{}", url.port().unwrap());
         Client::to(&host, &self.tasks).get(&url[url::Position::BeforePath..]).await
     }
 
-    async fn paste(&self, begun: &Value, text: &str) -> (StatusCode, Value) {
+    pub async fn paste(&self, begun: &Value, text: &str) -> (StatusCode, Value) {
         let path = format!("/api/v1/sign-ins/{}/code", begun["id"].as_str().unwrap());
         let reply = self.house.api(Method::POST, &path, json!({ "code": text })).await;
         (reply.status, reply.json().await)
     }
 
-    async fn look(&self, begun: &Value) -> Value {
+    pub async fn look(&self, begun: &Value) -> Value {
         let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
         self.house.api(Method::GET, &path, json!(null)).await.json().await
     }
 
     /// Waits until a sign-in is over.
-    async fn ended(&self, begun: &Value) -> Value {
+    pub async fn ended(&self, begun: &Value) -> Value {
         let mut events = self.house.app.api().events.subscribe();
         soon("a sign-in to end", async {
             loop {
@@ -102,13 +101,13 @@ impl Place {
         .await
     }
 
-    async fn accounts(&self) -> Vec<Value> {
+    pub async fn accounts(&self) -> Vec<Value> {
         let listed = self.house.api(Method::GET, "/api/v1/accounts", json!(null)).await.json().await;
         listed.as_array().unwrap().clone()
     }
 
     /// Nothing that was sent has begun, moved or kept anything.
-    async fn is_untouched(&self, begun: &Value) {
+    pub async fn is_untouched(&self, begun: &Value) {
         assert_eq!(self.look(begun).await["state"], "waiting");
         assert_eq!(self.authority.count(Desk::Code) + self.authority.count(Desk::Key), 0, "nobody was asked");
         assert!(self.accounts().await.is_empty());
@@ -401,200 +400,4 @@ async fn an_account_with_a_key_can_be_signed_in_to_and_be_given_a_key_again() {
     let seen = place.house.sandbox.seen("key-later");
     assert!(seen[0].headers.contains_key("x-api-key"), "a key goes where keys go");
     assert!(place.house.app.api().gateway.roster.tokens(AccountId(id)).is_none());
-}
-
-#[tokio::test]
-async fn what_can_not_be_begun_says_what_is_missing() {
-    let place = Place::with(&[]).await;
-    let good = place.order("work", "oidc", "paste");
-    let changed = |change: Value| {
-        let mut order = good.clone();
-        for (name, value) in change.as_object().unwrap() {
-            order[name] = value.clone();
-        }
-        order
-    };
-    for (change, status, why) in [
-        (json!({ "client_id": null }), 422, "Register a public (native) client"),
-        (json!({ "client_id": "two words" }), 422, "no client id"),
-        (json!({ "issuer": null }), 422, "name the issuer"),
-        (json!({ "issuer": "http://id.example.com" }), 422, "plain http"),
-        (json!({ "issuer": "https://u:canary@id.example.com" }), 422, "leave user name"),
-        (json!({ "with": "nonsense" }), 422, "choose one of"),
-        (json!({ "with": "openrouter" }), 422, "not signed in to with"),
-        (json!({ "with": "entra", "issuer": null, "tenant": "../evil" }), 422, "directory"),
-        (json!({ "with": "google", "issuer": null, "way": "device" }), 422, "choose one of: loopback, paste"),
-        (json!({ "tenant": "contoso" }), 422, "no directories"),
-        (json!({ "scopes": ["a b"] }), 422, "scopes"),
-        (json!({ "name": "" }), 422, "a name has"),
-        (json!({ "provider": "claude-login" }), 422, "not signed in to with"),
-        (json!({ "provider": "nonsense" }), 422, "no provider"),
-        (json!({ "name": null }), 422, "say which account"),
-        (json!({ "account": 77 }), 422, "not both"),
-        (json!({ "account": 77, "name": null }), 404, "no such account"),
-        (json!({ "issuer": "http://127.0.0.1:9" }), 502, "127.0.0.1"),
-    ] {
-        let reply = place.house.api(Method::POST, "/api/v1/sign-ins", changed(change.clone())).await;
-        assert_eq!(reply.status.as_u16(), status, "{change}");
-        let said = reply.json().await["message"].as_str().unwrap().to_owned();
-        assert!(said.contains(why) && !said.contains("canary"), "{change}: {said}");
-    }
-    assert_eq!(place.authority.count(Desk::Discovery), 0, "nobody was asked for what could not be");
-}
-
-#[tokio::test]
-async fn so_many_sign_ins_are_open_and_no_more_and_who_begins_again_takes_his_own_place() {
-    let place = Place::with(&[]).await;
-    let mut first = None;
-    for number in 0..MOST_OPEN {
-        let begun = place.begin(place.order(&format!("work {number}"), "oidc", "paste")).await;
-        first.get_or_insert(begun);
-    }
-    let one_more = || place.order("one more", "oidc", "paste");
-    let reply = place.house.api(Method::POST, "/api/v1/sign-ins", one_more()).await;
-    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
-    let said = reply.json().await["message"].as_str().unwrap().to_owned();
-    assert!(said.contains("within 10 min"), "{said}");
-    let first = first.unwrap();
-    place.begin(place.order("WORK 0", "oidc", "paste")).await;
-    assert_eq!(place.look(&first).await["state"], "cancelled", "its place is taken by itself");
-    place.house.clock.advance(Duration::from_mins(10));
-    place.begin(one_more()).await;
-}
-
-#[tokio::test]
-async fn a_sign_in_that_is_called_off_takes_no_answer_and_its_tokens_are_given_back() {
-    let place = Place::with(&[]).await;
-    let begun = place.begin(place.order("work", "oidc", "paste")).await;
-    let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
-    let back = place.browse(&begun).await;
-    assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(place.paste(&begun, &back).await.0, StatusCode::CONFLICT);
-    assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::CONFLICT);
-    assert_eq!(place.look(&begun).await["state"], "cancelled");
-
-    // Called off while the code is being exchanged.
-    place.authority.script(Desk::Code, [Mischief::Hold("exchange".into())]);
-    let begun = place.begin(place.order("work", "oidc", "paste")).await;
-    let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
-    place.paste(&begun, &place.browse(&begun).await).await;
-    assert!(place.authority.await_held("exchange").await);
-    assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::NO_CONTENT);
-    place.authority.release("exchange");
-    assert!(place.authority.await_asked(Desk::Revoke, 1).await, "nobody will use them");
-    assert!(place.accounts().await.is_empty());
-    assert_eq!(place.look(&begun).await["state"], "cancelled");
-}
-
-#[tokio::test]
-async fn those_that_are_over_are_forgotten_after_a_while() {
-    let place = Place::with(&[]).await;
-    let mut first = None;
-    for number in 0..66 {
-        let begun = place.begin(place.order(&format!("work {number}"), "oidc", "paste")).await;
-        let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
-        place.house.api(Method::DELETE, &path, json!(null)).await;
-        first.get_or_insert((begun, path));
-    }
-    let (_, path) = first.unwrap();
-    assert_eq!(place.house.api(Method::GET, &path, json!(null)).await.status, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn a_flood_of_false_answers_is_not_read_and_a_code_can_still_be_pasted() {
-    let place = Place::with(&[]).await;
-    let desk = &place.house.app.api().sign_ins;
-    let begun = place.begin(place.order("work", "oidc", "deep_link")).await;
-    let back = place.browse(&begun).await;
-    let mut refusals = (0..100).map(|number| {
-        desk.take_callback(&format!("headgate://oauth/callback?code=a&state=false-{number}"))
-            .unwrap_err()
-            .to_string()
-    });
-    assert!(refusals.any(|refusal| refusal.contains("wait a minute")));
-    assert!(desk.take_callback(&back).is_err(), "for a minute, not even the right one");
-    assert_eq!(place.paste(&begun, &back).await.0, StatusCode::OK);
-    assert_eq!(place.ended(&begun).await["state"], "done");
-}
-
-#[tokio::test]
-async fn an_exchange_that_fails_says_why_and_keeps_nothing() {
-    let place = Place::with(&[]).await;
-    for (mischief, why) in [
-        (Mischief::Refuse("invalid_grant".into()), "expired, used or withdrawn"),
-        (Mischief::Status(503), "in trouble"),
-        (Mischief::Page, "did not answer as an authorisation server"),
-        (Mischief::WrongType, "did not answer as an authorisation server"),
-        (Mischief::Flood, "bytes"),
-        (Mischief::LoseAnswer, "closed the connection"),
-    ] {
-        place.authority.script(Desk::Code, [mischief.clone()]);
-        let begun = place.begin(place.order("work", "oidc", "paste")).await;
-        place.paste(&begun, &place.browse(&begun).await).await;
-        let ended = place.ended(&begun).await;
-        assert_eq!(ended["state"], "failed", "{mischief:?}");
-        let said = ended["message"].as_str().unwrap();
-        assert!(said.contains(why) && !said.contains("canary"), "{mischief:?}: {said}");
-    }
-    assert!(place.accounts().await.is_empty());
-}
-
-#[tokio::test]
-async fn a_name_that_is_taken_meanwhile_fails_the_sign_in_and_its_tokens_are_given_back() {
-    let place = Place::with(&[]).await;
-    let begun = place.begin(place.order("work", "oidc", "paste")).await;
-    place.house.add("Work", place.house.sandbox.base_url(), 0);
-    place.paste(&begun, &place.browse(&begun).await).await;
-    let ended = place.ended(&begun).await;
-    assert!(ended["message"].as_str().unwrap().contains("already called"), "{ended}");
-    assert_eq!(place.authority.live(), 0);
-    assert_eq!(place.accounts().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_removed_account_gives_its_tokens_back_and_is_gone_whatever_its_provider_says() {
-    let place = Place::with(&[]).await;
-    for mischief in [None, Some(Mischief::Status(500)), Some(Mischief::LoseAnswer)] {
-        let begun = place.begin(place.order("work", "oidc", "paste")).await;
-        place.paste(&begun, &place.browse(&begun).await).await;
-        let id = place.ended(&begun).await["account"].clone();
-        let is_good = mischief.is_none();
-        place.authority.script(Desk::Revoke, mischief);
-        let path = format!("/api/v1/accounts/{id}");
-        assert_eq!(place.house.api(Method::DELETE, &path, json!(null)).await.status, StatusCode::NO_CONTENT);
-        assert!(place.accounts().await.is_empty());
-        if is_good {
-            assert_eq!(place.authority.live(), 0);
-        }
-    }
-    assert_eq!(place.authority.count(Desk::Revoke), 3);
-}
-
-#[tokio::test]
-async fn nothing_that_is_told_or_debugged_holds_a_secret() {
-    let place = Place::with(&[]).await;
-    let mut told = String::new();
-    for mischief in [None, Some(Mischief::Refuse("invalid_grant".into()))] {
-        place.authority.script(Desk::Code, mischief);
-        let begun = place.begin(place.order("work", "oidc", "paste")).await;
-        let back = place.browse(&begun).await;
-        told += &place.paste(&begun, &back).await.1.to_string();
-        told += &place.ended(&begun).await.to_string();
-        let id = SignInId(begun["id"].as_str().unwrap().into());
-        told += &format!("{:?}", place.house.app.api().sign_ins.look(&id));
-        told += &format!("{:?}", place.paste(&begun, &back).await);
-        for account in place.accounts().await {
-            told += &account.to_string();
-            let id = AccountId(account["id"].as_i64().unwrap());
-            told += &format!("{:?}", place.house.app.api().gateway.roster.tokens(id));
-            place.house.api(Method::DELETE, &format!("/api/v1/accounts/{}", id.0), json!(null)).await;
-        }
-    }
-    place.house.written().await;
-    let secrets = place.authority.secrets();
-    assert!(secrets.len() > 6, "{secrets:?}");
-    for secret in secrets {
-        assert!(!told.contains(&secret), "{secret} was told: {told}");
-        assert!(!holds(place.house.folder.path(), &secret), "{secret} lies in the data folder");
-    }
 }

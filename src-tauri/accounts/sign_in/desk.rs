@@ -1,4 +1,4 @@
-//! Where people sign in: begins a sign-in, takes the answer from whichever way it comes, has it exchanged and kept.
+//! Where people sign in: begins a sign-in, and takes the answer from whichever way it comes.
 //! Verifier and state live here, in memory, until they are used. A foreign answer finds nothing and changes nothing.
 
 use std::{
@@ -15,42 +15,41 @@ use url::Url;
 
 use super::{
     answer::{self, BadAnswer},
-    book::{Book, Entry, Exchange, LIFE, Look, MOST_OPEN, NotTaken, Progress, Secrets, Shown, SignInId},
+    book::{Book, Entry, LIFE, Look, MOST_OPEN, NotTaken, Progress, Secrets, Shown, SignInId},
     carrier::Carrier,
     device,
     failure::Failure,
+    finish::part,
     loopback::{self, Loopback},
-    server::{DeviceCode, Proof, Server},
+    server::{DeviceCode, Server},
     terms::{Agreed, NotBegun, Order, agree},
     throttle::{Source, Throttle},
 };
 use crate::{
-    accounts::{Brought, Roster, Tokens},
+    accounts::{Brought, Roster},
     clock::Clock,
     domain::SignIn,
     events::{Event, Events},
-    providers::{Way, Yields},
+    providers::Way,
     secrets::Sensitive,
     tasks::Tasks,
 };
 
 /// Where deep links come back to.
 pub const DEEP_LINK: &str = "headgate://oauth/callback";
-/// Taking a token back may take so long and no longer.
-const PARTING: Duration = Duration::from_secs(3);
 /// How long a port stays open once a sign-in is over, for whoever is being answered.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The desk. Clones are the same.
 #[derive(Clone)]
-pub struct Desk(Arc<Inner>);
+pub struct Desk(pub(super) Arc<Inner>);
 
-struct Inner {
-    roster: Roster,
-    carrier: Arc<dyn Carrier>,
-    clock: Clock,
+pub struct Inner {
+    pub(super) roster: Roster,
+    pub(super) carrier: Arc<dyn Carrier>,
+    pub(super) clock: Clock,
     events: Events,
-    tasks: Tasks,
+    pub(super) tasks: Tasks,
     book: Mutex<Book>,
     throttle: Mutex<Throttle>,
     /// Rings whenever a sign-in has moved on.
@@ -315,59 +314,6 @@ impl Desk {
         taken
     }
 
-    /// Exchanges a code, aside from whoever brought it.
-    fn go_on(&self, exchange: Option<Exchange>) {
-        let Some(exchange) = exchange else { return };
-        let desk = self.clone();
-        self.0.tasks.spawn(async move {
-            let Exchange { id, code, secrets, server } = exchange;
-            match desk.exchange(&server, &code, &secrets).await {
-                Ok(brought) => desk.keep(id, server, brought).await,
-                Err(failure) => {
-                    desk.book(|book| book.end(&id, Progress::Failed(failure.to_string())));
-                    desk.told();
-                }
-            }
-        });
-    }
-
-    async fn exchange(
-        &self,
-        server: &Server,
-        code: &Sensitive<String>,
-        secrets: &Secrets,
-    ) -> Result<Brought, Failure> {
-        let proof =
-            Proof { code, verifier: &secrets.verifier, redirect: &secrets.redirect, state: &secrets.state };
-        match server.yields() {
-            Yields::Key => server.exchange_for_key(proof).await.map(Brought::Key),
-            Yields::Grant => {
-                let tokens = server.exchange(proof, self.0.clock.now()).await?;
-                Ok(Brought::Tokens(Arc::new(tokens)))
-            }
-        }
-    }
-
-    /// Keeps what a sign-in brought. Where that can't be, or it was called off meanwhile, it is given back.
-    async fn keep(&self, id: SignInId, server: Server, brought: Brought) {
-        let (desk, of, mine) = (self.clone(), id.clone(), brought.clone());
-        let kept = self.0.tasks.spawn_blocking(move || {
-            let (whom, terms) = desk.book(|book| book.keep(&of))?;
-            Some(desk.0.roster.sign_in(&whom, &terms, &mine).map_err(|error| error.to_string()))
-        });
-        let progress = match kept.await {
-            Ok(Some(Ok(account))) => Progress::Done(account),
-            Ok(Some(Err(why))) => Progress::Failed(why),
-            Ok(None) => Progress::Cancelled,
-            Err(_) => Progress::Failed("keeping the sign-in broke off; begin again".into()),
-        };
-        if let (false, Some(tokens)) = (matches!(progress, Progress::Done(_)), brought.tokens()) {
-            part(&server, tokens).await;
-        }
-        self.book(|book| book.end(&id, progress));
-        self.told();
-    }
-
     /// How a sign-in stands.
     pub fn look(&self, id: &SignInId) -> Option<Look> {
         self.book(|book| book.look(id).cloned())
@@ -383,28 +329,14 @@ impl Desk {
         Ok(())
     }
 
-    /// Gives the tokens of an account that is gone back to its provider, where that is possible. Within three seconds,
-    /// and of no consequence if it fails: nobody has them any more.
-    pub async fn give_back(&self, terms: Arc<SignIn>, tokens: &Tokens) {
-        let Some(definition) = self.0.roster.catalog().sign_ins().get(&terms.with) else { return };
-        let giving = async {
-            let carrier = Arc::clone(&self.0.carrier);
-            let server = Server::find(carrier, definition, terms, tokens.client_secret.clone()).await?;
-            server.revoke(tokens).await
-        };
-        if let Ok(Err(failure)) = tokio::time::timeout(PARTING, giving).await {
-            tracing::info!(%failure, "a sign-in that was removed could not be given back to its provider");
-        }
-    }
-
-    fn book<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
+    pub(super) fn book<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
         let now = self.0.clock.now();
         let mut book: MutexGuard<'_, Book> = self.0.book.lock().unwrap_or_else(PoisonError::into_inner);
         book.sweep(now);
         act(&mut book)
     }
 
-    fn told(&self) {
+    pub(super) fn told(&self) {
         self.0.bell.notify_waiters();
         self.0.events.tell(|| Event::SignIns);
     }
@@ -412,11 +344,6 @@ impl Desk {
 
 /// The port of discard (RFC 863): browsers refuse it, and keep its address for a person to copy.
 const NOBODY: u16 = 9;
-
-/// Tokens that nobody will use are given back.
-async fn part(server: &Server, tokens: &Tokens) {
-    let _ = tokio::time::timeout(PARTING, server.revoke(tokens)).await;
-}
 
 fn look(id: SignInId, agreed: &Agreed, open: Url, shown: Option<Shown>, until: Timestamp) -> Look {
     Look {

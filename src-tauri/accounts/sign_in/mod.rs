@@ -9,6 +9,8 @@ mod carrier;
 mod desk;
 mod device;
 mod failure;
+mod finish;
+mod http;
 mod loopback;
 mod server;
 mod terms;

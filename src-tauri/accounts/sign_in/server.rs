@@ -1,15 +1,15 @@
 //! Asking an authorisation server, one request at a time, through the `oauth2` crate and a carrier. Keeps nothing,
 //! waits for nothing, and puts no secret into an error.
 
-use std::{borrow::Cow, collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use oauth2::{
-    AccessToken, AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    DeviceAuthorizationUrl, EmptyExtraDeviceAuthorizationFields, ErrorResponse, HttpRequest, HttpResponse,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
+    AccessToken, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    DeviceAuthorizationUrl, EmptyExtraDeviceAuthorizationFields, ErrorResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
     StandardDeviceAuthorizationResponse, StandardRevocableToken, TokenResponse, TokenUrl,
     basic::{BasicClient, BasicTokenResponse, BasicTokenType},
 };
@@ -20,18 +20,16 @@ use super::{
     super::tokens::Tokens,
     carrier::{Carrier, NotCarried},
     failure::{Failure, code},
+    http::{Http, Trouble, dressed},
 };
 use crate::{
     domain::SignIn,
-    providers::{Definition, Places, SecretIn, Writing, Yields, documents, read_discovery},
+    providers::{Definition, Places, SecretIn, Yields, documents, read_discovery},
     secrets::Sensitive,
 };
 
 /// A code lives for an hour at most, whatever the server says.
 const LONGEST_CODE: Duration = Duration::from_hours(1);
-
-/// RFC 8628, section 3.4.
-const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// One authorisation server under the terms of one sign-in.
 #[derive(Debug, Clone)]
@@ -395,75 +393,4 @@ async fn discover(carrier: &dyn Carrier, issuer: Option<&Url>) -> Result<Places,
         }
     }
     Err(last)
-}
-
-/// Says who asks, and what for.
-fn dressed(mut request: Request<Bytes>) -> Request<Bytes> {
-    let headers = request.headers_mut();
-    let own = concat!("headgate/", env!("CARGO_PKG_VERSION"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(own));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    request
-}
-
-/// The crate's way to the carrier.
-struct Http<'a> {
-    carrier: &'a dyn Carrier,
-    writing: Writing,
-    place: &'a Url,
-    /// In place of the grant that the crate wrote.
-    device: Option<&'a DeviceCode>,
-}
-
-/// Why the crate got no answer to read.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error(transparent)]
-    NotCarried(#[from] NotCarried),
-    /// A server in trouble: what stands in its body is not the authorisation server's word.
-    #[error("status {0}")]
-    Status(u16),
-}
-
-impl<'c> AsyncHttpClient<'c> for Http<'_> {
-    type Error = Trouble;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Trouble>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let request = dressed(self.written(request).ok_or(NotCarried::Nowhere)?);
-            let answer = self.carrier.carry(request).await?;
-            let status = answer.status();
-            if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-                return Err(Trouble::Status(status.as_u16()));
-            }
-            Ok(answer.map(|body| body.to_vec()))
-        })
-    }
-}
-
-impl Http<'_> {
-    /// The crate's request, as this server wants it.
-    fn written(&self, request: HttpRequest) -> Option<Request<Bytes>> {
-        let (mut head, body) = request.into_parts();
-        head.uri = self.place.as_str().parse().ok()?;
-        let fields = url::form_urlencoded::parse(&body);
-        let mut fields: Vec<(String, String)> =
-            fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-        if let Some(device) = self.device {
-            fields.retain(|(name, _)| name != "grant_type");
-            fields.push(("grant_type".into(), DEVICE_GRANT.into()));
-            fields.push(("device_code".into(), device.code.expose().clone()));
-        }
-        let body = match self.writing {
-            Writing::Form => {
-                url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-            }
-            Writing::Json => {
-                head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                serde_json::to_string(&fields.into_iter().collect::<BTreeMap<_, _>>()).ok()?
-            }
-        };
-        Some(Request::from_parts(head, body.into()))
-    }
 }
