@@ -1,6 +1,7 @@
 //! The only place that asks the system for the time. Everything else is told.
 
 use std::{
+    future::Future,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -9,12 +10,20 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 /// Wall time and steady time. Clones share one clock; a test's clock stands still until it is moved.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    /// Milliseconds that wall time is ahead of the system, moved by tests alone.
-    ahead: Option<Arc<AtomicI64>>,
+    ahead: Option<Arc<Lever>>,
+}
+
+/// Moved by tests alone.
+#[derive(Debug, Default)]
+struct Lever {
+    /// Milliseconds that wall time is ahead of the system.
+    ahead: AtomicI64,
+    moved: Notify,
 }
 
 impl Clock {
@@ -31,7 +40,7 @@ impl Clock {
     /// Wall time, for records, resets and anything a person reads.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
-        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.load(Ordering::Relaxed));
+        let ahead = self.ahead.as_ref().map_or(0, |lever| lever.ahead.load(Ordering::Relaxed));
         Timestamp::now() + SignedDuration::from_millis(ahead)
     }
 
@@ -48,8 +57,29 @@ impl Clock {
 
     /// Moves wall time forward on a movable clock; the system's stays where it is.
     pub fn advance(&self, by: Duration) {
-        if let Some(ahead) = &self.ahead {
-            ahead.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.pull(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// Moves wall time back on a movable clock, as a person who sets it does.
+    pub fn set_back(&self, by: Duration) {
+        self.pull(-i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    fn pull(&self, ms: i64) {
+        if let Some(lever) = &self.ahead {
+            lever.ahead.fetch_add(ms, Ordering::Relaxed);
+            lever.moved.notify_waiters();
+        }
+    }
+
+    /// Completes when a movable clock is moved after this call. The system's tells nobody when it is set.
+    pub fn moved(&self) -> impl Future<Output = ()> {
+        let moved = self.ahead.as_ref().map(|lever| lever.moved.notified());
+        async move {
+            match moved {
+                Some(moved) => moved.await,
+                None => std::future::pending().await,
+            }
         }
     }
 }

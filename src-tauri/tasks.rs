@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The set of running tasks. Clones share it.
@@ -15,6 +16,11 @@ impl Tasks {
     /// Starts a task on the runtime that calls. It should watch [`Tasks::stopping`].
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
+    }
+
+    /// The same on a runtime that outlives the caller's.
+    pub fn spawn_on(&self, task: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
+        self.tracker.spawn_on(task, runtime);
     }
 
     /// Runs what may block where it may, and gives back what comes of it.

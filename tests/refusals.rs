@@ -184,6 +184,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
     let network = headgate::settings::Network::default();
     let parts = headgate::proxy::Parts {
         roster: api.gateway.roster.clone(),
+        renewals: api.gateway.renewals.clone(),
         keys: api.gateway.keys.clone(),
         require_key: false,
         prices: headgate::metering::Prices::built_in(),

@@ -8,6 +8,7 @@ mod logins;
 mod models;
 mod outlay;
 mod plan;
+pub mod renewal;
 mod roster;
 pub mod sign_in;
 mod signed_in;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, futures::Notified};
 use url::Url;
 
 use super::{
@@ -51,6 +51,8 @@ pub(super) struct Inner {
     pub events: Events,
     /// What each account may serve at once. Its bell also rings for each new snapshot.
     pub ration: Ration,
+    /// Rings when another sign-in may be the next to be renewed.
+    pub due_anew: Notify,
 }
 
 impl Roster {
@@ -125,6 +127,7 @@ impl Roster {
             clock,
             events,
             ration,
+            due_anew: Notify::new(),
         })))
     }
 

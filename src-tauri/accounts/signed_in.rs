@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{EditError, Roster, Tokens, edit::check_key, roster::lock, sign_in::Whom};
 use crate::{
-    domain::{Account, AccountId, AccountName, Provider, SignIn},
+    domain::{Account, AccountId, Provider, SignIn, sign_in_again},
     events::Event,
     providers::{Catalog, Yields},
     secrets::{SecretName, Sensitive},
@@ -63,36 +63,37 @@ pub(super) fn hold(
         return Held { bearer: kept.map(Arc::new), tokens: None };
     };
     let Some(definition) = catalog.sign_ins().get(&sign_in.with) else {
-        account.refused = Some(again(&account.name, "this version does not know how it was signed in"));
+        account.refused =
+            Some(sign_in_again(&account.name, "this version does not know how it was signed in"));
         return Held::default();
     };
     *provider = definition.serves(provider);
     let Some(kept) = kept else {
-        account.refused = Some(again(&account.name, "its sign-in is not in the vault"));
+        account.refused = Some(sign_in_again(&account.name, "its sign-in is not in the vault"));
         return Held::default();
     };
     if definition.yields == Yields::Key {
         return Held { bearer: Some(Arc::new(kept)), tokens: None };
     }
     let Ok(tokens) = Tokens::read(&kept) else {
-        account.refused = Some(again(&account.name, "its sign-in can't be read"));
+        account.refused = Some(sign_in_again(&account.name, "its sign-in can't be read"));
         return Held::default();
     };
     if tokens.are_over(now) {
-        account.refused = Some(again(&account.name, "its sign-in has ended"));
+        account.refused = Some(sign_in_again(&account.name, "its sign-in has ended"));
     }
     Held { bearer: Some(Arc::clone(&tokens.access)), tokens: Some(Arc::new(tokens)) }
-}
-
-/// What is said of an account that a person has to sign in again.
-pub(super) fn again(name: &AccountName, why: &str) -> Arc<str> {
-    format!("{why}; sign in again with `headgate accounts sign-in \"{name}\"`").into()
 }
 
 impl Roster {
     /// The tokens of an account that was signed in; `None` for one with a plain key, or with nothing.
     pub fn tokens(&self, id: AccountId) -> Option<Arc<Tokens>> {
         self.inner().tokens.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The accounts that have tokens.
+    pub(super) fn signed_in(&self) -> Vec<AccountId> {
+        self.inner().tokens.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Keeps an account's next tokens, in the vault before they are used, if `before` are still the ones it has. False
@@ -127,7 +128,7 @@ impl Roster {
             return Ok(false);
         }
         let said = |contender: &mut crate::routing::Contender| {
-            contender.account.refused = Some(again(&contender.account.name, why));
+            contender.account.refused = Some(sign_in_again(&contender.account.name, why));
             contender.account.bench = None;
         };
         let Some(contender) = inner.update(id, said) else { return Ok(false) };
@@ -192,7 +193,7 @@ impl Roster {
         }
     }
 
-    fn has_tokens(&self, id: AccountId, these: &Arc<Tokens>) -> bool {
+    pub(super) fn has_tokens(&self, id: AccountId, these: &Arc<Tokens>) -> bool {
         self.tokens(id).is_some_and(|current| Arc::ptr_eq(&current, these))
     }
 
@@ -201,6 +202,7 @@ impl Roster {
         let inner = self.inner();
         inner.tokens.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(tokens));
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&tokens.access));
+        inner.due_anew.notify_waiters();
     }
 }
 

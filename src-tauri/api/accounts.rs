@@ -1,4 +1,4 @@
-//! Accounts: list, add, change, pause, resume, remove.
+//! Accounts: list, add, change, pause, resume, renew, remove.
 
 use axum::{Json, extract::State, http::StatusCode};
 
@@ -18,8 +18,9 @@ use crate::{
 impl Api {
     /// Every account as it stands.
     pub fn accounts(&self) -> Vec<AccountView> {
-        let (roster, now) = (&self.gateway.roster, self.clock.now());
-        roster.shown().contenders.iter().map(|contender| make::account(contender, roster, now)).collect()
+        let (gateway, now) = (&self.gateway, self.clock.now());
+        let shown = gateway.roster.shown();
+        shown.contenders.iter().map(|contender| make::account(contender, gateway, now)).collect()
     }
 
     /// Where we listen is the proxy's to know, so it is asked before the roster judges the rest.
@@ -32,7 +33,7 @@ impl Api {
         let snapshot = self.gateway.roster.shown();
         // Somebody may have removed it since.
         let shown = snapshot.get(changed.account.id).map_or(changed, |shown| shown);
-        make::account(shown, &self.gateway.roster, self.clock.now())
+        make::account(shown, &self.gateway, self.clock.now())
     }
 }
 
@@ -144,4 +145,17 @@ pub async fn resume(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Acco
     let roster = api.gateway.roster.clone();
     let resumed = blocking(move || roster.resume(AccountId(id))).await?;
     Ok(Json(api.view(&resumed)))
+}
+
+/// Renews an account's sign-in now, or waits for the renewal that is under way.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/renew", operation_id = "renew_account", params(("id" = i64, Path)), responses(
+    (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
+    (status = BAD_GATEWAY, body = Problem), (status = SERVICE_UNAVAILABLE, body = Problem),
+))]
+pub async fn renew(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
+    let id = AccountId(id);
+    let found = |api: &Api| api.gateway.roster.snapshot().get(id).cloned().ok_or(EditError::NotFound);
+    found(&api)?;
+    api.gateway.renewals.renew(id).await?;
+    Ok(Json(api.view(&*found(&api)?)))
 }

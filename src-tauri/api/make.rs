@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use super::plan_views::GuardsView;
 use super::sign_in_views::SignedInView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, ProviderView, RequestView, SpillTo, SpillView, SpillWord,
-    StandingView, UsageView, WindowView,
+    AccountView, AttemptView, CredentialKind, ProviderView, RenewalView, RequestView, SpillTo, SpillView,
+    SpillWord, StandingView, UsageView, WindowView,
 };
 use crate::{
-    accounts::{Roster, SpillOrder},
+    accounts::{Roster, SpillOrder, renewal::Look},
     domain::{
         self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, Provider, Spill, Usage, Window,
         WindowSource,
@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// An account as it stands at `now`.
-pub fn account(contender: &Contender, roster: &Roster, now: Timestamp) -> AccountView {
-    let account = &contender.account;
+pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> AccountView {
+    let (account, roster) = (&contender.account, &gateway.roster);
     let standing = standing(contender, now);
     let plan = &roster.snapshot().plan;
     let pool = plan.pool_of(contender);
@@ -57,10 +57,25 @@ pub fn account(contender: &Contender, roster: &Roster, now: Timestamp) -> Accoun
             paused_by: account.pause.as_ref().map(|pause| pause.by),
         },
         sign_in: SignedInView::of(contender, roster),
+        renewal: gateway.renewals.look(account.id).map(renewal),
         spill: account.spill.as_ref().map(spill),
         windows,
         in_flight: contender.load.count(),
         created_at: account.created_at,
+    }
+}
+
+fn renewal(look: Look) -> RenewalView {
+    let trouble = look.trouble.as_ref();
+    RenewalView {
+        expires_at: look.expires_at,
+        next_at: look.next_at,
+        renewable: look.is_renewable,
+        running: look.is_under_way,
+        unkept: look.has_unkept,
+        failures: trouble.map_or(0, |trouble| trouble.failures),
+        failure: trouble.map(|trouble| trouble.why.to_string()),
+        failed_at: trouble.map(|trouble| trouble.at),
     }
 }
 

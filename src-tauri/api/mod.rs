@@ -156,6 +156,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sign_ins::begin))
         .routes(routes!(sign_ins::show, sign_ins::cancel))
         .routes(routes!(sign_ins::paste))
+        .routes(routes!(accounts::renew))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::show, keys::change, keys::revoke))
         .routes(routes!(keys::rotate))

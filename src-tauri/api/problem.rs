@@ -11,6 +11,7 @@ use super::views::Problem;
 use crate::{
     accounts::{
         EditError, PlanError,
+        renewal::NotRenewed,
         sign_in::{Failure, NotBegun, NotTaken, Refusal},
     },
     keys::{self, Denial},
@@ -142,6 +143,20 @@ impl From<Refusal> for Refused {
             }
             Refusal::Answer(_) | Refusal::NotOurs => Self::bad_input(message),
         }
+    }
+}
+
+impl From<NotRenewed> for Refused {
+    fn from(error: NotRenewed) -> Self {
+        use NotRenewed as Error;
+        let (status, code) = match &error {
+            Error::NoSignIn | Error::Nothing => (StatusCode::CONFLICT, "not_renewable"),
+            Error::Needs(_) => (StatusCode::CONFLICT, "needs_sign_in"),
+            Error::Failed { .. } => (StatusCode::BAD_GATEWAY, "not_renewed"),
+            Error::Unkept { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not_kept"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "not_yet"),
+        };
+        Self { status, code, message: error.to_string() }
     }
 }
 

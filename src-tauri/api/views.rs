@@ -38,6 +38,9 @@ pub struct AccountView {
     pub standing: StandingView,
     /// How it was signed in. Absent: it has a key that a person gave it, or none of its own.
     pub sign_in: Option<SignedInView>,
+    /// How the sign-in stands that it pays with; absent where it has a key.
+    #[serde(default)]
+    pub renewal: Option<RenewalView>,
     /// Where requests that came with a sign-in may move on to. Absent: nowhere.
     pub spill: Option<SpillView>,
     /// Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
@@ -47,6 +50,29 @@ pub struct AccountView {
     pub in_flight: u32,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// How an account's sign-in is kept alive.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RenewalView {
+    /// When its token ends; absent where the provider has not said.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// When it is renewed next; absent where nothing but a refusal or a person brings that about.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_at: Option<Timestamp>,
+    /// Whether it can be renewed without signing in again.
+    pub renewable: bool,
+    /// It is being renewed at this moment.
+    pub running: bool,
+    /// It was renewed, and the vault does not take what came; it is not used before.
+    pub unkept: bool,
+    /// How many tries have failed in a row.
+    pub failures: u32,
+    /// Why the last one failed, as a sentence.
+    pub failure: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub failed_at: Option<Timestamp>,
 }
 
 /// A person's leave for requests that came with a sign-in to move on to accounts with a key, which may cost

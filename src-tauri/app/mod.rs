@@ -21,6 +21,7 @@ pub use remote::{RemoteBody, Silent};
 use crate::{
     accounts::{
         EditError, Roster,
+        renewal::Renewals,
         sign_in::{Carrier, Desk},
     },
     api::{Api, Keys, Listening, Parts},
@@ -135,8 +136,10 @@ impl App {
             Arc::new(Courier::new(outward.clone(), &settings.limits, clock.clone(), tasks.clone()));
         let sign_ins =
             Desk::new(roster.clone(), Arc::clone(&carrier), clock.clone(), events.clone(), tasks.clone());
+        let renewals = Renewals::load(roster.clone(), Arc::clone(&carrier), tasks.clone())?;
         let gateway = Gateway::new(crate::proxy::Parts {
             roster,
+            renewals,
             keys: register,
             require_key: settings.require_key,
             prices: Prices::built_in(),
@@ -204,6 +207,8 @@ impl App {
             tracing::warn!(%error, "other doors can't find this core: core.json could not be written");
         }
         *server = Some(started);
+        // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
+        self.0.tasks.spawn(api.gateway.renewals.clone().keep_renewing(self.0.tasks.clone()));
         Ok(address)
     }
 
@@ -224,6 +229,8 @@ impl App {
 
     /// Takes nothing new, lets running requests end within the limit, and writes everything down.
     pub async fn drain(&self) {
+        // First, while connections to authorisation servers are still driven.
+        self.0.api.gateway.renewals.close().await;
         let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.0.tasks.stop();
         if let Some(server) = server {

@@ -7,6 +7,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use http::Method;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Code, Core, Global, Trouble,
@@ -17,7 +18,9 @@ use super::{
     table,
 };
 use crate::{
-    api::views::{AccountChange, AccountView, NewAccount, PauseOrder, SpillTo, SpillView, SpillWord},
+    api::views::{
+        AccountChange, AccountView, NewAccount, PauseOrder, RenewalView, SpillTo, SpillView, SpillWord,
+    },
     clock::Clock,
     domain::StandingState,
     providers::Catalog,
@@ -97,6 +100,11 @@ enum Act {
     },
     /// Put it back into service, whatever kept it out.
     Resume {
+        /// Name or id.
+        account: String,
+    },
+    /// Renew its sign-in now, or wait for the renewal that is under way.
+    Renew {
         /// Name or id.
         account: String,
     },
@@ -221,6 +229,12 @@ async fn perform(
             let path = format!("{}/resume", path_of(core, &account).await?);
             let resumed = core.call(Method::POST, &path, None::<&()>).await?;
             tell("Resumed", &resumed, global);
+            Ok(())
+        }
+        Act::Renew { account } => {
+            let path = format!("{}/renew", path_of(core, &account).await?);
+            let renewed = core.call(Method::POST, &path, None::<&()>).await?;
+            tell("Renewed the sign-in of", &renewed, global);
             Ok(())
         }
         Act::Remove { account, yes } => remove(core, global, &account, yes).await,
@@ -353,6 +367,10 @@ fn show(accounts: &[AccountView], json: bool) {
                 let since = table::time(spill.allowed_at, now, &zone);
                 why += &format!("{gap}may spill over to {}, allowed {since}", reached(spill, accounts));
             }
+            if let Some(renewal) = &account.renewal {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{}", kept_alive(renewal, now, &zone));
+            }
             if let Some(guards) = &account.guards {
                 let gap = if why.is_empty() { "" } else { "; " };
                 why += &format!("{gap}{}", guards::shown(guards));
@@ -369,6 +387,25 @@ fn show(accounts: &[AccountView], json: bool) {
         })
         .collect();
     table::print(["NAME", "PROVIDER", "POOL", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+}
+
+/// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that.
+fn kept_alive(renewal: &RenewalView, now: Timestamp, zone: &TimeZone) -> String {
+    let at = |at| table::time(at, now, zone);
+    let ends = renewal.expires_at.map(|end| format!("until {}", at(end)));
+    let next = match renewal.next_at {
+        _ if renewal.running => Some("being renewed".into()),
+        _ if !renewal.renewable => Some("can't be renewed".into()),
+        Some(next) => Some(format!("renewed {}", at(next))),
+        None => None,
+    };
+    let failure = renewal.failure.as_ref().map(|why| {
+        let when = renewal.failed_at.map_or_else(String::new, |failed| format!(" at {}", at(failed)));
+        format!("the last try failed{when}: {why}")
+    });
+    let unkept = renewal.unkept.then(|| "the next one waits for the vault".to_owned());
+    let told: Vec<String> = [ends, next, unkept, failure].into_iter().flatten().collect();
+    if told.is_empty() { "signed in".into() } else { format!("signed in: {}", told.join(", ")) }
 }
 
 /// The names of those that a path leads to.

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::AccountName;
+
 /// The terms of a sign-in. Tokens and a client's secret are never here; they live in `secrets`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignIn {
@@ -25,4 +27,9 @@ pub struct SignIn {
     pub scopes: Vec<Arc<str>>,
     /// When the person signed in.
     pub at: Timestamp,
+}
+
+/// What is said of an account that a person has to sign in again.
+pub fn sign_in_again(name: &AccountName, why: &str) -> Arc<str> {
+    format!("{why}; sign in again with `headgate accounts sign-in \"{name}\"`").into()
 }

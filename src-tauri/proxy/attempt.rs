@@ -13,6 +13,7 @@ use super::{
     login::{Bearer, is_the_clients_to_mend, learn},
     patience::is_overload,
     relay::Answer,
+    renewed::may_be_renewed,
     request::Arrival,
     upstream::{Target, UpstreamBody, Upstreams, Whole},
 };
@@ -129,8 +130,10 @@ async fn judge(
     let verdict = if is_page && read == Verdict::Fine { Verdict::Weather } else { read };
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
-    // Nor does one of the sign-in that a client brought: it renews that itself.
+    // Nor does one of the sign-in that a client brought: it renews that itself. And a sign-in of the account's own
+    // is renewed first.
     let is_news = !is_the_clients_to_mend(account, &verdict)
+        && !may_be_renewed(gateway, account, &verdict)
         && (verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key));
     let learned = match &verdict {
         // Counts have a limit of their own (Anthropic's page on token counting): it says nothing of messages.

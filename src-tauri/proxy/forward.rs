@@ -7,8 +7,17 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::{
-    AnswerBody, Gateway, arrive::arrive, attempt::attempt, decisions::Made, gate,
-    login::is_the_clients_to_mend, nobody, patience::Patience, tries::Tries, upstream::Upstreams,
+    AnswerBody, Gateway,
+    arrive::arrive,
+    attempt::attempt,
+    decisions::Made,
+    gate,
+    login::is_the_clients_to_mend,
+    nobody,
+    patience::Patience,
+    renewed::{may_be_renewed, second_try},
+    tries::Tries,
+    upstream::Upstreams,
 };
 use crate::{
     domain::Verdict,
@@ -69,6 +78,14 @@ pub async fn forward(
                         gateway.roster.serves(&arrival.ask, &pick, now);
                     }
                     return answer.relay(record, &arrival.method, idle);
+                }
+                if may_be_renewed(gateway, account, &verdict) {
+                    let renewing = second_try(gateway, &arrival, &mut tries, &mut answer, &pick);
+                    again = Box::pin(renewing).await;
+                    if again.is_some() {
+                        tries.keep(answer);
+                        continue;
+                    }
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
                 match patience.second_try(gateway, &arrival, &answer, &tries.set_aside, &pick) {

@@ -28,6 +28,7 @@ mod port;
 mod record;
 mod rehearsal;
 mod relay;
+mod renewed;
 mod request;
 mod self_signed;
 mod server;
@@ -57,7 +58,12 @@ pub use server::{Door, Server};
 pub use upstream::Outward;
 
 use crate::{
-    accounts::Roster, clock::Clock, keys::Register, ledger::Ledger, metering::Prices, settings::Limits,
+    accounts::{Roster, renewal::Renewals},
+    clock::Clock,
+    keys::Register,
+    ledger::Ledger,
+    metering::Prices,
+    settings::Limits,
 };
 
 /// The body of every answer: streamed, or a few bytes of our own.
@@ -71,6 +77,8 @@ pub struct Gateway(Arc<Parts>);
 pub struct Parts {
     /// Who may serve.
     pub roster: Roster,
+    /// Their sign-ins, which end.
+    pub renewals: Renewals,
     /// Who may ask.
     pub keys: Register,
     /// Nobody may ask without a key, not even on this machine.

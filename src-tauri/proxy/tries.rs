@@ -6,7 +6,7 @@ use http::{Method, Response};
 
 use super::{AnswerBody, failure::Failure, hold::Hold, record::Record, relay::Answer};
 use crate::{
-    domain::Verdict,
+    domain::{AccountId, Verdict},
     routing::{Aside, Pick, Wait},
 };
 
@@ -22,6 +22,8 @@ pub struct Tries {
     /// Why the last one without an answer had none.
     trouble: Option<Failure>,
     own_limits: u8,
+    /// Whose sign-in was renewed for it.
+    renewed: Vec<AccountId>,
 }
 
 impl Tries {
@@ -40,6 +42,15 @@ impl Tries {
     pub fn may_go_on(&mut self, verdict: &Verdict) -> bool {
         self.own_limits = self.own_limits.saturating_add(u8::from(*verdict == Verdict::OwnLimit));
         verdict.is_worth_another_account() && self.own_limits <= 1
+    }
+
+    /// Whether the account may be asked once more under a new token. Once.
+    pub fn may_renew(&mut self, id: AccountId) -> bool {
+        let is_first = !self.renewed.contains(&id);
+        if is_first {
+            self.renewed.push(id);
+        }
+        is_first
     }
 
     /// An account gave this answer. It may show it later, but is no longer busy with it.

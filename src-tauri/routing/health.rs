@@ -83,7 +83,7 @@ pub fn may_be_under_way(since: SignedDuration) -> Option<u32> {
 }
 
 /// The same number for the same input, and numbers that are far apart for inputs that are close (SplitMix64).
-fn part_of_1000(account: AccountId, salt: u32) -> u32 {
+pub fn part_of_1000(account: AccountId, salt: u32) -> u32 {
     let mut bits = account.0.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(salt);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -5,7 +5,13 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::{Contender, case::Case, course::Place, expiry::{Expiry, LEAST_URGENT}, guarded};
+use super::{
+    Contender,
+    case::Case,
+    course::Place,
+    expiry::{Expiry, LEAST_URGENT},
+    guarded,
+};
 use crate::domain::{AccountId, Family, Policy};
 
 /// Where one account stands in the order. Lower goes first.
@@ -87,8 +93,11 @@ impl Rank {
                 let crowd = crowd(contender);
                 let urgency = Expiry::urgency_of(contender, family, crowd, -most[0], case.now)?;
                 // Of those of which nothing will be lost, the one with most left.
-                let used =
-                    if urgency > LEAST_URGENT { 0.0 } else { burdened(case, contender, family, f64::INFINITY)? };
+                let used = if urgency > LEAST_URGENT {
+                    0.0
+                } else {
+                    burdened(case, contender, family, f64::INFINITY)?
+                };
                 [-urgency, used, priority(contender), 0.0]
             }
             Policy::RoundRobin => [turn(contender), 0.0, 0.0, 0.0],

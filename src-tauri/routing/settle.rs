@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Contender, health};
 use crate::domain::{
     AccountId, Again, Bench, Endpoint, Need, SAME_RESET, Verdict, Window, WindowName, WindowSource,
+    sign_in_again,
 };
 
 /// What one attempt taught.
@@ -75,11 +76,12 @@ pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) ->
         }
         Verdict::CredentialRefused => {
             let is_first = contender.account.refused.is_none();
-            let why = match &contender.account.sign_in {
-                Some(_) => "the upstream no longer accepts its sign-in",
-                None => "the upstream no longer accepts its key",
+            let account = &mut contender.account;
+            let why = || match &account.sign_in {
+                Some(_) => sign_in_again(&account.name, "the upstream no longer accepts its sign-in"),
+                None => "the upstream no longer accepts its key".into(),
             };
-            contender.account.refused.get_or_insert_with(|| why.into());
+            account.refused = account.refused.take().or_else(|| Some(why()));
             learned.health |= is_first | bench(contender, REFUSED, "its key was refused", now);
         }
         // The plan may have room: what is paid on top of it rests this family for a while.

@@ -153,6 +153,7 @@ impl Store {
         self.write(move |tx| {
             tx.execute("DELETE FROM windows WHERE account_id = ?1", [id.0])?;
             tx.execute("DELETE FROM models WHERE account_id = ?1", [id.0])?;
+            tx.execute("DELETE FROM renewals WHERE account_id = ?1", [id.0])?;
             affinities::forget(tx, id)?;
             one(tx.execute(
                 "UPDATE accounts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL",

@@ -6,7 +6,7 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `renewals`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
 //! | `pools`, `routes`, `bindings` | one table each: the plan that a person makes |
 //! | `guards`, `spent`, `recorded` | a column of `accounts`; what `exchanges` used, by the hour; its rows as they can be played |
@@ -44,6 +44,7 @@ mod pools;
 mod queue;
 mod readers;
 mod recorded;
+mod renewals;
 mod routes;
 mod schema;
 mod spent;

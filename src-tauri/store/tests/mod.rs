@@ -26,6 +26,7 @@ mod opening;
 mod plan;
 mod plans;
 mod recorded;
+mod renewals;
 mod writing;
 
 /// A data folder that goes with the test.
