@@ -32,6 +32,7 @@ mod models;
 mod passthrough;
 mod pools;
 mod refusals;
+mod renewal;
 mod routes;
 mod shutdown;
 mod sign_in_program;

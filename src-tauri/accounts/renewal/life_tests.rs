@@ -1,1 +1,531 @@
-//! later
+//! Lives of a sign-in in which anything may happen in any order, against an authorisation server that rotates and
+//! takes note of every token that it should not have been shown.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use tempfile::TempDir;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{NotRenewed, Renewals};
+use crate::{
+    accounts::{
+        Roster, Tokens,
+        sign_in::{Carried, Carrier, NotCarried},
+    },
+    clock::Clock,
+    domain::{AccountId, AccountName, Bench, ProviderId, SignIn},
+    events::Events,
+    providers::Catalog,
+    routing::Ration,
+    secrets::{Memory, SecretName, Sensitive, Vault, VaultError, VaultKind},
+    store::{self, NewAccountRow, Store},
+    tasks::Tasks,
+};
+
+#[derive(Debug, Clone, Copy)]
+enum Happens {
+    /// Minutes go by.
+    Forward(u16),
+    /// The clock is set back by minutes.
+    Back(u16),
+    /// The timer looks.
+    Due,
+    /// So many requests are refused at once.
+    Refused(u8),
+    /// A refusal of an older token comes late.
+    Late,
+    Person,
+    SignIn,
+    /// A person signs in while a renewal is under way.
+    SignInMeanwhile,
+    Whim(Whim),
+    /// The sign-in is taken back at the provider.
+    Withdrawn,
+    Vault {
+        is_locked: bool,
+    },
+    Restart,
+}
+
+/// What the server does next in place of a plain rotation.
+#[derive(Debug, Clone, Copy)]
+enum Whim {
+    Unreached,
+    Trouble,
+    Page,
+    NoRotation,
+    NoClient,
+}
+
+fn whim() -> impl Strategy<Value = Whim> {
+    prop_oneof![
+        Just(Whim::Unreached),
+        Just(Whim::Trouble),
+        Just(Whim::Page),
+        Just(Whim::NoRotation),
+        Just(Whim::NoClient)
+    ]
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        3 => (0u16..180).prop_map(Happens::Forward),
+        1 => (0u16..2000).prop_map(Happens::Back),
+        4 => Just(Happens::Due),
+        4 => (1u8..8).prop_map(Happens::Refused),
+        1 => Just(Happens::Late),
+        2 => Just(Happens::Person),
+        1 => Just(Happens::SignIn),
+        1 => Just(Happens::SignInMeanwhile),
+        4 => whim().prop_map(Happens::Whim),
+        1 => Just(Happens::Withdrawn),
+        2 => any::<bool>().prop_map(|is_locked| Happens::Vault { is_locked }),
+        2 => Just(Happens::Restart),
+    ]
+}
+
+/// The authorisation server.
+struct Issuer {
+    books: Mutex<Books>,
+    is_open: watch::Sender<bool>,
+    under_way: watch::Sender<u32>,
+}
+
+#[derive(Default)]
+struct Books {
+    number: u32,
+    good: BTreeSet<String>,
+    /// Rotated away, or refused: nobody should show them again.
+    gone: BTreeSet<String>,
+    whims: VecDeque<Whim>,
+    faults: Vec<String>,
+    has_refused_client: bool,
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Issuer")
+    }
+}
+
+struct Inside<'a>(&'a Issuer);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Issuer {
+    fn new() -> Self {
+        Self { books: Mutex::default(), is_open: watch::Sender::new(true), under_way: watch::Sender::new(0) }
+    }
+
+    fn books<T>(&self, act: impl FnOnce(&mut Books) -> T) -> T {
+        act(&mut self.books.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn signs_in(&self, clock: &Clock) -> Arc<Tokens> {
+        let number = self.books(|books| books.next().1);
+        let secret = |what: &str| Sensitive::new(format!("{what}-{number}"));
+        Arc::new(Tokens {
+            access: Arc::new(secret("access")),
+            refresh: Some(secret("refresh")),
+            expires_at: Some(clock.now() + SignedDuration::from_hours(1)),
+            obtained_at: clock.now(),
+            client_secret: None,
+        })
+    }
+}
+
+impl Books {
+    fn next(&mut self) -> (String, u32) {
+        self.number += 1;
+        let refresh = format!("refresh-{}", self.number);
+        self.good.insert(refresh.clone());
+        (refresh, self.number)
+    }
+
+    fn answer(&mut self, shown: &str) -> Result<(u16, String), NotCarried> {
+        if self.gone.contains(shown) {
+            self.faults.push(format!("{shown} was shown again"));
+        }
+        let whim = self.whims.pop_front();
+        match whim {
+            Some(Whim::Unreached) => return Err(NotCarried::Unreached("nobody was there".into())),
+            Some(Whim::Trouble) => return Ok((503, r#"{"error":"invalid_grant"}"#.into())),
+            Some(Whim::Page) => return Ok((200, "<h1>Welcome to the hotel</h1>".into())),
+            Some(Whim::NoClient) => {
+                self.has_refused_client = true;
+                return Ok((401, r#"{"error":"invalid_client"}"#.into()));
+            }
+            Some(Whim::NoRotation) | None => {}
+        }
+        if !self.good.contains(shown) {
+            self.gone.insert(shown.to_owned());
+            return Ok((400, r#"{"error":"invalid_grant"}"#.into()));
+        }
+        let mut told = serde_json::json!({ "token_type": "Bearer", "expires_in": 3600 });
+        if matches!(whim, Some(Whim::NoRotation)) {
+            self.number += 1;
+        } else {
+            let (refresh, _) = self.next();
+            self.good.remove(shown);
+            self.gone.insert(shown.to_owned());
+            told["refresh_token"] = refresh.into();
+        }
+        told["access_token"] = format!("access-{}", self.number).into();
+        Ok((200, told.to_string()))
+    }
+}
+
+impl Carrier for Issuer {
+    fn carry(&self, request: Request<Bytes>) -> Carried<'_> {
+        Box::pin(async move {
+            let mut count = 0;
+            self.under_way.send_modify(|under_way| {
+                *under_way += 1;
+                count = *under_way;
+            });
+            let _inside = Inside(self);
+            if count > 1 {
+                self.books(|books| books.faults.push("two renewals at once".into()));
+            }
+            self.is_open.subscribe().wait_for(|is_open| *is_open).await.unwrap();
+            let fields: Vec<_> = url::form_urlencoded::parse(request.body()).into_owned().collect();
+            let shown = fields.iter().find(|(name, _)| name == "refresh_token").unwrap();
+            let (status, text) = self.books(|books| books.answer(&shown.1))?;
+            let answer = Response::builder().status(status).header("content-type", "application/json");
+            Ok(answer.body(text.into()).unwrap())
+        })
+    }
+}
+
+/// A vault that may be locked, and takes note of tokens that were used before it had them.
+#[derive(Default)]
+struct Safe {
+    memory: Memory,
+    is_locked: AtomicBool,
+    roster: Mutex<Option<(Roster, AccountId)>>,
+    faults: Mutex<Vec<String>>,
+}
+
+impl fmt::Debug for Safe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Safe")
+    }
+}
+
+impl Vault for Safe {
+    fn kind(&self) -> VaultKind {
+        VaultKind::Memory
+    }
+
+    fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
+        self.memory.get(name)
+    }
+
+    fn put(&self, name: &SecretName, secret: &Sensitive<String>) -> Result<(), VaultError> {
+        if self.is_locked.load(Ordering::Relaxed) {
+            return Err(VaultError::Locked);
+        }
+        if let Some((roster, id)) = &*self.roster.lock().unwrap() {
+            let used = roster.bearer(*id).unwrap();
+            if secret.expose().contains(&format!("\"{}\"", used.expose())) {
+                self.faults.lock().unwrap().push(format!("{} was used before it was kept", used.expose()));
+            }
+        }
+        self.memory.put(name, secret)
+    }
+
+    fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
+        self.memory.remove(name)
+    }
+
+    fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
+        self.memory.names()
+    }
+}
+
+struct Life {
+    issuer: Arc<Issuer>,
+    safe: Arc<Safe>,
+    clock: Clock,
+    store: Store,
+    roster: Roster,
+    renewals: Renewals,
+    id: AccountId,
+    older: Vec<Arc<Sensitive<String>>>,
+    is_withdrawn: bool,
+    _folder: TempDir,
+}
+
+impl Life {
+    fn begin() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db"), store::Options::default()).unwrap();
+        let (clock, issuer, safe) = (Clock::movable(), Arc::new(Issuer::new()), Arc::new(Safe::default()));
+        let sign_in = SignIn {
+            with: "google".into(),
+            client_id: Some("client".into()),
+            issuer: None,
+            tenant: None,
+            scopes: Vec::new(),
+            at: clock.now(),
+        };
+        let row = NewAccountRow {
+            name: AccountName::new("work").unwrap(),
+            provider: ProviderId("anthropic".into()),
+            base_url: None,
+            priority: 0,
+            sign_in: Some(Arc::new(sign_in)),
+            created_at: clock.now(),
+        };
+        let id = store.add_account(&row).unwrap().id;
+        safe.put(&SecretName::of_account(id), &issuer.signs_in(&clock).text()).unwrap();
+        let (roster, renewals) = load(&store, &safe, &issuer, &clock);
+        *safe.roster.lock().unwrap() = Some((roster.clone(), id));
+        let (older, is_withdrawn) = (Vec::new(), false);
+        Self { issuer, safe, clock, store, roster, renewals, id, older, is_withdrawn, _folder: folder }
+    }
+
+    async fn goes_through(&mut self, happens: Happens) {
+        match happens {
+            Happens::Forward(minutes) => self.clock.advance(Duration::from_mins(minutes.into())),
+            Happens::Back(minutes) => self.clock.set_back(Duration::from_mins(minutes.into())),
+            Happens::Due => drop(self.renewals.renew_due().await),
+            Happens::Refused(count) => self.is_refused(count).await,
+            Happens::Late => {
+                if let Some(old) = self.older.last().filter(|old| !self.roster.is_current(self.id, old)) {
+                    let asked = self.issuer.books(|books| books.number);
+                    self.renewals.renew_refused(self.id, old).await.unwrap();
+                    assert_eq!(
+                        self.issuer.books(|books| books.number),
+                        asked,
+                        "a late refusal renews nothing"
+                    );
+                }
+            }
+            Happens::Person => self.asks().await,
+            Happens::SignIn => self.signs_in(),
+            Happens::SignInMeanwhile => self.signs_in_meanwhile().await,
+            Happens::Whim(whim) => self.issuer.books(|books| books.whims.push_back(whim)),
+            Happens::Withdrawn => {
+                self.is_withdrawn = true;
+                self.issuer.books(|books| books.good.clear());
+            }
+            Happens::Vault { is_locked } => self.safe.is_locked.store(is_locked, Ordering::Relaxed),
+            Happens::Restart => self.restarts().await,
+        }
+    }
+
+    async fn is_refused(&mut self, count: u8) {
+        let refused = self.roster.bearer(self.id).unwrap();
+        let mut set = JoinSet::new();
+        for _ in 0..count {
+            let (renewals, id, refused) = (self.renewals.clone(), self.id, Arc::clone(&refused));
+            set.spawn(async move { renewals.renew_refused(id, &refused).await });
+        }
+        let all = set.join_all().await;
+        if all[0].is_ok() {
+            assert!(!self.roster.is_current(self.id, &refused), "there is a newer one");
+            self.older.push(refused);
+        }
+        let told: BTreeSet<String> = all.iter().map(|one| format!("{one:?}")).collect();
+        // Whoever comes behind one that has failed is told that it rests, in the same words.
+        assert_eq!(told.len(), 1, "all are told the same: {told:?}");
+    }
+
+    async fn asks(&mut self) {
+        let before = self.roster.bearer(self.id).unwrap();
+        match self.renewals.renew(self.id).await {
+            Ok(()) => {
+                assert!(!self.roster.is_current(self.id, &before));
+                let known = self.roster.snapshot().get(self.id).cloned().unwrap();
+                assert_eq!((&known.account.refused, &known.account.bench), (&None, &None), "it is back");
+                self.older.push(before);
+            }
+            Err(NotRenewed::Unkept { .. } | NotRenewed::Failed { .. } | NotRenewed::Needs(_)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// As signing in does it: kept, used, and the account back.
+    fn signs_in(&mut self) {
+        self.safe.is_locked.store(false, Ordering::Relaxed);
+        let tokens = self.issuer.signs_in(&self.clock);
+        self.safe.put(&SecretName::of_account(self.id), &tokens.text()).unwrap();
+        self.roster.take_tokens(self.id, &tokens);
+        let inner = self.roster.inner();
+        let back = |known: &mut crate::routing::Contender| {
+            (known.account.refused, known.account.bench) = (None, None);
+        };
+        inner.update(self.id, back).unwrap();
+        inner.store.save_health(self.id, None, None);
+        self.is_withdrawn = false;
+        self.issuer.books(|books| books.has_refused_client = false);
+    }
+
+    async fn signs_in_meanwhile(&mut self) {
+        self.issuer.is_open.send_replace(false);
+        let mut set = JoinSet::new();
+        let (renewals, id) = (self.renewals.clone(), self.id);
+        set.spawn(async move { renewals.renew(id).await });
+        let mut under_way = self.issuer.under_way.subscribe();
+        tokio::select! {
+            // There was nothing to ask for, or it is not to be asked.
+            _ = set.join_next() => {}
+            _ = under_way.wait_for(|count| *count > 0) => {}
+        }
+        self.signs_in();
+        let mine = self.roster.tokens(self.id).unwrap();
+        self.issuer.is_open.send_replace(true);
+        while set.join_next().await.is_some() {}
+        assert!(Arc::ptr_eq(&mine, &self.roster.tokens(self.id).unwrap()), "the person's sign-in wins");
+    }
+
+    async fn restarts(&mut self) {
+        let health = |roster: &Roster, id| {
+            let known = roster.snapshot().get(id).cloned().unwrap();
+            let bench = |bench: &Bench| (bench.until.as_millisecond(), Arc::clone(&bench.reason));
+            (known.account.refused.clone(), known.account.bench.as_ref().map(bench))
+        };
+        self.safe.is_locked.store(false, Ordering::Relaxed);
+        self.renewals.close().await;
+        self.store.flush().unwrap();
+        let before = (self.renewals.look(self.id).unwrap().trouble, health(&self.roster, self.id));
+        let (roster, renewals) = load(&self.store, &self.safe, &self.issuer, &self.clock);
+        *self.safe.roster.lock().unwrap() = Some((roster.clone(), self.id));
+        (self.roster, self.renewals) = (roster, renewals);
+        let after = (self.renewals.look(self.id).unwrap().trouble, health(&self.roster, self.id));
+        let plain = |(trouble, health): (Option<crate::domain::RenewalTrouble>, _)| {
+            let trouble = trouble.map(|trouble| {
+                (trouble.failures, trouble.why, trouble.again_at.as_millisecond(), trouble.needs)
+            });
+            (trouble, health)
+        };
+        assert_eq!(plain(before), plain(after), "pauses and their reasons outlive a restart");
+    }
+
+    fn is_as_promised(&self) {
+        assert_eq!(self.issuer.books(|books| books.faults.clone()), Vec::<String>::new());
+        assert_eq!(*self.safe.faults.lock().unwrap(), Vec::<String>::new());
+        let used = self.roster.tokens(self.id).unwrap();
+        let kept = self.safe.get(&SecretName::of_account(self.id)).unwrap().unwrap();
+        assert_eq!(kept.expose(), used.text().expose(), "what is kept is what is used");
+        assert!(Arc::ptr_eq(&used.access, &self.roster.bearer(self.id).unwrap()));
+        let look = self.renewals.look(self.id).unwrap();
+        assert!(!look.is_under_way, "whoever waited was told, so it has landed");
+        let newest = {
+            let desk = self.renewals.desk();
+            desk.entries[&self.id].unkept.clone().unwrap_or(used)
+        };
+        let refresh = newest.refresh.as_ref().unwrap().expose();
+        let (is_good, client) =
+            self.issuer.books(|books| (books.good.contains(refresh), books.has_refused_client));
+        assert!(is_good || self.is_withdrawn, "{refresh} is lost");
+        let known = self.roster.snapshot().get(self.id).cloned().unwrap();
+        if let Some(refused) = &known.account.refused {
+            assert!(self.is_withdrawn || client, "weather has signed it out: {refused}");
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        *self.safe.roster.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn load(store: &Store, safe: &Arc<Safe>, issuer: &Arc<Issuer>, clock: &Clock) -> (Roster, Renewals) {
+    let (vault, catalog): (Arc<dyn Vault>, _) = (safe.clone(), Catalog::built_in());
+    let roster =
+        Roster::load(store.clone(), vault, catalog, clock.clone(), Events::default(), Ration::default())
+            .unwrap();
+    let renewals = Renewals::load(roster.clone(), issuer.clone(), Tasks::default()).unwrap();
+    (roster, renewals)
+}
+
+fn live(all: &[Happens]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut life = Life::begin();
+        for happens in all {
+            life.goes_through(*happens).await;
+            life.is_as_promised();
+        }
+        // However it went, a sign-in that nobody has withdrawn is renewed once the weather is fair.
+        life.safe.is_locked.store(false, Ordering::Relaxed);
+        life.issuer.books(|books| books.whims.clear());
+        if !life.is_withdrawn {
+            life.asks().await;
+            life.is_as_promised();
+            assert_eq!(life.renewals.look(life.id).unwrap().trouble, None);
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_happens_no_rotation_is_lost_and_no_weather_signs_out(
+        all in proptest::collection::vec(happens(), 1..24),
+    ) {
+        live(&all);
+    }
+}
+
+#[test]
+fn a_renewal_that_breaks_off_keeps_nobody_waiting() {
+    // A panic in the middle once left a lock behind, and every later renewal waited for it.
+    #[derive(Debug)]
+    struct Panics;
+    impl Carrier for Panics {
+        fn carry(&self, _: Request<Bytes>) -> Carried<'_> {
+            Box::pin(async { panic!("the carrier broke") })
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let life = Life::begin();
+        let broken = Renewals::load(life.roster.clone(), Arc::new(Panics), Tasks::default()).unwrap();
+        for _ in 0..2 {
+            let told = broken.renew(life.id).await.unwrap_err();
+            assert!(matches!(&told, NotRenewed::Failed { why, .. } if why.contains("broke off")), "{told:?}");
+        }
+        assert!(!broken.look(life.id).unwrap().is_under_way);
+        life.renewals.renew(life.id).await.unwrap();
+    });
+}
+
+#[test]
+fn where_no_sign_in_ends_nothing_is_due() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let life = Life::begin();
+        let due = life.renewals.next_due().unwrap();
+        let end = life.roster.tokens(life.id).unwrap().expires_at.unwrap();
+        assert!(
+            due < end && end.duration_since(due) <= SignedDuration::from_mins(12),
+            "ahead of its end: {due}"
+        );
+        let endless = Tokens { expires_at: None, ..Tokens::clone(&life.roster.tokens(life.id).unwrap()) };
+        life.roster.take_tokens(life.id, &Arc::new(endless));
+        assert_eq!(life.renewals.next_due(), None, "nobody said when it ends");
+        life.roster.remove(life.id).unwrap();
+        assert_eq!(life.renewals.next_due(), None);
+        assert_eq!(life.renewals.renew(life.id).await, Err(NotRenewed::NoSignIn));
+    });
+}
