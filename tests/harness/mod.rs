@@ -6,6 +6,7 @@ pub mod echo;
 mod house;
 mod program;
 pub mod secure;
+pub mod signed_in;
 pub mod visit;
 pub mod wire;
 
