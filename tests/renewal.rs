@@ -8,10 +8,10 @@ use std::{
 };
 
 use headgate::{
-    accounts::renewal::NotRenewed,
+    accounts::{Change, renewal::NotRenewed},
     app::AppError,
     sandbox::authority::{Desk, House, Mischief},
-    secrets::Sensitive,
+    secrets::{SecretName, Sensitive, Vault},
 };
 use http::{Method, StatusCode};
 use serde_json::Value;
@@ -228,6 +228,24 @@ async fn who_signs_in_during_a_renewal_wins() {
     assert_eq!(stage.bearer().expose(), mine.access.expose());
     assert_eq!(stage.kept().access.expose(), mine.access.expose());
     assert_eq!(stage.renew().await.0, StatusCode::OK, "and it can be renewed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_given_during_a_renewal_is_not_written_over() {
+    let stage = SignedIn::set(House::default()).await;
+    stage.authority.script(Desk::Refresh, [Mischief::Hold("desk".into())]);
+    let mut renewing = JoinSet::new();
+    let (renewals, id) = (stage.app.api().gateway.renewals.clone(), stage.id);
+    renewing.spawn(async move { renewals.renew(id).await });
+    assert!(stage.authority.await_held("desk").await);
+    let key = Some(Sensitive::new("key".to_owned()));
+    let change = Change { key, ..Change::default() };
+    stage.app.api().gateway.roster.change(id, change).unwrap();
+    stage.authority.release("desk");
+    assert_eq!(soon("the renewal", renewing.join_all()).await, [Err(NotRenewed::NoSignIn)]);
+    let kept = stage.chest.get(&SecretName::of_account(id)).unwrap().unwrap();
+    assert_eq!((stage.bearer().expose(), kept.expose()), (&"key".to_owned(), &"key".to_owned()));
+    assert_eq!(stage.app.api().gateway.renewals.next_due(), None);
 }
 
 #[tokio::test]
