@@ -198,7 +198,7 @@ impl Roster {
     }
 
     /// Uses these tokens from now on.
-    fn take_tokens(&self, id: AccountId, tokens: &Arc<Tokens>) {
+    pub(super) fn take_tokens(&self, id: AccountId, tokens: &Arc<Tokens>) {
         let inner = self.inner();
         inner.tokens.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(tokens));
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&tokens.access));

@@ -61,6 +61,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Renews an account's sign-in now, or waits for the renewal that is under way. */
+        post: operations["renew_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/accounts/{id}/resume": {
         parameters: {
             query?: never;
@@ -612,6 +629,7 @@ export interface components {
             priority: number;
             /** @description Key of the provider in `/api/v1/providers`. */
             provider: string;
+            renewal?: components["schemas"]["RenewalView"] | null;
             sign_in?: components["schemas"]["SignedInView"] | null;
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
@@ -1490,6 +1508,34 @@ export interface components {
             /** @description Names of the routes that have a slot which points at nothing now. */
             routes: string[];
         };
+        /** @description How an account's sign-in is kept alive. */
+        RenewalView: {
+            /**
+             * Format: date-time
+             * @description When its token ends; absent where the provider has not said.
+             */
+            expires_at?: string | null;
+            /** Format: date-time */
+            failed_at?: string | null;
+            /** @description Why the last one failed, as a sentence. */
+            failure?: string | null;
+            /**
+             * Format: int32
+             * @description How many tries have failed in a row.
+             */
+            failures: number;
+            /**
+             * Format: date-time
+             * @description When it is renewed next; absent where nothing but a refusal or a person brings that about.
+             */
+            next_at?: string | null;
+            /** @description Whether it can be renewed without signing in again. */
+            renewable: boolean;
+            /** @description It is being renewed at this moment. */
+            running: boolean;
+            /** @description It was renewed, and the vault does not take what came; it is not used before. */
+            unkept: boolean;
+        };
         /** @description A page of requests, newest first. */
         RequestPage: {
             /** @description Pass it as `before` to read on; absent on the last page. */
@@ -2103,6 +2149,59 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
