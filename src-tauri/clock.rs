@@ -1,5 +1,7 @@
 //! The only place that asks the system for the time. Everything else is told.
 
+mod alarm;
+
 use std::{
     future::Future,
     sync::{
@@ -10,37 +12,39 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
-/// Wall time and steady time. Clones share one clock; a test's clock stands still until it is moved.
+pub use alarm::Alarm;
+
+/// Wall time and steady time. Clones share one clock; a test's clock can be moved.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    ahead: Option<Arc<Lever>>,
+    lever: Option<Arc<Lever>>,
 }
 
-/// Moved by tests alone.
+/// How tests move wall time.
 #[derive(Debug, Default)]
 struct Lever {
     /// Milliseconds that wall time is ahead of the system.
     ahead: AtomicI64,
-    moved: Notify,
+    moved: watch::Sender<()>,
 }
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self { ahead: None }
+        Self { lever: None }
     }
 
     /// The system's clock with a lever: see [`Clock::advance`].
     pub fn movable() -> Self {
-        Self { ahead: Some(Arc::default()) }
+        Self { lever: Some(Arc::default()) }
     }
 
     /// Wall time, for records, resets and anything a person reads.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
-        let ahead = self.ahead.as_ref().map_or(0, |lever| lever.ahead.load(Ordering::Relaxed));
+        let ahead = self.lever.as_ref().map_or(0, |lever| lever.ahead.load(Ordering::Relaxed));
         Timestamp::now() + SignedDuration::from_millis(ahead)
     }
 
@@ -55,31 +59,37 @@ impl Clock {
         Instant::now()
     }
 
+    /// An alarm for a moment of wall time. Taken before the moment is reckoned from [`Clock::now`], it also notices
+    /// what is set meanwhile.
+    pub fn alarm(&self) -> Alarm {
+        Alarm::new(self.clone(), self.lever.as_ref().map(|lever| lever.moved.subscribe()))
+    }
+
     /// Moves wall time forward on a movable clock; the system's stays where it is.
     pub fn advance(&self, by: Duration) {
-        self.pull(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        self.shift(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
-    /// Moves wall time back on a movable clock, as a person who sets it does.
+    /// Moves wall time back on a movable clock, as a person or a time server does.
     pub fn set_back(&self, by: Duration) {
-        self.pull(-i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
-    }
-
-    fn pull(&self, ms: i64) {
-        if let Some(lever) = &self.ahead {
-            lever.ahead.fetch_add(ms, Ordering::Relaxed);
-            lever.moved.notify_waiters();
-        }
+        self.shift(-i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
     /// Completes when a movable clock is moved after this call. The system's tells nobody when it is set.
-    pub fn moved(&self) -> impl Future<Output = ()> {
-        let moved = self.ahead.as_ref().map(|lever| lever.moved.notified());
+    pub fn moved(&self) -> impl Future<Output = ()> + use<> {
+        let moved = self.lever.as_ref().map(|lever| lever.moved.subscribe());
         async move {
             match moved {
-                Some(moved) => moved.await,
+                Some(mut moved) => drop(moved.changed().await),
                 None => std::future::pending().await,
             }
+        }
+    }
+
+    fn shift(&self, milliseconds: i64) {
+        if let Some(lever) = &self.lever {
+            lever.ahead.fetch_add(milliseconds, Ordering::Relaxed);
+            lever.moved.send_replace(());
         }
     }
 }
