@@ -37,6 +37,11 @@ impl ExchangeId {
         Self(unix_ms.max(0) << SEQUENCE_BITS)
     }
 
+    /// The millisecond that it is of.
+    pub fn unix_ms(self) -> i64 {
+        self.0 >> SEQUENCE_BITS
+    }
+
     /// The next id after `last`: of this millisecond, or one further where the clock stood still or went back.
     pub fn after(last: Self, unix_ms: i64) -> Self {
         Self(Self::first_of(unix_ms).0.max(last.0 + 1))

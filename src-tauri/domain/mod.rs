@@ -8,6 +8,7 @@ mod decision;
 mod exchange;
 mod guard;
 mod id;
+mod job;
 mod key;
 mod money;
 mod model;
@@ -37,6 +38,7 @@ pub use guard::{
     Percent, Reserve, Spare, ZoneName,
 };
 pub use id::{AccountId, BadId, ExchangeId};
+pub use job::{JobId, JobOutcome, JobRun};
 pub use key::{BadModelRule, Budget, ClientKey, Grant, KeyId, KeyName, ModelRule, Scope, Scopes, Spent};
 pub use model::Model;
 pub use model_map::{BadModelMap, ModelMap};

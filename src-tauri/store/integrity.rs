@@ -21,11 +21,14 @@ pub(super) struct Checking(Mutex<()>);
 
 impl Store {
     /// Reads the whole database and says what is wrong with it, one sentence each; empty is well.
-    /// Takes seconds per gigabyte, and the log can't be folded in meanwhile.
+    /// Takes seconds per gigabyte, and the log can't be folded in meanwhile. `stops` is asked often, and ends it.
     ///
     /// # Errors
-    /// `Busy` while another check runs; `Closed` when the store closes before the end.
-    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+    /// `Busy` while another check runs; `Closed` when it is stopped or the store closes before the end.
+    pub fn integrity(
+        &self,
+        mut stops: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<Vec<String>, StoreError> {
         let _only = match self.0.checking.0.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::WouldBlock) => return Err(StoreError::Busy),
@@ -37,7 +40,7 @@ impl Store {
             STEPS_AT_A_TIME,
             Some(move || {
                 thread::sleep(REST);
-                closing.load(Ordering::Relaxed)
+                closing.load(Ordering::Relaxed) || stops()
             }),
         )?;
         match findings(&conn) {

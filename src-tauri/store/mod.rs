@@ -6,9 +6,10 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `renewals`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `renewals`, `jobs`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
 //! | `pools`, `routes`, `bindings` | one table each: the plan that a person makes |
+//! | `retention` | what is old goes |
 //! | `guards`, `spent`, `recorded` | a column of `accounts`; what `exchanges` used, by the hour; its rows as they can be played |
 
 use std::{
@@ -36,6 +37,7 @@ mod decisions;
 mod exchanges;
 mod guards;
 mod integrity;
+mod jobs;
 mod keys;
 mod meta;
 mod models;
@@ -45,6 +47,7 @@ mod queue;
 mod readers;
 mod recorded;
 mod renewals;
+mod retention;
 mod routes;
 mod schema;
 mod spent;
@@ -64,6 +67,7 @@ pub use affinities::AffinityRow;
 pub use bindings::NewBindingRow;
 pub use decisions::PreventedRow;
 pub use exchanges::{MOST_REQUESTS, RequestFilter, Totals};
+pub use jobs::JobRow;
 pub use keys::{Digest, NewKeyRow};
 pub use models::MOST_MODELS;
 pub use open::OpenError;

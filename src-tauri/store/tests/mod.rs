@@ -21,6 +21,7 @@ mod accounts;
 mod affinities;
 mod decisions;
 mod exchanges;
+mod jobs;
 mod keys;
 mod opening;
 mod plan;

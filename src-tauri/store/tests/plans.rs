@@ -5,7 +5,7 @@ use rusqlite::{Connection, ToSql};
 use super::{Folder, ended, finish};
 use crate::{
     domain::{AccountId, Ending, ExchangeId},
-    store::{RequestFilter, attempts, decisions, exchanges, recorded, spent},
+    store::{RequestFilter, attempts, decisions, exchanges, recorded, retention, spent},
 };
 
 fn plan(conn: &Connection, sql: &str) -> String {
@@ -55,6 +55,9 @@ fn s15_every_hot_query_uses_its_index() {
                 spent::BY_KEY,
                 spent::BY_ACCOUNT,
                 recorded::ROWS,
+                retention::FORGET,
+                retention::STALE,
+                retention::OLDEST,
             ]
             .map(Into::into),
         );
