@@ -17,6 +17,9 @@ pub use network::{Listen, ListenTls, Network, Proxies, ProxyVariables};
 /// The port where nobody chose another.
 pub const DEFAULT_PORT: u16 = 8417;
 
+/// This month and the one before it: what months' budgets and caps are summed from after a start.
+const LEAST_KEPT_DAYS: u32 = 62;
+
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -79,6 +82,10 @@ pub struct Limits {
     /// What an upstream said of its models is believed this long; then it is asked again, in the background
     /// and only while there is traffic. 0 never asks.
     pub models_hours: f64,
+    /// Requests older than so many days are deleted once a day, with their attempts and with the decisions that only
+    /// they were decided by; counted back from the newest request. 0 keeps them for ever. What budgets and caps are
+    /// summed from is kept: it is two months at least.
+    pub keep_days: u32,
     /// A client's connection on which no request is open for this long is closed: before its first request,
     /// in the middle of a head, or idle. A TLS handshake may take as long.
     pub client_seconds: f64,
@@ -108,6 +115,7 @@ impl Default for Limits {
             idle_seconds: 300.0,
             drain_seconds: 30.0,
             models_hours: 6.0,
+            keep_days: 0,
             client_seconds: 60.0,
             connections: 8192,
             supply_message_stop: true,
@@ -233,6 +241,11 @@ impl Limits {
         if !(0.0..=10_000.0).contains(&self.models_hours) {
             return Err("limits.models_hours is a number of hours from 0 to 10000".into());
         }
+        if self.keep_days != 0 && !(LEAST_KEPT_DAYS..=36_500).contains(&self.keep_days) {
+            return Err(format!(
+                "limits.keep_days is 0, which keeps requests for ever, or from {LEAST_KEPT_DAYS} to 36500"
+            ));
+        }
         if !(1..=1_000_000).contains(&self.concurrent_requests) || self.waiting_requests > 1_000_000 {
             return Err(
                 "limits.concurrent_requests is from 1 to 1000000, waiting_requests at most 1000000".into()
@@ -282,6 +295,11 @@ impl Limits {
         (self.models_hours > 0.0).then(|| Duration::from_secs_f64(self.models_hours * 3600.0))
     }
 
+    /// See [`Limits::keep_days`]; `None` keeps all.
+    pub fn kept_days(&self) -> Option<u32> {
+        (self.keep_days > 0).then_some(self.keep_days)
+    }
+
     /// See [`Limits::drain_seconds`].
     pub fn drain(&self) -> Duration {
         Duration::from_secs_f64(self.drain_seconds)
@@ -318,6 +336,8 @@ mod tests {
             "port = \"x\"",
             "[limits]\nidle_seconds = -1",
             "[limits]\nhold_seconds = 9999",
+            "[limits]\nkeep_days = 30",
+            "[limits]\nkeep_days = -1",
             "[limits]\nconcurrent_requests = 0",
             "port = 99999",
             "[[listen]]\naddress = \"0.0.0.0:1\"\ntls = \"off\"",

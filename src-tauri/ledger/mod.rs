@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 mod entry;
+mod retention;
 #[cfg(test)]
 mod tests;
 
 pub use entry::{Entry, Slot};
+pub use retention::{Forgotten, first_kept, forget};
 
 use crate::{
     domain::ExchangeId,

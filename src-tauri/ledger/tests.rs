@@ -10,9 +10,12 @@ use std::{
 
 use tokio::sync::broadcast::Receiver;
 
-use super::Ledger;
+use super::{Forgotten, Ledger, first_kept, forget};
 use crate::{
-    domain::{Ending, Exchange, ExchangeId},
+    domain::{
+        AccountId, Attempt, DecisionId, Ending, Exchange, ExchangeId, ExchangeStart, KeptDecision, Prevented,
+        VerdictKind,
+    },
     events::{Event, Events},
     store::{
         RequestFilter, Store, StoreError,
@@ -183,4 +186,116 @@ async fn nothing_is_admitted_that_could_not_be_recorded() {
     drop(entry);
 
     assert!(matches!(soon(second).await, Err(StoreError::Closed)), "whoever waits is told too");
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A request of a day, with a decision of that day, which two attempts were made for.
+fn of_day(day: i64, n: i64) -> Exchange {
+    let id = ExchangeId(ExchangeId::first_of(day * DAY_MS).0 + n);
+    let (from, to) = (AccountId(1), AccountId(2));
+    let decision = KeptDecision {
+        id: DecisionId(day),
+        record: format!("of day {day}").into(),
+        prevented: Some(Prevented { from, to }),
+    };
+    let attempt = |account, verdict| Attempt {
+        account,
+        status: Some(200),
+        verdict,
+        error: None,
+        began: Duration::ZERO,
+        took: Duration::ZERO,
+    };
+    let start = ExchangeStart { id, started_at: at(day * DAY_MS / 1000), ..begun(n) };
+    Exchange {
+        start: Arc::new(start),
+        decision: Some(Arc::new(decision)),
+        attempts: vec![attempt(from, VerdictKind::Weather), attempt(to, VerdictKind::Fine)],
+        ..ended(1, Ending::Complete, 2)
+    }
+}
+
+fn rows(folder: &Folder, table: &str) -> i64 {
+    let conn = rusqlite::Connection::open(folder.file()).unwrap();
+    conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn s24_what_is_older_than_the_days_that_are_kept_goes_with_all_that_hangs_on_it_and_the_sums_stay() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for day in 1..=100 {
+        for n in 0..20 {
+            store.finish(Arc::new(of_day(day, n)), None);
+        }
+    }
+    let running = ExchangeStart { id: ExchangeId::first_of(DAY_MS), ..begun(7) };
+    store.begin(ExchangeStart { id: ExchangeId(running.id.0 + 99), ..running });
+    store.flush().unwrap();
+    let newest = store.last_exchange_id().unwrap().unwrap();
+    let before = first_kept(at(200 * DAY_MS / 1000), newest, 62);
+    assert_eq!(before, ExchangeId::first_of(38 * DAY_MS), "counted back from the newest");
+
+    let done = forget(&store, before, || false).unwrap();
+
+    assert_eq!((done.requests, done.is_cut_short), (37 * 20, false));
+    assert_eq!(rows(&folder, "exchanges"), 63 * 20 + 1, "what runs is not old, however long it has");
+    assert_eq!(rows(&folder, "attempts"), 63 * 20 * 2);
+    assert_eq!(rows(&folder, "prevented"), 100);
+    assert_eq!(rows(&folder, "decisions"), 100, "the oldest request is still the one that runs");
+    store.interrupt_open().unwrap();
+    let done = forget(&store, before, || false).unwrap();
+    // The day before the oldest request is a margin.
+    assert_eq!((done.requests, done.decisions), (1, 36));
+    assert_eq!(forget(&store, before, || false).unwrap(), Forgotten::default(), "nothing is left to do");
+    assert_eq!(all(&store).len(), 1000, "and what is kept can be read");
+}
+
+#[test]
+fn empty_pages_go_back_to_the_disk() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for n in 0..3000 {
+        store.finish(Arc::new(of_day(1, n)), None);
+    }
+    store.finish(Arc::new(of_day(200, 0)), None);
+    store.flush().unwrap();
+    let pages = || {
+        let conn = rusqlite::Connection::open(folder.file()).unwrap();
+        conn.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let full = pages();
+
+    let done =
+        forget(&store, first_kept(at(201 * DAY_MS / 1000), ExchangeId::first_of(200 * DAY_MS), 62), || false);
+
+    let given = i64::try_from(done.unwrap().pages).unwrap();
+    assert!(given > full / 2, "{given} of {full}");
+    assert_eq!(pages(), full - given);
+    assert_eq!(store.integrity(|| false).unwrap(), [] as [&str; 0]);
+}
+
+#[test]
+fn forgetting_ends_where_it_is_told_to_and_goes_on_the_next_time() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for n in 0..1200 {
+        store.finish(Arc::new(of_day(1, n)), None);
+    }
+    store.flush().unwrap();
+    let before = ExchangeId::first_of(2 * DAY_MS);
+    let done = forget(&store, before, || true).unwrap();
+    assert_eq!((done.requests, done.pages, done.is_cut_short), (500, 0, true));
+    assert_eq!(forget(&store, before, || false).unwrap().requests, 700);
+}
+
+#[test]
+fn a_clock_that_is_ten_years_ahead_forgets_nothing() {
+    let newest = ExchangeId::first_of(20_000 * DAY_MS);
+    let ahead = at(23_650 * DAY_MS / 1000);
+    assert_eq!(first_kept(ahead, newest, 62), ExchangeId::first_of(19_938 * DAY_MS));
+    let behind = at(100 * DAY_MS / 1000);
+    assert_eq!(first_kept(behind, newest, 62), ExchangeId::first_of(38 * DAY_MS));
+    assert_eq!(first_kept(behind, newest, 36_500), ExchangeId(0));
 }
