@@ -23,6 +23,8 @@ pub enum Event {
     Plan,
     /// A sign-in began, moved on or ended.
     SignIns,
+    /// A job began or ended.
+    Jobs,
     /// The proxy was paused, resumed, started or stopped.
     Status,
 }

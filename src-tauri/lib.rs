@@ -36,6 +36,8 @@ pub mod ledger;
 pub mod sandbox;
 /// One request, from the client's socket to its ending.
 pub mod proxy;
+/// Timed work in one place: jobs that it was given, and when they are due.
+pub mod scheduler;
 /// The management API; knows no window.
 pub mod api;
 /// Builds every room once, starts and drains them.

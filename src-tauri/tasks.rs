@@ -36,6 +36,16 @@ impl Tasks {
         self.stop.cancelled().await;
     }
 
+    /// A sign of its own for one task: given with the drain, or before by whoever holds it.
+    pub fn sign(&self) -> CancellationToken {
+        self.stop.child_token()
+    }
+
+    /// Whether the drain has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Asks every task to end; does not wait.
     pub fn stop(&self) {
         self.stop.cancel();

@@ -25,10 +25,12 @@ const ROOMS: &[(&str, &str)] = &[
     ("ledger", "domain events store"),
     ("sandbox", "clock domain tasks"),
     ("proxy", "clock domain tasks settings secrets formats metering providers routing accounts keys ledger"),
-    ("api", "clock domain events tasks secrets store routing accounts keys proxy"),
+    ("scheduler", "clock domain events tasks store"),
+    ("api", "clock domain events tasks secrets store routing accounts keys proxy scheduler"),
     (
         "app",
-        "clock events tasks settings secrets store metering providers routing accounts keys ledger proxy api",
+        "clock domain events tasks settings secrets store metering providers routing accounts keys ledger proxy \
+         scheduler api",
     ),
     ("cli", "clock domain tasks settings secrets store providers accounts sandbox proxy api app"),
     ("desktop", "clock settings formats api app"),

@@ -28,6 +28,7 @@ impl Api {
                 Ok(Event::Keys) => Some(EventView::Keys),
                 Ok(Event::Plan) => Some(EventView::Plan),
                 Ok(Event::SignIns) => Some(EventView::SignIns),
+                Ok(Event::Jobs) => Some(EventView::Jobs),
                 Ok(Event::Status) => Some(EventView::Status),
                 Err(RecvError::Lagged(_)) => Some(EventView::Behind),
                 Err(RecvError::Closed) => None,

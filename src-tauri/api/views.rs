@@ -458,6 +458,8 @@ pub enum EventView {
     Plan,
     /// A sign-in began, moved on or ended; look at it again.
     SignIns,
+    /// A job began or ended; read the jobs and the status again.
+    Jobs,
     /// The proxy was paused, resumed, started or stopped; read the status again.
     Status,
     /// Events were lost; read everything again.
