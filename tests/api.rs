@@ -16,6 +16,8 @@ async fn without_a_token_nothing_is_told_and_nothing_is_done() {
         (Method::GET, "/api/v1/events"),
         (Method::POST, "/api/v1/links"),
         (Method::POST, "/api/v1/proxy/pause"),
+        (Method::GET, "/api/v1/jobs"),
+        (Method::POST, "/api/v1/jobs/integrity/run"),
     ] {
         for token in ["", "x", "Bearer", "headgate"] {
             let reply = house.client.call(token, method.clone(), path, "{}").await;

@@ -25,6 +25,7 @@ mod floods;
 mod fuzzed;
 mod guards;
 mod holding;
+mod jobs;
 mod keys;
 mod listeners;
 mod login;

@@ -13,6 +13,8 @@ mod events;
 mod explain;
 pub mod explain_views;
 mod input;
+pub mod job_views;
+mod jobs;
 pub mod key_views;
 mod keys;
 mod make;
@@ -45,6 +47,7 @@ use crate::{
     clock::Clock,
     events::Events,
     proxy::{Gateway, Listener},
+    scheduler::Scheduler,
     secrets::VaultKind,
     store::Store,
     tasks::Tasks,
@@ -60,6 +63,8 @@ pub struct Parts {
     pub gateway: Gateway,
     /// Where accounts are signed in.
     pub sign_ins: Desk,
+    /// What is done by itself, and when.
+    pub scheduler: Scheduler,
     /// For questions about what is kept.
     pub store: Store,
     /// What happens.
@@ -172,6 +177,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(explain::explain))
         .routes(routes!(explain::prevented))
         .routes(routes!(backtest::backtest))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::run))
         .routes(routes!(events::events))
         .routes(routes!(sessions::make_link))
 }

@@ -76,6 +76,16 @@ impl Refused {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "stopping", message }
     }
 
+    /// It is under way already.
+    pub fn running(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "running", message: message.into() }
+    }
+
+    /// It is switched off, or everything is about to be.
+    pub fn off(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "off", message: message.into() }
+    }
+
     /// Something of ours failed.
     pub fn broken(message: impl Into<String>) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "broken", message: message.into() }

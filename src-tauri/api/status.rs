@@ -28,9 +28,9 @@ impl Api {
             proxy,
             address: listeners.first().map(Listener::url),
             listeners: listeners.iter().skip(1).map(ListenerView::of).collect(),
-            problem: problem.or_else(|| {
-                writer.trouble.map(|trouble| format!("The database can't be written: {trouble}"))
-            }),
+            problem: problem
+                .or_else(|| writer.trouble.map(|trouble| format!("The database can't be written: {trouble}")))
+                .or_else(|| self.scheduler.trouble().map(|trouble| trouble.to_string())),
             vault: self.vault.to_string(),
             data_dir: self.data_dir.clone(),
             started_at: self.started_at,

@@ -1,6 +1,7 @@
 //! Builds every room once, in order, hands out the handles, starts and drains. Holds no logic of its own.
 
 mod core_file;
+mod jobs;
 mod remote;
 
 use std::{
@@ -36,6 +37,7 @@ use crate::{
         StartError,
     },
     routing::Ration,
+    scheduler::Scheduler,
     secrets::{self, Vault, VaultError, VaultKind},
     settings::{Settings, VaultChoice},
     store::{self, OpenError, Store, StoreError},
@@ -83,7 +85,7 @@ pub enum AppError {
 }
 
 const DATABASE: &str = "headgate.db";
-/// How long the last records may take to reach the disk.
+/// How long the last records may take to reach the disk, and a job to come to a safe point.
 const LAST_RECORDS: Duration = Duration::from_secs(10);
 
 impl App {
@@ -153,9 +155,12 @@ impl App {
             paused: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         });
+        let jobs = jobs::all(&gateway, &store, &tasks);
+        let scheduler = Scheduler::load(store.clone(), clock.clone(), events.clone(), tasks.clone(), jobs)?;
         let api = Api::new(Parts {
             gateway,
             sign_ins,
+            scheduler,
             store: store.clone(),
             events,
             tasks: tasks.clone(),
@@ -171,7 +176,8 @@ impl App {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// Listens. A second call while it listens changes nothing.
+    /// Listens, and does what is due from here on, on the runtime that calls. A second call while it listens changes
+    /// nothing.
     ///
     /// # Errors
     /// [`StartError`]; the status then says so too, and it may be tried again.
@@ -209,6 +215,7 @@ impl App {
         *server = Some(started);
         // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
         self.0.tasks.spawn(api.gateway.renewals.clone().keep_renewing(self.0.tasks.clone()));
+        api.scheduler.start();
         Ok(address)
     }
 
@@ -238,6 +245,9 @@ impl App {
         }
         if tokio::time::timeout(LAST_RECORDS, self.0.ledger.drained()).await.is_err() {
             tracing::error!("some requests could not be written down in time");
+        }
+        if tokio::time::timeout(LAST_RECORDS, self.0.api.scheduler.ended()).await.is_err() {
+            tracing::warn!("a job did not stop in time");
         }
         let store = self.0.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close()).await;

@@ -10,6 +10,7 @@ mod env;
 mod explain;
 mod failure;
 mod guards;
+mod jobs;
 mod keys;
 mod out;
 mod pools;
@@ -95,6 +96,8 @@ enum Command {
     Explain(explain::Explain),
     /// Play recorded requests again, under the plan as it is and under others; nothing is spent.
     Backtest(backtest::Backtest),
+    /// List what Headgate does by itself, or do it now.
+    Jobs(jobs::Jobs),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
     Env(env::Env),
     /// Refuse requests until resumed.
@@ -162,6 +165,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Requests(requests) => requests.run(&global).await,
         Command::Explain(explain) => explain.run(&global).await,
         Command::Backtest(backtest) => backtest.run(&global).await,
+        Command::Jobs(jobs) => jobs.run(&global).await,
         Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,

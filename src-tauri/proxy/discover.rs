@@ -23,30 +23,42 @@ const MAX_PAGE: usize = 1 << 20;
 /// The version of the list's shape that we read (Anthropic's API reference, "List Models").
 const VERSION: &str = "2023-06-01";
 
-/// Asks whenever somebody should be asked, until the drain.
-pub async fn keep_asking(gateway: Gateway, upstreams: Upstreams, tasks: Tasks) {
-    let Some(every) = gateway.limits.models() else { return };
-    let mut is_start = true;
-    loop {
-        if !std::mem::take(&mut is_start) {
-            tokio::select! {
-                () = gateway.roster.models_wanted() => {}
-                () = tasks.stopping() => return,
-            }
-        }
-        for contender in gateway.roster.unasked_for(every) {
-            let asked = tokio::time::timeout(PATIENCE, ask(&gateway, &upstreams, &contender));
-            let said = tokio::select! {
-                said = asked => said.ok().flatten(),
-                () = tasks.stopping() => return,
-            };
-            let roster = gateway.roster.clone();
-            let kept = tokio::task::spawn_blocking(move || roster.learn_models(&contender, said)).await;
-            if let Ok(Err(error)) = kept {
-                tracing::warn!(%error, "an account's models could not be written down");
-            }
+/// How many were asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// All of them.
+    pub accounts: u64,
+    /// Those of whom no answer came that could be read.
+    pub silent: u64,
+}
+
+/// Asks every account that has not been asked for so long, over connections of its own. Once `stopping` completes it
+/// ends, whoever is left.
+pub async fn ask_for_models(
+    gateway: &Gateway,
+    tasks: &Tasks,
+    older_than: Duration,
+    stopping: impl Future<Output = ()>,
+) -> Asked {
+    let upstreams =
+        Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
+    let mut stopping = std::pin::pin!(stopping);
+    let mut count = Asked::default();
+    for contender in gateway.roster.unasked_for(older_than) {
+        let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender));
+        let said = tokio::select! {
+            said = asked => said.ok().flatten(),
+            () = &mut stopping => return count,
+        };
+        count.accounts += 1;
+        count.silent += u64::from(said.is_none());
+        let roster = gateway.roster.clone();
+        let kept = tasks.spawn_blocking(move || roster.learn_models(&contender, said)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, "an account's models could not be written down");
         }
     }
+    count
 }
 
 /// Every page of what it says; `None` where it says nothing that we understand.

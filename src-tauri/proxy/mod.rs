@@ -48,6 +48,7 @@ pub use admission::{Admission, Occupancy};
 pub use counting::Counting;
 pub use courier::Courier;
 pub use decisions::Decisions;
+pub use discover::{Asked, ask_for_models};
 pub use hints::{folder, is_project};
 pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};

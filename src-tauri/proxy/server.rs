@@ -20,7 +20,6 @@ use super::{
     AnswerBody, Gateway,
     connection::Connections,
     crew::{Accepted, Crew, Seat},
-    discover::keep_asking,
     failure::{Failure, plain},
     forward::forward,
     keyholder::{BeyondLoopback, is_key},
@@ -85,8 +84,7 @@ impl Server {
             thread::Builder::new()
                 .name(format!("proxy-{index}"))
                 .spawn(move || {
-                    // One worker is enough for what happens in the background.
-                    worker.run(sockets, given, index == 0);
+                    worker.run(sockets, given);
                     drop(ended);
                 })
                 .map_err(failed)?;
@@ -163,7 +161,7 @@ impl Way {
 }
 
 impl Worker {
-    fn run(self, sockets: Vec<(Listener, TcpListener)>, given: mpsc::Receiver<Accepted>, asks: bool) {
+    fn run(self, sockets: Vec<(Listener, TcpListener)>, given: mpsc::Receiver<Accepted>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let on = |runtime: &tokio::runtime::Runtime| {
             let _inside = runtime.enter();
@@ -172,11 +170,6 @@ impl Worker {
         };
         match runtime.and_then(|runtime| on(&runtime).map(|sockets| (runtime, sockets))) {
             Ok((runtime, sockets)) => {
-                if asks {
-                    let _inside = runtime.enter();
-                    let (gateway, upstreams) = (self.gateway.clone(), self.upstreams.clone());
-                    self.tasks.spawn(keep_asking(gateway, upstreams, self.tasks.clone()));
-                }
                 runtime.block_on(self.serve_all(sockets, given));
                 // A call of the API may wait for the keychain's owner, which is no reason to wait with it.
                 runtime.shutdown_background();

@@ -1,0 +1,122 @@
+//! `headgate jobs …`
+
+use clap::{Args, Subcommand};
+use http::Method;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{Code, Core, Global, Trouble, out::say, table};
+use crate::{
+    api::job_views::{JobRunView, JobView},
+    clock::Clock,
+    domain::JobOutcome,
+};
+
+/// List what Headgate does by itself, or do it now.
+#[derive(Debug, Args)]
+pub struct Jobs {
+    #[command(subcommand)]
+    act: Option<Act>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// List them; the same as `headgate jobs`.
+    List,
+    /// Do one now, and say how it went.
+    Run {
+        /// Its name, as the list shows it.
+        job: String,
+    },
+}
+
+impl Jobs {
+    /// Does it.
+    pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        let core = global.core().await?;
+        let done = match self.act.unwrap_or(Act::List) {
+            Act::List => list(&core, global).await,
+            Act::Run { job } => run(&core, global, &job).await,
+        };
+        core.close().await;
+        done
+    }
+}
+
+async fn list(core: &Core, global: &Global) -> Result<(), Trouble> {
+    let jobs: Vec<JobView> = core.get("/api/v1/jobs").await?;
+    if global.json {
+        table::json(&jobs);
+        return Ok(());
+    }
+    let clock = Clock::system();
+    let (now, zone) = (clock.now(), clock.zone());
+    let rows: Vec<[String; 5]> = jobs.iter().map(|job| row(job, now, &zone)).collect();
+    table::print(["JOB", "RUNS", "LAST", "NEXT", "SAYS"], &rows);
+    if !core.is_running() {
+        say!("Headgate is not running, so nothing is done by itself. Start it with `headgate serve`.");
+    }
+    Ok(())
+}
+
+fn row(job: &JobView, now: Timestamp, zone: &TimeZone) -> [String; 5] {
+    let time = |at: Timestamp| table::time(at, now, zone);
+    let next = match (&job.off, job.running_since, job.next_at) {
+        (Some(_), ..) => "off".into(),
+        (_, Some(since), _) => format!("runs since {}", time(since)),
+        (_, _, Some(at)) => time(at),
+        _ => "–".into(),
+    };
+    let last = job
+        .last
+        .as_ref()
+        .map_or_else(|| "never".into(), |run| format!("{} {}", time(run.began_at), word(run)));
+    let says = job.off.clone().or_else(|| job.last.as_ref().map(|run| run.says.clone()));
+    [job.id.word().into(), job.cadence.clone(), last, next, says.unwrap_or_default()]
+}
+
+async fn run(core: &Core, global: &Global, job: &str) -> Result<(), Trouble> {
+    let path = format!("/api/v1/jobs/{}", segment(job));
+    let mut seen: JobView = core.call(Method::POST, &format!("{path}/run"), None::<&()>).await?;
+    let begun = seen.running_since;
+    while begun.is_some() && seen.running_since == begun {
+        seen = core.get(&format!("{path}?settled=true")).await?;
+    }
+    if global.json {
+        table::json(&seen);
+    }
+    let Some(last) = seen.last else {
+        return Err(Trouble::new(Code::Failed, format!("{} left no word of how it went", seen.title)));
+    };
+    match last.outcome {
+        JobOutcome::Fine if global.json => Ok(()),
+        JobOutcome::Fine => {
+            say!("{}: {} ({})", seen.title, last.says, table::duration(last.took_ms));
+            Ok(())
+        }
+        _ => Err(Trouble::new(Code::Failed, format!("{}: {}. {}", seen.title, word(&last), last.says))),
+    }
+}
+
+fn word(run: &JobRunView) -> &'static str {
+    match run.outcome {
+        JobOutcome::Fine => "fine",
+        JobOutcome::Trouble => "found trouble",
+        JobOutcome::Failed => "failed",
+        JobOutcome::Panicked => "broke off",
+        JobOutcome::TimedOut => "took too long",
+        JobOutcome::Stopped => "stopped",
+        JobOutcome::Interrupted => "interrupted",
+    }
+}
+
+/// A name as a piece of a path, whatever was typed.
+fn segment(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
+            text.push(char::from(byte));
+        } else {
+            text += &format!("%{byte:02X}");
+        }
+        text
+    })
+}
