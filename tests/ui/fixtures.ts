@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow,
+  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Job, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow,
 } from "../../ui/src/api/types.ts";
 
 /** A Thursday in winter, 12:41 in Berlin. */
@@ -188,7 +188,30 @@ const prevented: Prevented[] = [
 ];
 
 type Plan = { pools: Pool[]; routes: Route[]; bindings: Binding[]; prevented: Prevented[] };
-export type Scene = { plan: Plan; status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[] };
+export type Scene = { plan: Plan; status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[]; jobs: Job[] };
+
+const job = (id: Job["id"], title: string, cadence: string, rest: Partial<Job> = {}): Job =>
+  ({ id, title, about: `What ${title} does, in a sentence that is as long as sentences are.`, cadence, limit_seconds: 3600, off: null, running_since: null, last: null, next_at: null, ...rest });
+
+const usualJobs: Job[] = [
+  job("integrity", "Integrity", "every 7 days", { next_at: at(6 * 24 * HOUR) }),
+  job("models", "Models", "at the start, for a new account, and with traffic once a list is 6 h old", {
+    last: { began_at: at(-5 * HOUR), took_ms: 840, outcome: "fine", says: "Asked 3 accounts, and all told." },
+  }),
+  job("retention", "Retention", "every day at 04:00", { off: "limits.keep_days in settings.toml is 0: requests are kept for ever" }),
+];
+const fullJobs: Job[] = [
+  job("integrity", "Integrity", "every 7 days", {
+    last: { began_at: at(-26 * HOUR), took_ms: 184_000, outcome: "trouble", says: "The database is damaged: stop Headgate, keep a copy of headgate.db, and put a backup in its place or move it away. Found: Tree 12 page 14: btreeInitPage() returns error code 11" },
+    next_at: at(5 * 24 * HOUR),
+  }),
+  job("models", "Models", "at the start, for a new account, and with traffic once a list is 6 h old", {
+    running_since: at(-12_000), last: { began_at: at(-6 * HOUR), took_ms: 9100, outcome: "stopped", says: "Asked 2 accounts, and all told." },
+  }),
+  job("retention", "Retention", "every day at 04:00", {
+    last: { began_at: at(-8 * HOUR), took_ms: null, outcome: "interrupted", says: "Headgate ended while it ran." }, next_at: at(16 * HOUR),
+  }),
+];
 
 const today = { requests: 412, complete: 401, rescued: 7, input: 184_220, output: 512_900, cache_read: 18_402_110, cache_write: 1_240_500 };
 const rows = (many: number) => Array.from({ length: many }, (_, n) => request(n, n * 9200 + (n > 2 ? 31_000 : n * 2500)));
@@ -202,17 +225,17 @@ function poolsOf(accounts: Account[], ...more: [number, string, Pool["policy"]][
 export const scenes: Record<"empty" | "usual" | "full", Scene> = {
   empty: {
     plan: { pools: poolsOf([]), routes: [], bindings: [], prevented: [] },
-    status: { ...status, running: 0, vault: "file" }, providers, requests: [], keys: [],
+    status: { ...status, running: 0, vault: "file" }, providers, requests: [], keys: [], jobs: usualJobs.slice(0, 1),
     overview: { sentence: "No account yet.", mood: "care", accounts: [], today: { requests: 0, complete: 0, rescued: 0, input: 0, output: 0, cache_read: 0, cache_write: 0 } },
   },
   usual: {
     plan: { pools: poolsOf(usualAccounts, [2, "Nights", "soonest_reset"]), routes: usualRoutes, bindings: usualBindings, prevented: [] },
-    status, providers, requests: rows(46), keys: usualKeys,
+    status, providers, requests: rows(46), keys: usualKeys, jobs: usualJobs,
     overview: { sentence: "2 of 3 accounts are ready. Work is back at 14:19; until then Spare answers.", mood: "good", accounts: usualAccounts, today },
   },
   full: {
     plan: { pools: poolsOf(fullAccounts, [2, "Nights", "soonest_reset"], [3, "Left over from the old gateway", "round_robin"]), routes: fullRoutes, bindings: fullBindings, prevented },
-    status: { ...status, proxy: "paused", running: 15, waiting: 3 }, providers, requests: rows(300), keys: fullKeys,
+    status: { ...status, proxy: "paused", running: 15, waiting: 3 }, providers, requests: rows(300), keys: fullKeys, jobs: fullJobs,
     overview: {
       sentence: "The proxy is paused: every request is refused until you resume it.", mood: "bad", accounts: fullAccounts,
       today: { requests: 48_112, complete: 46_020, rescued: 1_204, input: 18_422_000, output: 9_120_400, cache_read: 2_840_211_000, cache_write: 91_240_500 },
@@ -234,6 +257,7 @@ export function answer(scene: Scene, method: string, url: URL): { status: number
   if (path === "bindings") return { status: 200, body: scene.plan.bindings };
   if (path === "prevented") return { status: 200, body: scene.plan.prevented };
   if (path === "settings") return { status: 200, body: { serve_asked_or_refuse: false } };
+  if (path === "jobs") return { status: 200, body: scene.jobs };
   if (path === "keys") return { status: 200, body: scene.keys };
   if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };
   const found = scene.requests.find((row) => path === `requests/${row.id}`);

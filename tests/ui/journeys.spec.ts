@@ -203,6 +203,17 @@ test("a key is made, its secret shown once, and it lets a program in until it is
   await expect(page.getByText("No key yet.")).toBeVisible();
 });
 
+test("a job is done on demand, and how it went is said", async () => {
+  await page.keyboard.press("g");
+  await page.keyboard.press("j");
+  const row = page.locator('tr[data-job="integrity"]');
+  await expect(row).toContainText("Never");
+  await row.getByRole("button", { name: "Run now: Integrity" }).click();
+  await expect(row).toContainText("Nothing is wrong with the database.");
+  await expect(page.locator('tr[data-job="retention"]')).toContainText("Off");
+  await expectAccessible(page);
+});
+
 test("the proxy is paused and resumed from the head of the page", async () => {
   await page.getByRole("button", { name: "Pause the proxy" }).click();
   await expect(page.getByRole("banner").getByText("Paused", { exact: true })).toBeVisible();
@@ -224,7 +235,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   test(`every screen is accessible in ${colorScheme}`, async () => {
     await page.emulateMedia({ colorScheme });
     expect(await paperBrightness(page) > 128).toBe(colorScheme === "light");
-    for (const screen of ["", "accounts", "routing?explain=1&model=opus", "requests", "keys"]) {
+    for (const screen of ["", "accounts", "routing?explain=1&model=opus", "requests", "keys", "jobs"]) {
       await page.goto(`${demo.address}/#/${screen}`);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       await expectAccessible(page);

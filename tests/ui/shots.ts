@@ -18,6 +18,7 @@ const shots: [name: string, hash: string, press?: string][] = [
   ["routing-pool", "#/routing?add=pool"],
   ["routing-binding", "#/routing?add=binding"],
   ["keys", "#/keys"],
+  ["jobs", "#/jobs"],
   ["keys-add", "#/keys?add=1"],
   ["requests", "#/requests"],
   ["request", "#/requests?open=req_0999999999997"],

@@ -28,7 +28,7 @@ test("without accounts the overview is the guide to the first one", async ({ pag
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["routing", "#/routing?explain=1&model=opus&role=main"], ["pool form", "#/routing?add=pool"], ["route form", "#/routing?add=route"], ["binding form", "#/routing?add=binding"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["request", "#/requests?open=req_0999999999997"]]) {
+  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["routing", "#/routing?explain=1&model=opus&role=main"], ["pool form", "#/routing?add=pool"], ["route form", "#/routing?add=route"], ["binding form", "#/routing?add=binding"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["jobs", "#/jobs"], ["request", "#/requests?open=req_0999999999997"]]) {
     test(`${name} in ${colorScheme} is accessible when everything is full`, async ({ page }) => {
       await page.setViewportSize({ width: 1440, height: 900 });
       await page.emulateMedia({ colorScheme });
@@ -51,7 +51,7 @@ test("below 900 pixels the lanes are compact rows", async ({ page }) => {
 for (const width of [600, 760, 900, 1240]) {
   test(`nothing sticks out of a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
-    for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/requests", "#/requests?open=req_0999999999997"]) {
+    for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/jobs", "#/requests", "#/requests?open=req_0999999999997"]) {
       await open(page, hash, scenes.full);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), hash).toBeLessThanOrEqual(0);
@@ -82,6 +82,34 @@ test("a key's use stands beside its limits, and what has no price is said", asyn
   await expect(row).toContainText("$4.10 of $5.00");
   await expect(row).toContainText("3 requests without a known price");
   await expect(page.locator('tr[data-key="Old laptop"]')).toContainText("Expired");
+});
+
+test("a job says how its last run went and when the next one is", async ({ page }) => {
+  await open(page, "#/jobs", scenes.full);
+  const row = (id: string) => page.locator(`tr[data-job="${id}"]`);
+  await expect(row("integrity")).toContainText("found trouble, 3\u202fmin");
+  await expect(row("integrity")).toContainText("The database is damaged: stop Headgate");
+  await expect(row("integrity")).toContainText("every 7 days");
+  await expect(row("models")).toContainText("Running since 12:41");
+  await expect(row("models").getByRole("button", { name: "Run now: Models" })).toBeDisabled();
+  await expect(row("retention")).toContainText("interrupted");
+});
+
+test("a job that waits for news says so, and one that is off says why and has no button", async ({ page }) => {
+  await open(page, "#/jobs", scenes.usual);
+  const row = (id: string) => page.locator(`tr[data-job="${id}"]`);
+  await expect(row("integrity")).toContainText("Never");
+  await expect(row("models")).toContainText("When it is wanted");
+  await expect(row("retention")).toContainText("Off");
+  await expect(row("retention")).toContainText("limits.keep_days");
+  await expect(row("retention").getByRole("button")).toHaveCount(0);
+});
+
+test("a job that is not started says why, in the core's own words", async ({ page }) => {
+  const message = "Integrity has been running since 12:40:02. It is not started twice.";
+  await open(page, "#/jobs", scenes.usual, { fail: (path) => path.endsWith("/run") ? { status: 409, body: { code: "running", message } } : null });
+  await page.getByRole("button", { name: "Run now: Integrity" }).click();
+  await expect(page.getByRole("alert")).toHaveText(message);
 });
 
 test("a screen that cannot be read says why, and can be tried again", async ({ page }) => {

@@ -13,6 +13,7 @@ import { Foot } from "./parts/Foot.tsx";
 import { Head } from "./parts/Head.tsx";
 import { KeyHelp } from "./parts/KeyHelp.tsx";
 import { Accounts } from "./screens/accounts/Accounts.tsx";
+import { Jobs } from "./screens/jobs/Jobs.tsx";
 import { Keys } from "./screens/keys/Keys.tsx";
 import { Overview } from "./screens/overview/Overview.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
@@ -61,6 +62,7 @@ function Frame() {
         {place.screen === "routing" && <Routing place={place} />}
         {place.screen === "requests" && <Requests place={place} />}
         {place.screen === "keys" && <Keys place={place} />}
+        {place.screen === "jobs" && <Jobs />}
       </main>
       <Foot onHelp={help} />
       {helping && <KeyHelp onClose={() => setHelping(false)} />}

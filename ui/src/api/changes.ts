@@ -5,7 +5,7 @@ import { useState } from "react";
 import { answer } from "./client.ts";
 import { useCore } from "./core.tsx";
 import { keys } from "./live.ts";
-import type { AccountChange, KeyChange, MintedKey, NewAccount, NewKey } from "./types.ts";
+import type { AccountChange, Job, KeyChange, MintedKey, NewAccount, NewKey } from "./types.ts";
 
 export type Change<Input> = {
   /** True when it was done; otherwise `problem` says why not. */
@@ -91,6 +91,12 @@ export function useChangeKey(id: number) {
 export function useRevokeKey(id: number) {
   const { api } = useCore();
   return useChange((_: void) => answer(api.DELETE("/api/v1/keys/{id}", at(id))), keys.keys);
+}
+
+/** Begins a run; its end is told by an event. */
+export function useRunJob(id: Job["id"]) {
+  const { api } = useCore();
+  return useChange((_: void) => answer(api.POST("/api/v1/jobs/{id}/run", { params: { path: { id } } })), keys.jobs);
 }
 
 export function useProxySwitch() {

@@ -8,6 +8,7 @@ export type Delivery = {
   accounts(): void;
   keys(): void;
   plan(): void;
+  jobs(): void;
   status(): void;
   /** Figures that every request moves. */
   sums(): void;
@@ -42,6 +43,7 @@ export function inbox(deliver: Delivery) {
       case "accounts": return deliver.accounts();
       case "keys": return deliver.keys();
       case "plan": return deliver.plan();
+      case "jobs": return deliver.jobs();
       case "status": return deliver.status();
       case "behind": return deliver.everything();
     }

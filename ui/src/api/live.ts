@@ -9,7 +9,7 @@ import type { Request, RequestPage } from "./types.ts";
 export const keys = {
   status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys", pools: "pools",
   routes: "routes", bindings: "bindings", settings: "settings", explain: "explain", prevented: "prevented",
-  requests: "requests", request: "request",
+  jobs: "jobs", requests: "requests", request: "request",
 } as const;
 
 /** What shows something of pools, routes, bindings or guards. */
@@ -24,6 +24,7 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
     accounts: () => again(keys.accounts, keys.overview, keys.pools, keys.routes, keys.explain),
     keys: () => again(keys.keys, keys.bindings, keys.explain),
     plan: () => again(...touchedByPlan),
+    jobs: () => again(keys.jobs, keys.status),
     status: () => again(keys.status),
     sums: () => again(keys.overview, keys.status, keys.keys, keys.explain, keys.prevented),
     everything: () => void cache.invalidateQueries(),

@@ -65,6 +65,11 @@ export function usePrevented() {
   return useQuery({ queryKey: [keys.prevented], queryFn: () => answer(api.GET("/api/v1/prevented")) });
 }
 
+export function useJobs() {
+  const { api } = useCore();
+  return useQuery({ queryKey: [keys.jobs], queryFn: () => answer(api.GET("/api/v1/jobs")) });
+}
+
 export function useClientKeys() {
   const { api } = useCore();
   return useQuery({ queryKey: [keys.keys], queryFn: () => answer(api.GET("/api/v1/keys")) });

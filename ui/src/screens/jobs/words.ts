@@ -1,0 +1,27 @@
+// How a job's runs are told.
+import type { Job, JobOutcome } from "../../api/types.ts";
+import { clock, duration, until } from "../../words/times.ts";
+
+const outcomes: Record<JobOutcome, string> = {
+  fine: "well", trouble: "found trouble", failed: "failed", panicked: "broke off", timed_out: "took too long", stopped: "stopped with Headgate",
+  interrupted: "interrupted",
+};
+
+/** Something that a person should look at. A run that was stopped is made up for by itself. */
+export function isBad(outcome: JobOutcome | undefined): boolean {
+  return outcome != null && outcome !== "fine" && outcome !== "stopped";
+}
+
+/** "Thu 04:12, well, 3.2 s". */
+export function lastWords({ last }: Pick<Job, "last">, now: number): string {
+  if (!last) return "Never";
+  const took = last.took_ms == null ? "" : `, ${duration(last.took_ms)}`;
+  return `${clock(last.began_at, now)}, ${outcomes[last.outcome]}${took}`;
+}
+
+/** "04:12 (in 3 h)", "Running since 12:40", "Off", or that it has no time. */
+export function nextWords(job: Pick<Job, "off" | "running_since" | "next_at">, now: number): string {
+  if (job.off) return "Off";
+  if (job.running_since) return `Running since ${clock(job.running_since, now)}`;
+  return job.next_at ? until(job.next_at, now) : "When it is wanted";
+}
