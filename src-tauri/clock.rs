@@ -3,7 +3,6 @@
 mod alarm;
 
 use std::{
-    future::Future,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -73,17 +72,6 @@ impl Clock {
     /// Moves wall time back on a movable clock, as a person or a time server does.
     pub fn set_back(&self, by: Duration) {
         self.shift(-i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
-    }
-
-    /// Completes when a movable clock is moved after this call. The system's tells nobody when it is set.
-    pub fn moved(&self) -> impl Future<Output = ()> + use<> {
-        let moved = self.lever.as_ref().map(|lever| lever.moved.subscribe());
-        async move {
-            match moved {
-                Some(mut moved) => drop(moved.changed().await),
-                None => std::future::pending().await,
-            }
-        }
     }
 
     fn shift(&self, milliseconds: i64) {

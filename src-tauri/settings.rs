@@ -17,8 +17,8 @@ pub use network::{Listen, ListenTls, Network, Proxies, ProxyVariables};
 /// The port where nobody chose another.
 pub const DEFAULT_PORT: u16 = 8417;
 
-/// This month and the one before it: what months' budgets and caps are summed from after a start.
-const LEAST_KEPT_DAYS: u32 = 62;
+/// Today is summed from its requests; months are from sums of their own.
+const LEAST_KEPT_DAYS: u32 = 1;
 
 /// Everything that can be chosen.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ pub struct Limits {
     pub models_hours: f64,
     /// Requests older than so many days are deleted once a day, with their attempts and with the decisions that only
     /// they were decided by; counted back from the newest request. 0 keeps them for ever. What budgets and caps are
-    /// summed from is kept: it is two months at least.
+    /// summed from stays.
     pub keep_days: u32,
     /// A client's connection on which no request is open for this long is closed: before its first request,
     /// in the middle of a head, or idle. A TLS handshake may take as long.
@@ -336,7 +336,7 @@ mod tests {
             "port = \"x\"",
             "[limits]\nidle_seconds = -1",
             "[limits]\nhold_seconds = 9999",
-            "[limits]\nkeep_days = 30",
+            "[limits]\nkeep_days = 36501",
             "[limits]\nkeep_days = -1",
             "[limits]\nconcurrent_requests = 0",
             "port = 99999",

@@ -27,8 +27,8 @@ async fn jobs_are_listed_with_their_times_and_done_on_demand() {
     let house = House::with(&["work"]).await;
     let list = house.done(Method::GET, "/api/v1/jobs", json!({})).await;
     let ids: Vec<&str> = list.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["integrity", "models", "retention"]);
-    let integrity = &list[0];
+    assert_eq!(ids, ["renew", "models", "retention", "integrity"]);
+    let integrity = &list[3];
     assert_eq!((&integrity["cadence"], &integrity["last"]), (&json!("every 7 days"), &Value::Null));
     assert!(integrity["next_at"].is_string(), "{integrity}");
     assert!(list[2]["off"].as_str().unwrap().contains("limits.keep_days"), "{list}");
@@ -50,7 +50,7 @@ async fn jobs_are_listed_with_their_times_and_done_on_demand() {
         let unknown = house.api(Method::POST, path, json!({})).await;
         assert_eq!(unknown.status, StatusCode::NOT_FOUND);
         let says = unknown.json().await["message"].as_str().unwrap().to_owned();
-        assert!(says.ends_with("The jobs are integrity, models, retention."), "{says}");
+        assert!(says.ends_with("The jobs are renew, models, retention, integrity."), "{says}");
     }
 }
 
@@ -170,7 +170,7 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     assert!(served.stop().success());
     let kept = program.json(&["jobs"]);
     assert_eq!(
-        kept[0]["last"]["began_at"].as_str().unwrap()[..19],
+        kept[3]["last"]["began_at"].as_str().unwrap()[..19],
         done["last"]["began_at"].as_str().unwrap()[..19]
     );
 }

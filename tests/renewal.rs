@@ -245,7 +245,7 @@ async fn a_key_that_is_given_during_a_renewal_is_not_written_over() {
     assert_eq!(soon("the renewal", renewing.join_all()).await, [Err(NotRenewed::NoSignIn)]);
     let kept = stage.chest.get(&SecretName::of_account(id)).unwrap().unwrap();
     assert_eq!((stage.bearer().expose(), kept.expose()), (&"key".to_owned(), &"key".to_owned()));
-    assert_eq!(stage.app.api().gateway.renewals.next_due(), None);
+    assert_eq!(stage.app.api().gateway.renewals.next_due(stage.clock.now()), None);
 }
 
 #[tokio::test]

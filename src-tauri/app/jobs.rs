@@ -26,7 +26,49 @@ type Ended = Result<Said, Unfinished>;
 
 /// All jobs of a core.
 pub fn all(gateway: &Gateway, store: &Store, tasks: &Tasks) -> Vec<Job> {
-    vec![integrity(store, tasks), models(gateway, tasks), retention(gateway, store, tasks)]
+    let kept = retention(gateway, store, tasks);
+    vec![renew(gateway), models(gateway, tasks), kept, integrity(store, tasks)]
+}
+
+/// Renewals that are under way are not broken off with the run that began them.
+fn renew(gateway: &Gateway) -> Job {
+    let (renewals, roster) = (gateway.renewals.clone(), gateway.roster.clone());
+    let (told, news) = (renewals.clone(), renewals.clone());
+    Job {
+        id: JobId::Renew,
+        title: "Sign-ins",
+        about: "Renews the sign-ins that are about to expire; `headgate accounts renew NAME` renews one at any time.",
+        due: Due::Told(Told {
+            words: "shortly before a sign-in expires, and again after one that could not be renewed".into(),
+            next: Box::new(move |now| told.next_due(now)),
+            changed: Box::new(move || {
+                let news = news.clone();
+                async move { news.news().await }.boxed()
+            }),
+        }),
+        limit: HOUR / 6,
+        off: None,
+        act: Box::new(move |_| {
+            let (renewals, roster) = (renewals.clone(), roster.clone());
+            async move {
+                let (renewed, failed) = renewals.renew_due().await;
+                let name =
+                    |id| roster.name_of(id).map_or_else(|| "an account".into(), |name| name.to_string());
+                Ok(match failed.first() {
+                    None => Said::fine(match renewed {
+                        0 => "No sign-in is due.".into(),
+                        renewed => format!("Renewed {}.", many(renewed, "sign-in")),
+                    }),
+                    Some((id, why)) => Said::trouble(format!(
+                        "{} could not be renewed; {}: {why}",
+                        many(failed.len() as u64, "sign-in"),
+                        name(*id)
+                    )),
+                })
+            }
+            .boxed()
+        }),
+    }
 }
 
 fn integrity(store: &Store, tasks: &Tasks) -> Job {

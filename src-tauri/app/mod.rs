@@ -214,7 +214,6 @@ impl App {
         }
         *server = Some(started);
         // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
-        self.0.tasks.spawn(api.gateway.renewals.clone().keep_renewing(self.0.tasks.clone()));
         api.scheduler.start();
         Ok(address)
     }

@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 pub enum JobId {
     /// Reads the whole database and says what is wrong with it.
     Integrity,
+    /// Renews sign-ins.
+    Renew,
     /// Asks upstreams for their models.
     Models,
     /// Deletes old requests.
@@ -21,12 +23,13 @@ pub enum JobId {
 
 impl JobId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Integrity, Self::Models, Self::Retention];
+    pub const ALL: [Self; 4] = [Self::Renew, Self::Models, Self::Retention, Self::Integrity];
 
     /// The word for SQL, the wire and the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Integrity => "integrity",
+            Self::Renew => "renew",
             Self::Models => "models",
             Self::Retention => "retention",
         }

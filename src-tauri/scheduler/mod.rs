@@ -15,7 +15,13 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::select_all};
 use jiff::Timestamp;
@@ -177,10 +183,16 @@ impl Scheduler {
         loop {
             let alarm = self.0.clock.alarm();
             moved.mark_unchanged();
+            // Listened for before the look, so that no news falls in between.
+            let mut told = pin!(self.told());
+            let is_news = poll_fn(|cx| Poll::Ready(told.as_mut().poll(cx).is_ready())).await;
             let earliest = self.look().await;
+            if is_news {
+                continue;
+            }
             tokio::select! {
                 () = alarm.at(earliest) => {}
-                () = self.told() => {}
+                () = told => {}
                 _ = moved.changed() => {}
                 () = self.0.tasks.stopping() => return,
             }

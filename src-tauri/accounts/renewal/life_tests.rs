@@ -515,7 +515,7 @@ fn where_no_sign_in_ends_nothing_is_due() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let life = Life::begin();
-        let due = life.renewals.next_due().unwrap();
+        let due = life.renewals.next_due(life.renewals.now()).unwrap();
         let end = life.roster.tokens(life.id).unwrap().expires_at.unwrap();
         assert!(
             due < end && end.duration_since(due) <= SignedDuration::from_mins(12),
@@ -523,9 +523,9 @@ fn where_no_sign_in_ends_nothing_is_due() {
         );
         let endless = Tokens { expires_at: None, ..Tokens::clone(&life.roster.tokens(life.id).unwrap()) };
         life.roster.take_tokens(life.id, &Arc::new(endless));
-        assert_eq!(life.renewals.next_due(), None, "nobody said when it ends");
+        assert_eq!(life.renewals.next_due(life.renewals.now()), None, "nobody said when it ends");
         life.roster.remove(life.id).unwrap();
-        assert_eq!(life.renewals.next_due(), None);
+        assert_eq!(life.renewals.next_due(life.renewals.now()), None);
         assert_eq!(life.renewals.renew(life.id).await, Err(NotRenewed::NoSignIn));
     });
 }

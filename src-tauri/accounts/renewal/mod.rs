@@ -142,7 +142,12 @@ impl Renewals {
 
     /// How an account's sign-in stands; `None` for one that has no tokens.
     pub fn look(&self, id: AccountId) -> Option<Look> {
-        let (mut desk, now) = (self.desk(), self.now());
+        self.look_at(id, self.now())
+    }
+
+    /// The same at a moment that the caller reckons with.
+    pub(super) fn look_at(&self, id: AccountId, now: Timestamp) -> Option<Look> {
+        let mut desk = self.desk();
         let entry = self.meet(&mut desk, id)?;
         let life = entry.life();
         Some(Look {

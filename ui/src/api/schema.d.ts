@@ -185,6 +185,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every job with its last run and its next. */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job. */
+        get: operations["show_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a run now and does not wait for its end. One that runs is not joined. */
+        post: operations["run_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -1027,6 +1078,9 @@ export interface components {
             type: "sign_ins";
         } | {
             /** @enum {string} */
+            type: "jobs";
+        } | {
+            /** @enum {string} */
             type: "status";
         } | {
             /** @enum {string} */
@@ -1116,6 +1170,56 @@ export interface components {
             peaks: components["schemas"]["Peak"][];
             /** @description Where its windows stop being used. */
             reserves: components["schemas"]["Reserve"][];
+        };
+        /**
+         * @description One of the jobs; there are no others.
+         * @enum {string}
+         */
+        JobId: "integrity" | "renew" | "models" | "retention";
+        /**
+         * @description How a run ended.
+         * @enum {string}
+         */
+        JobOutcome: "fine" | "trouble" | "failed" | "panicked" | "timed_out" | "stopped" | "interrupted";
+        /** @description A run that is over. */
+        JobRunView: {
+            /** Format: date-time */
+            began_at: string;
+            outcome: components["schemas"]["JobOutcome"];
+            /** @description What it did or why it did not, in a sentence. */
+            says: string;
+            /**
+             * Format: double
+             * @description Absent if Headgate died while it ran.
+             */
+            took_ms?: number | null;
+        };
+        /** @description Something that Headgate does by itself. */
+        JobView: {
+            /** @description What it does, in a sentence. */
+            about: string;
+            /** @description When it runs, in words: `every 7 days`, `every day at 04:00`. */
+            cadence: string;
+            id: components["schemas"]["JobId"];
+            last?: components["schemas"]["JobRunView"] | null;
+            /**
+             * Format: int64
+             * @description A run that takes longer is given up.
+             */
+            limit_seconds: number;
+            /**
+             * Format: date-time
+             * @description When it is due next; absent while it runs, is off, or waits for something that has no time.
+             */
+            next_at?: string | null;
+            /** @description Why it is not done at all; absent where it is. */
+            off?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it runs; absent while it does not.
+             */
+            running_since?: string | null;
+            title: string;
         };
         /** @description What to change. Absent fields stay as they are; `null` takes a limit away. */
         KeyChange: {
@@ -2457,6 +2561,93 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"][];
+                };
+            };
+        };
+    };
+    show_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                /** @description If it runs, answer when it has ended, or after 30 seconds. */
+                settled: boolean;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
