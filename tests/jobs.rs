@@ -156,7 +156,7 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     }
     let served = program.serve();
     for (name, code, says) in [
-        ("laundry", 3, "The jobs are integrity, models, retention."),
+        ("laundry", 3, "The jobs are renew, models, retention, integrity."),
         ("../status", 3, "The jobs are"),
         ("retention", 1, "Retention is off: limits.keep_days"),
     ] {
