@@ -44,6 +44,52 @@ async fn what_is_bound_strictly_is_refused_rather_than_served_elsewhere_and_says
     assert_eq!(house.done(Method::POST, "/api/v1/bindings", back).await["id"], bound["id"]);
 }
 
+/// Asks with these headers besides, and says who answered.
+async fn asked_with(house: &mut House, headers: &[(&'static str, &str)], body: String) -> String {
+    let mut request = http::Request::post("/v1/messages").header("x-api-key", "headgate");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let reply = house.client.send(request.body(body.into()).unwrap()).await;
+    house.answered_by(reply).await
+}
+
+#[tokio::test]
+async fn a_folder_a_project_a_role_and_a_kind_of_agent_are_served_by_the_pool_they_are_bound_to() {
+    let mut house = House::with(&["work", "spare"]).await;
+    let pool = json!({ "name": "spare", "accounts": [house.id("spare")] });
+    let spare = house.done(Method::POST, "/api/v1/pools", pool).await["id"].as_i64().unwrap();
+    for subject in [
+        json!({ "directory": "/work/gate" }),
+        json!({ "project": "shop" }),
+        json!({ "role": "subagent" }),
+        json!({ "agent_type": "code-reviewer" }),
+    ] {
+        house.done(Method::POST, "/api/v1/bindings", json!({ "subject": subject, "pool_id": spare })).await;
+    }
+    let plain = || ask("claude-opus-5-5", false);
+    for headers in [
+        [("x-headgate-directory", "/work/gate/src")],
+        [("x-headgate-project", "shop")],
+        [("x-claude-code-request-class", "subagent")],
+        [("x-claude-code-agent-type", "code-reviewer")],
+    ] {
+        assert_eq!(asked_with(&mut house, &headers, plain()).await, "spare", "{headers:?}");
+        let seen = house.sandbox.seen("key-spare");
+        assert!(seen.last().is_some_and(|seen| !seen.headers.contains_key(headers[0].0)), "it stays here");
+    }
+    for headers in [
+        [("x-headgate-directory", "/work/gatekeeper")],
+        [("x-headgate-project", "shops")],
+        [("x-claude-code-request-class", "main")],
+        [("x-claude-code-agent-type", "reviewer")],
+    ] {
+        assert_eq!(asked_with(&mut house, &headers, plain()).await, "work", "{headers:?}");
+    }
+    let told = plain().replacen('{', r#"{"system":"Working directory: /work/gate\n","#, 1);
+    assert_eq!(asked_with(&mut house, &[], told).await, "spare", "as Claude Code tells it in its prompt");
+}
+
 #[tokio::test]
 async fn what_can_not_be_meant_of_a_binding_is_refused_with_a_next_step() {
     let house = House::with(&["work"]).await;

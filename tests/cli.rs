@@ -232,7 +232,8 @@ fn env_prints_what_a_shell_needs() {
     let output = program.run(&["env", "--shell", "posix"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "export ANTHROPIC_BASE_URL=http://127.0.0.1:8417\nexport ANTHROPIC_AUTH_TOKEN=headgate\n"
+        "export ANTHROPIC_BASE_URL=http://127.0.0.1:8417\nexport CLAUDE_CODE_GATEWAY_HINT_HEADERS=1\n\
+         export ANTHROPIC_AUTH_TOKEN=headgate\n"
     );
     let served = program.serve();
     assert_eq!(program.json(&["env"])["ANTHROPIC_BASE_URL"], served.url);

@@ -32,6 +32,9 @@ enum Shell {
 /// will do; it is replaced by the account's own and never leaves this machine. This one is passed on nowhere.
 const TOKEN: &str = PLACEHOLDER;
 const TOKEN_NAME: &str = "ANTHROPIC_AUTH_TOKEN";
+/// Claude Code then says of each request in which role and by what kind of agent it is asked, which bindings go by. It
+/// stays on this machine.
+const HINTS: (&str, &str) = ("CLAUDE_CODE_GATEWAY_HINT_HEADERS", "1");
 
 impl Env {
     /// Does it. A key of the user's own is never replaced: where one is needed nothing else would do, and
@@ -57,7 +60,8 @@ impl Env {
             );
         }
         let token = (!needs_key && !has_key).then_some((TOKEN_NAME, TOKEN));
-        let lines: Vec<_> = [("ANTHROPIC_BASE_URL", address.as_str())].into_iter().chain(token).collect();
+        let lines: Vec<_> =
+            [("ANTHROPIC_BASE_URL", address.as_str()), HINTS].into_iter().chain(token).collect();
         if global.json {
             table::json(&lines.into_iter().collect::<std::collections::BTreeMap<_, _>>());
             return Ok(());
