@@ -81,6 +81,12 @@ impl Place {
         (reply.status, reply.json().await)
     }
 
+    /// Says yes to what a deep link brought.
+    pub async fn finish(&self, begun: &Value) -> StatusCode {
+        let path = format!("/api/v1/sign-ins/{}/finish", begun["id"].as_str().unwrap());
+        self.house.api(Method::POST, &path, json!(null)).await.status
+    }
+
     pub async fn look(&self, begun: &Value) -> Value {
         let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
         self.house.api(Method::GET, &path, json!(null)).await.json().await
@@ -252,10 +258,46 @@ async fn a_deep_link_finishes_a_sign_in_that_is_open_and_begins_none() {
     let id = desk.take_callback(&back).unwrap();
 
     assert_eq!(*id.0, *begun["id"].as_str().unwrap());
+    assert_eq!(place.look(&begun).await["state"], "answered");
+    assert_eq!(place.authority.count(Desk::Code), 0, "nobody was asked before a person said yes");
+    let again = desk.take_callback(&back).unwrap_err().to_string();
+    assert!(again.contains("used"), "the first answer stays: {again}");
+    assert_eq!(place.finish(&begun).await, StatusCode::OK);
     assert_eq!(place.ended(&begun).await["state"], "done");
+    assert_eq!(place.finish(&begun).await, StatusCode::CONFLICT);
     let again = desk.take_callback(&back).unwrap_err().to_string();
     assert!(again.contains("used"), "a replay finds nothing: {again}");
     assert_eq!(place.authority.count(Desk::Code), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_a_person_refuses_is_not_used() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "deep_link")).await;
+    assert_eq!(place.finish(&begun).await, StatusCode::CONFLICT, "there is no answer yet");
+    let back = json!({ "url": place.browse(&begun).await });
+    let came = place.house.done(Method::POST, "/api/v1/sign-ins/callback", back.clone()).await;
+    assert_eq!((&came["state"], &came["name"]), (&json!("answered"), &json!("work")));
+
+    let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
+    place.house.api(Method::DELETE, &path, json!(null)).await;
+
+    assert_eq!(place.look(&begun).await["state"], "cancelled");
+    assert_eq!(place.finish(&begun).await, StatusCode::CONFLICT);
+    let late = place.house.api(Method::POST, "/api/v1/sign-ins/callback", back).await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(place.authority.count(Desk::Code), 0);
+    assert!(place.accounts().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_list_of_sign_ins_tells_no_address() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "paste")).await;
+    let state = query(begun["url"].as_str().unwrap(), "state");
+    let listed = place.house.api(Method::GET, "/api/v1/sign-ins", json!(null)).await.text().await;
+    assert!(listed.contains(begun["id"].as_str().unwrap()), "{listed}");
+    assert!(!listed.contains(&state), "{listed}");
 }
 
 #[tokio::test]
@@ -265,6 +307,7 @@ async fn an_answer_that_comes_too_late_finds_nothing() {
     let back = place.browse(&begun).await;
     place.house.clock.advance(Duration::from_mins(10));
     assert!(place.house.app.api().sign_ins.take_callback(&back).is_err());
+    assert_eq!(place.finish(&begun).await, StatusCode::CONFLICT);
     let (status, _) = place.paste(&begun, &back).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(place.look(&begun).await["state"], "expired");

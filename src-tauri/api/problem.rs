@@ -135,7 +135,7 @@ impl From<NotTaken> for Refused {
         let message = error.to_string();
         match error {
             NotTaken::NoSuch => Self::not_found(message),
-            NotTaken::Over | NotTaken::TooLate => {
+            NotTaken::Over | NotTaken::TooLate | NotTaken::NoAnswer => {
                 Self { status: StatusCode::CONFLICT, code: "sign_in_over", message }
             }
             _ => Self::bad_input(message),

@@ -108,6 +108,8 @@ pub struct SignInView {
     pub enter_at: Option<String>,
     /// The account that was signed in to; of a new one once it is done.
     pub account: Option<i64>,
+    /// The new account's name, where it is to be one.
+    pub name: Option<String>,
     /// Why it failed, or what to do now that it is over: a sentence.
     pub message: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -120,6 +122,8 @@ pub struct SignInView {
 pub enum SignInState {
     /// A person has to act.
     Waiting,
+    /// A deep link has brought an answer; it waits for somebody's yes.
+    Answered,
     /// The answer is here, and is being exchanged and kept.
     Exchanging,
     Done,
@@ -135,6 +139,15 @@ pub struct PastedCode {
     #[schema(value_type = String)]
     #[serde(serialize_with = "sent_by_its_owner")]
     pub code: Sensitive<String>,
+}
+
+/// An address of the scheme `headgate` that the system opened.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    #[schema(value_type = String)]
+    #[serde(serialize_with = "sent_by_its_owner")]
+    pub url: Sensitive<String>,
 }
 
 /// How an account was signed in.
@@ -230,6 +243,7 @@ impl NewSignIn {
 impl SignInView {
     pub(super) fn of(look: Look) -> Self {
         let (state, message) = match &look.progress {
+            Progress::Waiting if look.is_answered => (SignInState::Answered, None),
             Progress::Waiting => (SignInState::Waiting, None),
             Progress::Exchanging => (SignInState::Exchanging, None),
             Progress::Done(_) => (SignInState::Done, None),
@@ -240,6 +254,10 @@ impl SignInView {
         let account = match (&look.progress, &look.whom) {
             (Progress::Done(id), _) | (_, Whom::Again(id)) => Some(id.0),
             _ => None,
+        };
+        let name = match look.whom {
+            Whom::New { name, .. } => Some(name),
+            Whom::Again(_) => None,
         };
         let (user_code, enter_at) = look.shown.map(|shown| (shown.user_code, shown.at.to_string())).unzip();
         Self {
@@ -252,9 +270,15 @@ impl SignInView {
             user_code,
             enter_at,
             account,
+            name,
             message,
             expires_at: look.until,
         }
+    }
+
+    /// For who looks at all of them: an address holds the sign-in's state.
+    pub(super) fn without_addresses(self) -> Self {
+        Self { url: None, user_code: None, enter_at: None, ..self }
     }
 }
 

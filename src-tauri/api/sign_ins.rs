@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use super::{
     Api, Refused,
     input::{Body, Id},
-    sign_in_views::{NewSignIn, PastedCode, SignInDefinition, SignInView},
+    sign_in_views::{Callback, NewSignIn, PastedCode, SignInDefinition, SignInView},
     views::Problem,
 };
 use crate::accounts::sign_in::{NotTaken, SignInId};
@@ -41,6 +41,13 @@ pub async fn begin(
     Ok((StatusCode::CREATED, Json(SignInView::of(look))))
 }
 
+/// The sign-ins that are open or were lately, the one begun last at the end. Their addresses and codes are told only to
+/// who looks at one, for which its id has to be known.
+#[utoipa::path(get, path = "/api/v1/sign-ins", operation_id = "sign_ins", responses((status = OK, body = [SignInView])))]
+pub async fn list(State(api): State<Api>) -> Json<Vec<SignInView>> {
+    Json(api.sign_ins.looks().into_iter().map(|look| SignInView::of(look).without_addresses()).collect())
+}
+
 /// How a sign-in stands. Those that are over are remembered for a while.
 #[utoipa::path(get, path = "/api/v1/sign-ins/{id}", operation_id = "show_sign_in", params(("id" = String, Path)), responses(
     (status = OK, body = SignInView), (status = NOT_FOUND, body = Problem),
@@ -60,6 +67,28 @@ pub async fn paste(
     Body(pasted): Body<PastedCode>,
 ) -> Result<Json<SignInView>, Refused> {
     let id = api.sign_ins.take_paste(&SignInId(id.into()), &pasted.code)?;
+    api.sign_in(&id)
+}
+
+/// Hands in the address of the scheme `headgate` that the system opened. Its sign-in is then `answered`, and goes on once
+/// somebody says yes to it by `finish`. It begins nothing.
+#[utoipa::path(post, path = "/api/v1/sign-ins/callback", operation_id = "hand_in_callback", request_body = Callback, responses(
+    (status = OK, body = SignInView), (status = UNPROCESSABLE_ENTITY, body = Problem), (status = TOO_MANY_REQUESTS, body = Problem),
+))]
+pub async fn callback(State(api): State<Api>, Body(came): Body<Callback>) -> Result<Json<SignInView>, Refused> {
+    let id = api.sign_ins.take_callback(came.url.expose())?;
+    api.sign_in(&id)
+}
+
+/// Says yes to the answer that came back for a sign-in. The exchange goes on by itself. To refuse the answer, call the
+/// sign-in off.
+#[utoipa::path(post, path = "/api/v1/sign-ins/{id}/finish", operation_id = "finish_sign_in", params(("id" = String, Path)), responses(
+    (status = OK, body = SignInView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
+    (status = UNPROCESSABLE_ENTITY, body = Problem),
+))]
+pub async fn finish(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<SignInView>, Refused> {
+    let id = SignInId(id.into());
+    api.sign_ins.finish(&id)?;
     api.sign_in(&id)
 }
 

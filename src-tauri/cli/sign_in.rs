@@ -159,7 +159,7 @@ async fn see_through(core: &Core, path: &str, begun: &SignInView) -> Result<Sign
     }
     loop {
         let now: SignInView = core.get(path).await?;
-        if !matches!(now.state, SignInState::Waiting | SignInState::Exchanging) {
+        if !matches!(now.state, SignInState::Waiting | SignInState::Answered | SignInState::Exchanging) {
             return Ok(now);
         }
         tokio::time::sleep(EVERY).await;

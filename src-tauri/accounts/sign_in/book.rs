@@ -70,6 +70,8 @@ pub struct Look {
     /// The address to open. It says the state and nothing else that is secret, and only while one waits.
     pub open: Option<Url>,
     pub shown: Option<Shown>,
+    /// Whether an answer has come that waits for a person's yes.
+    pub is_answered: bool,
     pub until: Timestamp,
 }
 
@@ -87,6 +89,8 @@ pub struct Entry {
     pub terms: Arc<SignIn>,
     /// Until the answer is here; a sign-in by a device's code has none.
     pub secrets: Option<Secrets>,
+    /// What the system handed over, until a person says yes to it.
+    pub answer: Option<Answer>,
     /// Whether what it brought is on its way into the vault.
     pub is_kept: bool,
 }
@@ -110,6 +114,8 @@ pub enum NotTaken {
     ByDevice,
     #[error("the answer comes from another provider than the one that was asked")]
     OtherIssuer,
+    #[error("no answer has come back for this sign-in; open its address first")]
+    NoAnswer,
     #[error("there is no such sign-in; it may have ended long ago")]
     NoSuch,
     #[error("it is being kept at this moment; remove the account if it was not meant to be")]
@@ -186,11 +192,16 @@ impl Book {
         self.entries.iter().find(|entry| entry.look.id == *id).map(|entry| &entry.look)
     }
 
-    /// Takes the answer to whichever sign-in was begun with its state.
+    /// Those that are open or remembered, the one begun last at the end.
+    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.entries.iter().map(|entry| &entry.look)
+    }
+
+    /// Lays the answer aside for whichever sign-in was begun with its state. The first one stays; another is refused.
     ///
     /// # Errors
     /// [`NotTaken`]; nothing has changed then.
-    pub fn take(&mut self, answer: Answer) -> Result<(SignInId, Option<Exchange>), NotTaken> {
+    pub fn lay_aside(&mut self, answer: Answer) -> Result<SignInId, NotTaken> {
         let state = answer.state.as_ref().ok_or(NotTaken::Foreign)?;
         // All of them are compared, each in the same time, so that nothing tells how near a guess was.
         let mut found = None;
@@ -200,7 +211,26 @@ impl Book {
                 found = Some(at);
             }
         }
-        self.take_at(found.ok_or(NotTaken::Foreign)?, answer)
+        let entry = &mut self.entries[found.ok_or(NotTaken::Foreign)?];
+        entry.is_of(&answer)?;
+        if entry.answer.is_some() {
+            return Err(NotTaken::Foreign);
+        }
+        (entry.answer, entry.look.is_answered) = (Some(answer), true);
+        Ok(entry.look.id.clone())
+    }
+
+    /// Takes the answer that was laid aside: a person has said yes to it.
+    ///
+    /// # Errors
+    /// [`NotTaken`] if there is none.
+    pub fn finish(&mut self, id: &SignInId) -> Result<(SignInId, Option<Exchange>), NotTaken> {
+        let at = self.entries.iter().position(|entry| entry.look.id == *id).ok_or(NotTaken::NoSuch)?;
+        if self.entries[at].look.progress != Progress::Waiting {
+            return Err(NotTaken::Over);
+        }
+        let answer = self.entries[at].answer.take().ok_or(NotTaken::NoAnswer)?;
+        self.take_at(at, answer)
     }
 
     /// Takes the answer to this sign-in; a state that it says has to be the right one.
@@ -226,11 +256,7 @@ impl Book {
 
     fn take_at(&mut self, at: usize, answer: Answer) -> Result<(SignInId, Option<Exchange>), NotTaken> {
         let entry = &mut self.entries[at];
-        if let (Some(said), Some(asked)) = (&answer.issuer, &entry.terms.issuer)
-            && said.trim_end_matches('/') != asked.as_str().trim_end_matches('/')
-        {
-            return Err(NotTaken::OtherIssuer);
-        }
+        entry.is_of(&answer)?;
         let id = entry.look.id.clone();
         match answer.outcome {
             Ok(code) => {
@@ -298,14 +324,27 @@ impl Entry {
         matches!(self.look.progress, Progress::Waiting | Progress::Exchanging)
     }
 
+    /// Whether it comes from the provider that was asked.
+    fn is_of(&self, answer: &Answer) -> Result<(), NotTaken> {
+        match (&answer.issuer, &self.terms.issuer) {
+            (Some(said), Some(asked))
+                if said.trim_end_matches('/') != asked.as_str().trim_end_matches('/') =>
+            {
+                Err(NotTaken::OtherIssuer)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn exchanging(&mut self) {
         self.look.progress = Progress::Exchanging;
-        (self.look.open, self.look.shown) = (None, None);
+        (self.look.open, self.look.shown, self.look.is_answered) = (None, None, false);
+        self.answer = None;
     }
 
     fn end(&mut self, progress: Progress) {
-        self.look.progress = progress;
-        (self.look.open, self.look.shown, self.secrets) = (None, None, None);
+        self.exchanging();
+        (self.look.progress, self.secrets) = (progress, None);
     }
 }
 

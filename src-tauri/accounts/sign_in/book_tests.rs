@@ -35,6 +35,7 @@ enum Act {
     Begin,
     Again(i64),
     Answer { of: usize, says_no: bool },
+    Finish { of: usize },
     Guess,
     Paste { of: usize, state_of: usize },
     Keep { of: usize },
@@ -49,6 +50,7 @@ fn acts() -> impl Strategy<Value = Act> {
         4 => Just(Act::Begin),
         1 => (0..3_i64).prop_map(Act::Again),
         4 => (of(), any::<bool>()).prop_map(|(of, says_no)| Act::Answer { of, says_no }),
+        4 => of().prop_map(|of| Act::Finish { of }),
         1 => Just(Act::Guess),
         2 => (of(), of()).prop_map(|(of, state_of)| Act::Paste { of, state_of }),
         1 => of().prop_map(|of| Act::Keep { of }),
@@ -70,6 +72,7 @@ fn entry(server: &Server, number: usize, whom: Whom, now: Timestamp) -> Entry {
             progress: Progress::Waiting,
             open: Some(url.clone()),
             shown: None,
+            is_answered: false,
             until: now + LIFE,
         },
         server: server.clone(),
@@ -79,6 +82,7 @@ fn entry(server: &Server, number: usize, whom: Whom, now: Timestamp) -> Entry {
             verifier: Sensitive::new(format!("verifier-{number}")),
             redirect: url,
         }),
+        answer: None,
         is_kept: false,
     }
 }
@@ -122,6 +126,7 @@ proptest! {
         let mut book = Book::default();
         let mut now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let (mut begun, mut given_out): (Vec<Timestamp>, HashSet<String>) = (Vec::new(), HashSet::new());
+        let mut agreed = HashSet::new();
         for act in acts {
             book.sweep(now);
             let taken = match act {
@@ -146,9 +151,21 @@ proptest! {
                     begun.push(now);
                     None
                 }
-                Act::Answer { of, says_no } => Some((of, book.take(answer(&state(of), says_no)))),
+                Act::Answer { of, says_no } => {
+                    if let Ok(laid) = book.lay_aside(answer(&state(of), says_no)) {
+                        prop_assert_eq!(&laid, &id(of));
+                        prop_assert!(agreed.insert(of), "another one was there");
+                        prop_assert_eq!(&book.look(&laid).unwrap().progress, &Progress::Waiting, "nobody said yes yet");
+                    }
+                    None
+                }
+                Act::Finish { of } => {
+                    let taken = book.finish(&id(of));
+                    prop_assert!(taken.is_err() || agreed.contains(&of), "no answer was there");
+                    Some((of, taken))
+                }
                 Act::Guess => {
-                    prop_assert!(book.take(answer("state-of-nobody", false)).is_err());
+                    prop_assert!(book.lay_aside(answer("state-of-nobody", false)).is_err());
                     None
                 }
                 Act::Paste { of, state_of } => {
@@ -185,6 +202,7 @@ proptest! {
             prop_assert!(open <= MOST_OPEN && known.clone().count() <= MOST_OPEN + 64);
             for look in known.filter(|look| look.progress != Progress::Waiting) {
                 prop_assert!(look.open.is_none(), "what was to be opened is told no longer");
+                prop_assert!(!look.is_answered, "nothing waits for a yes any more");
             }
         }
     }

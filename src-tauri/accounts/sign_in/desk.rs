@@ -121,7 +121,7 @@ impl Desk {
         let until = now + code.lives;
         let look = look(id, &agreed, open, Some(shown), until);
         let entry =
-            Entry { look: look.clone(), server: server.clone(), terms, secrets: None, is_kept: false };
+            Entry { look: look.clone(), server: server.clone(), terms, secrets: None, answer: None, is_kept: false };
         self.enter(entry, now)?;
         self.attend(
             look.id.clone(),
@@ -162,7 +162,7 @@ impl Desk {
         let now = self.0.clock.now();
         let look = look(id, &agreed, open, None, now + LIFE);
         let secrets = Some(Secrets { state, verifier, redirect });
-        let entry = Entry { look: look.clone(), server, terms, secrets, is_kept: false };
+        let entry = Entry { look: look.clone(), server, terms, secrets, answer: None, is_kept: false };
         self.enter(entry, now)?;
         let (desk, id) = (self.clone(), look.id.clone());
         self.attend(look.id.clone(), LIFE, async move {
@@ -239,8 +239,8 @@ impl Desk {
         }
     }
 
-    /// Takes the address that the system handed over. It finishes a sign-in that is open, and never begins one. To be
-    /// called on a runtime, which the exchange then goes on on.
+    /// Takes the address that the system handed over, and lays it aside for the sign-in that is open with its state
+    /// until a person says yes by [`Desk::finish`]: any page can open an address. It never begins anything.
     ///
     /// # Errors
     /// [`Refusal`]; nothing has changed then.
@@ -265,9 +265,18 @@ impl Desk {
             return Err(Refusal::NotOurs);
         }
         let answer = answer::read_redirect(trimmed)?;
-        let (id, exchange) = self.book(|book| book.take(answer))?;
+        Ok(self.book(|book| book.lay_aside(answer))?)
+    }
+
+    /// Goes on with the answer that was laid aside. To be called on a runtime, which the exchange then goes on on.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; nothing has changed then.
+    pub fn finish(&self, id: &SignInId) -> Result<(), NotTaken> {
+        let (_, exchange) = self.book(|book| book.finish(id))?;
         self.go_on(exchange);
-        Ok(id)
+        self.told();
+        Ok(())
     }
 
     fn take_loopback(&self, id: &SignInId, address: &str) -> Result<(), String> {
@@ -319,6 +328,11 @@ impl Desk {
         self.book(|book| book.look(id).cloned())
     }
 
+    /// Those that are open or remembered, the one begun last at the end.
+    pub fn looks(&self) -> Vec<Look> {
+        self.book(|book| book.looks().cloned().collect())
+    }
+
     /// Calls a sign-in off.
     ///
     /// # Errors
@@ -354,6 +368,7 @@ fn look(id: SignInId, agreed: &Agreed, open: Url, shown: Option<Shown>, until: T
         progress: Progress::Waiting,
         open: Some(open),
         shown,
+        is_answered: false,
         until,
     }
 }

@@ -540,13 +540,37 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * The sign-ins that are open or were lately, the one begun last at the end. Their addresses and codes are told only to
+         *     who looks at one, for which its id has to be known.
+         */
+        get: operations["sign_ins"];
         put?: never;
         /**
          * Begins a sign-in; one that waits for the same account is called off. It is open for ten minutes, or for as long as
          *     the provider's code lives.
          */
         post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-ins/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hands in the address of the scheme `headgate` that the system opened. Its sign-in is then `answered`, and goes on once
+         *     somebody says yes to it by `finish`. It begins nothing.
+         */
+        post: operations["hand_in_callback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -599,6 +623,26 @@ export interface paths {
         put?: never;
         /** Hands in what a person copied. The exchange goes on by itself; look at the sign-in for how it went. */
         post: operations["paste_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-ins/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says yes to the answer that came back for a sign-in. The exchange goes on by itself. To refuse the answer, call the
+         *     sign-in off.
+         */
+        post: operations["finish_sign_in"];
         delete?: never;
         options?: never;
         head?: never;
@@ -915,6 +959,10 @@ export interface components {
              * @description By the public price list, of the requests that have a price there.
              */
             used_usd: number;
+        };
+        /** @description An address of the scheme `headgate` that the system opened. */
+        Callback: {
+            url: string;
         };
         /** @description One account that was considered, at one place. */
         Candidate: {
@@ -1787,7 +1835,7 @@ export interface components {
          * @description How far a sign-in has come.
          * @enum {string}
          */
-        SignInState: "waiting" | "exchanging" | "done" | "failed" | "expired" | "cancelled";
+        SignInState: "waiting" | "answered" | "exchanging" | "done" | "failed" | "expired" | "cancelled";
         /** @description A sign-in as it stands. */
         SignInView: {
             /**
@@ -1802,6 +1850,8 @@ export interface components {
             id: string;
             /** @description Why it failed, or what to do now that it is over: a sentence. */
             message?: string | null;
+            /** @description The new account's name, where it is to be one. */
+            name?: string | null;
             state: components["schemas"]["SignInState"];
             title: string;
             /** @description The address to open, while it waits. */
@@ -3402,6 +3452,25 @@ export interface operations {
             };
         };
     };
+    sign_ins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInView"][];
+                };
+            };
+        };
+    };
     begin_sign_in: {
         parameters: {
             query?: never;
@@ -3456,6 +3525,45 @@ export interface operations {
                 };
             };
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hand_in_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Callback"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInView"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3596,6 +3704,51 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
