@@ -5,7 +5,10 @@ use clap::Args;
 use super::{Code, Trouble, out::say, serve::told_to_stop};
 use crate::{
     clock::Clock,
-    sandbox::{Sandbox as Upstream, Scenario},
+    sandbox::{
+        Sandbox as Upstream, Scenario,
+        authority::{Authority, CLIENT, House},
+    },
     tasks::Tasks,
 };
 
@@ -18,6 +21,9 @@ pub struct Sandbox {
     /// On 127.0.0.1; 0 takes any free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Also run an authorisation server that agrees to everything, for trying out how to sign in.
+    #[arg(long)]
+    sign_ins: bool,
 }
 
 impl Sandbox {
@@ -34,6 +40,16 @@ impl Sandbox {
         for account in &scenario.accounts {
             say!("account {} {} {}", account.name, account.priority, account.key);
         }
+        let _authority = if self.sign_ins {
+            let started = Authority::start(House::default(), &Clock::system(), &tasks).await;
+            let authority = started.map_err(|error| {
+                Trouble::new(Code::Port, format!("the authorisation server could not listen: {error}"))
+            })?;
+            say!("issuer {} client {CLIENT}", authority.base_url());
+            Some(authority)
+        } else {
+            None
+        };
         told_to_stop.await;
         tasks.stop();
         Ok(())

@@ -33,6 +33,8 @@ pub enum Desk {
     Refresh,
     /// Where a device code is given out.
     Device,
+    /// Where a person enters a device's code.
+    Enter,
     /// Where somebody asks whether the person has answered.
     Poll,
     /// Where a token is given back.
@@ -334,6 +336,7 @@ fn properly(office: &Office, asked: &Asked, now: Timestamp) -> Said {
         Desk::Code => grants.code(asked, now),
         Desk::Refresh => grants.refresh(asked, now),
         Desk::Device => grants.device(asked, &office.base_url, now),
+        Desk::Enter => grants.enter(&asked.fields),
         Desk::Poll => grants.poll(asked, now),
         Desk::Revoke => grants.revoke(asked),
         Desk::Key => grants.key(&asked.fields, now),
@@ -347,6 +350,7 @@ fn desk(method: &Method, path: &str, fields: &BTreeMap<String, String>) -> Desk 
     match (method.as_str(), path) {
         ("GET", path) if path.contains("/.well-known/") => Desk::Discovery,
         ("GET", path) if path.ends_with("/authorize") || path.ends_with("/auth") => Desk::Authorise,
+        ("GET", "/activate") => Desk::Enter,
         ("POST", "/api/v1/auth/keys") => Desk::Key,
         ("POST", path) if path.ends_with("/revoke") => Desk::Revoke,
         ("POST", path) if path.ends_with("/device") || path.ends_with("/devicecode") => Desk::Device,

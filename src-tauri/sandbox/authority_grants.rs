@@ -163,6 +163,13 @@ impl Grants {
         )
     }
 
+    /// Whoever comes with a code that it gave out agrees.
+    pub fn enter(&mut self, fields: &BTreeMap<String, String>) -> Said {
+        let is_known = fields.get("user_code").is_some_and(|code| self.answer_device(code, true));
+        let (status, text) = if is_known { (200, "Signed in.") } else { (404, "There is no such code.") };
+        Said { status, kind: "text/plain", location: None, text: text.into() }
+    }
+
     pub fn answer_device(&mut self, user_code: &str, agrees: bool) -> bool {
         let asked = self.devices.values_mut().find(|device| device.user_code == user_code);
         asked.map(|device| device.agrees = Some(agrees)).is_some()
