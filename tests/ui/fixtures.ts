@@ -4,6 +4,8 @@ import type {
   Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Job, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow,
 } from "../../ui/src/api/types.ts";
 
+import { definitions } from "./sign-in-fixtures.ts";
+
 /** A Thursday in winter, 12:41 in Berlin. */
 export const NOW = Date.parse("2026-11-26T11:41:20Z");
 const MINUTE = 60_000;
@@ -65,7 +67,18 @@ const fullAccounts: Account[] = [
   account(5, "Old key of the platform team in Rotterdam", 100, {
     standing: { state: "needs_sign_in", reason: "Anthropic refused its key (401). Replace it, or remove the account.", until: null, paused_by: null },
   }),
-  account(6, "Personal", 30, { in_flight: 1, windows: [windowOf("5h", 0.004, 290 * MINUTE), windowOf("7d", null, null)] }),
+  account(8, "Company gateway", 25, {
+    provider: "compatible", base_url: "https://claude.company.example.com",
+    standing: { state: "needs_sign_in", reason: "id.example.com says that its sign-in has ended (invalid_grant). Sign in again.", until: null, paused_by: null },
+    sign_in: {
+      with: "oidc", client_id: "headgate", issuer: "https://id.example.com", tenant: null, scopes: ["openid", "offline_access"], at: at(-30 * 24 * HOUR),
+      renews: true, expires_at: at(-MINUTE),
+    },
+  }),
+  account(6, "Personal", 30, {
+    sign_in: { with: "entra", client_id: null, issuer: null, tenant: null, scopes: [], at: at(-HOUR), renews: false, expires_at: at(40 * MINUTE) },
+    in_flight: 1, windows: [windowOf("5h", 0.004, 290 * MINUTE), windowOf("7d", null, null)],
+  }),
   account(7, "Burst", 40, { in_flight: 12, windows: [windowOf("5h", 0.83, 12 * MINUTE), windowOf("7d", 0.55, 75 * HOUR), windowOf("7d_sonnet", 0.12, 75 * HOUR)] }),
 ];
 
@@ -247,6 +260,8 @@ export const scenes: Record<"empty" | "usual" | "full", Scene> = {
 export function answer(scene: Scene, method: string, url: URL): { status: number; body: unknown } {
   const path = url.pathname.replace("/api/v1/", "");
   if (path === "explain") return { status: 200, body: { ...decision, at: at(0) } };
+  if (path === "sign-ins/definitions") return { status: 200, body: definitions };
+  if (path === "sign-ins" && method === "GET") return { status: 200, body: [] };
   if (method !== "GET") return { status: 409, body: { code: "name_taken", message: "An account named Work exists already. Choose another name." } };
   if (path === "status") return { status: 200, body: scene.status };
   if (path === "overview") return { status: 200, body: scene.overview };

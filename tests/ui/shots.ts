@@ -12,6 +12,8 @@ const shots: [name: string, hash: string, press?: string][] = [
   ["accounts", "#/accounts"],
   ["accounts-keep-back", "#/accounts", "Keep back"],
   ["accounts-add", "#/accounts?add=1"],
+  ["accounts-sign-in", "#/accounts?sign-in=1"],
+  ["accounts-sign-in-again", "#/accounts", "Sign in again"],
   ["routing", "#/routing"],
   ["routing-explain", "#/routing?explain=1&model=opus&project=shop"],
   ["routing-route", "#/routing?add=route"],

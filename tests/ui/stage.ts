@@ -9,7 +9,7 @@ export const STAGE = "http://headgate.test";
 const CSP = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 
-export type Overrides = { token?: boolean; fail?: (path: string) => { status: number; body: unknown } | null };
+export type Overrides = { token?: boolean; fail?: (path: string, method: string) => { status: number; body: unknown } | null };
 
 export async function stage(page: Page, scene: Scene, { token = true, fail }: Overrides = {}): Promise<void> {
   await page.clock.setFixedTime(NOW);
@@ -19,7 +19,7 @@ export async function stage(page: Page, scene: Scene, { token = true, fail }: Ov
     if (!url.pathname.startsWith("/api/")) return route.fulfill(fileAt(url.pathname));
     // Left open, as a quiet stream of events is.
     if (url.pathname.endsWith("/events")) return;
-    const { status, body } = fail?.(url.pathname) ?? answer(scene, route.request().method(), url);
+    const { status, body } = fail?.(url.pathname, route.request().method()) ?? answer(scene, route.request().method(), url);
     return route.fulfill({ status, json: body });
   });
 }

@@ -17,6 +17,7 @@ import { Jobs } from "./screens/jobs/Jobs.tsx";
 import { Keys } from "./screens/keys/Keys.tsx";
 import { Overview } from "./screens/overview/Overview.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
+import { Answered } from "./screens/sign-in/Answered.tsx";
 import { Routing } from "./screens/routing/Routing.tsx";
 
 type Props = { transport: Transport; cache: QueryClient; staleness: EventTarget; startsStale: boolean };
@@ -65,6 +66,7 @@ function Frame() {
         {place.screen === "jobs" && <Jobs />}
       </main>
       <Foot onHelp={help} />
+      <Answered />
       {helping && <KeyHelp onClose={() => setHelping(false)} />}
     </div>
   );

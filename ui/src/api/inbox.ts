@@ -9,6 +9,7 @@ export type Delivery = {
   keys(): void;
   plan(): void;
   jobs(): void;
+  signIns(): void;
   status(): void;
   /** Figures that every request moves. */
   sums(): void;
@@ -44,6 +45,7 @@ export function inbox(deliver: Delivery) {
       case "keys": return deliver.keys();
       case "plan": return deliver.plan();
       case "jobs": return deliver.jobs();
+      case "sign_ins": return deliver.signIns();
       case "status": return deliver.status();
       case "behind": return deliver.everything();
     }

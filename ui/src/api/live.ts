@@ -9,7 +9,9 @@ import type { Request, RequestPage } from "./types.ts";
 export const keys = {
   status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys", pools: "pools",
   routes: "routes", bindings: "bindings", settings: "settings", explain: "explain", prevented: "prevented",
-  jobs: "jobs", requests: "requests", request: "request",
+  jobs: "jobs",
+  signIns: "signIns", signIn: "signIn", signInDefinitions: "signInDefinitions",
+  requests: "requests", request: "request",
 } as const;
 
 /** What shows something of pools, routes, bindings or guards. */
@@ -25,6 +27,7 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
     keys: () => again(keys.keys, keys.bindings, keys.explain),
     plan: () => again(...touchedByPlan),
     jobs: () => again(keys.jobs, keys.status),
+    signIns: () => again(keys.signIns, keys.signIn),
     status: () => again(keys.status),
     sums: () => again(keys.overview, keys.status, keys.keys, keys.explain, keys.prevented),
     everything: () => void cache.invalidateQueries(),

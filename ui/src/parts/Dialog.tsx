@@ -21,7 +21,10 @@ export function Dialog({ title, onClose, firm = false, wide = false, children }:
     const dialog = ref.current;
     dialog?.showModal();
     dialog?.querySelector<HTMLElement>("[data-first]")?.focus();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      if (document.activeElement === document.body) focusBeneath();
+    };
   }, []);
   return (
     <dialog
@@ -37,6 +40,12 @@ export function Dialog({ title, onClose, firm = false, wide = false, children }:
       </div>
     </dialog>
   );
+}
+
+/** What had the focus before is gone: a dialog that was beneath says where to go on. */
+function focusBeneath(): void {
+  const beneath = [...document.querySelectorAll("dialog[open]")].at(-1);
+  [...beneath?.querySelectorAll<HTMLElement>("[data-first]") ?? []].at(-1)?.focus();
 }
 
 /** The row of buttons that ends a dialog. */

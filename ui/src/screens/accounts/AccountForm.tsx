@@ -3,6 +3,7 @@
 import { useState, type FormEvent } from "react";
 import { useAddAccount, useChangeAccount } from "../../api/changes.ts";
 import { usePools, useProviders, useStatus } from "../../api/queries.ts";
+import { useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account, Provider } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
@@ -11,11 +12,13 @@ import { vaultWord } from "../../parts/Foot.tsx";
 import { FormProblem } from "../../parts/Notice.tsx";
 import { changesIn, filledIn, modelsIn, newAccountIn } from "./filled.ts";
 import { ModelNames } from "./ModelNames.tsx";
+import { signedInWords } from "../sign-in/words.ts";
 import { SpillField } from "./SpillField.tsx";
 
-type Props = { account?: Account; onClose: () => void };
+/** `onSignIn` leads from an account that is signed in to its next sign-in. */
+type Props = { account?: Account; onClose: () => void; onSignIn?: () => void };
 
-export function AccountForm({ account, onClose }: Props) {
+export function AccountForm({ account, onClose, onSignIn }: Props) {
   const add = useAddAccount();
   const change = useChangeAccount(account?.id ?? 0);
   const { busy, problem } = account ? change : add;
@@ -40,6 +43,7 @@ export function AccountForm({ account, onClose }: Props) {
         {!account && <ProviderChoice providers={providers} chosen={provider} onChoose={setChosen} />}
         <Field label="Name" name="name" defaultValue={account?.name} placeholder="Work" data-first maxLength={64} autoComplete="off" />
         {provider?.credential === "client" ? <OwnSignIn /> : <KeyField replaces={Boolean(account)} />}
+        {account?.sign_in && onSignIn && <SignedIn account={account} onSignIn={onSignIn} />}
         <div className="grid grid-cols-[1fr_112px] gap-4">
           <Field
             label="Base URL" name="base_url" defaultValue={account?.base_url ?? ""} placeholder={provider?.base_url ?? "https://…"}
@@ -58,6 +62,16 @@ export function AccountForm({ account, onClose }: Props) {
         </DialogEnd>
       </form>
     </Dialog>
+  );
+}
+
+function SignedIn({ account, onSignIn }: { account: Account; onSignIn: () => void }) {
+  const { data: definitions = [] } = useSignInDefinitions();
+  return (
+    <p className="mb-3 flex items-center justify-between gap-4 text-soft">
+      {signedInWords(account, definitions, Date.now())}. A key would take its place.
+      <Button kind="text" onClick={onSignIn}>Sign in again</Button>
+    </p>
   );
 }
 

@@ -1,6 +1,7 @@
 // One account as a line of the table. Its acts are words, not icons behind a menu.
 import { useResumeAccount } from "../../api/changes.ts";
 import { useAccounts, useProviders } from "../../api/queries.ts";
+import { useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
@@ -9,6 +10,7 @@ import { MAIN } from "../../words/plan.ts";
 import { standingDetail } from "../../words/standings.ts";
 import { ahead, clock, exactTime } from "../../words/times.ts";
 import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
+import { signedInWords } from "../sign-in/words.ts";
 import type { Asked } from "./Accounts.tsx";
 
 type Props = { account: Account; now: number; onAsk: (asked: Asked) => void };
@@ -24,7 +26,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         <button type="button" data-row={account.id} className="text-left font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
           {account.name}
         </button>
-        <Upstream account={account} />
+        <Upstream account={account} now={now} />
       </th>
       <td className="min-w-44 max-w-90">
         <p title={exactTime(standing.until)}>
@@ -33,6 +35,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
           {account.in_flight > 0 && <span className="text-soft">, {account.in_flight} running</span>}
         </p>
         {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
+        <Mend account={account} onAsk={onAsk} />
         <Spills account={account} now={now} />
         {account.guards && guardWords(account.guards).map((line) => <p key={line} className="text-small text-soft">{line}</p>)}
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
@@ -52,13 +55,23 @@ export function AccountRow({ account, now, onAsk }: Props) {
   );
 }
 
-function Upstream({ account }: { account: Account }) {
+/** The way out for one that can't serve before a person has acted. */
+function Mend({ account, onAsk }: { account: Account; onAsk: Props["onAsk"] }) {
+  if (account.standing.state !== "needs_sign_in") return null;
+  return account.sign_in
+    ? <Button className="mt-1" onClick={() => onAsk({ act: "sign-in", account })}>Sign in again</Button>
+    : <Button className="mt-1" onClick={() => onAsk({ act: "change", account })}>Replace the key</Button>;
+}
+
+function Upstream({ account, now }: { account: Account; now: number }) {
   const { data: providers } = useProviders();
+  const { data: definitions = [] } = useSignInDefinitions();
   const provider = providers?.find((each) => each.id === account.provider);
   return (
     <div className="text-small text-soft">
       <p>{provider?.title ?? account.provider}{account.pool_id !== MAIN && `, pool ${account.pool}`}</p>
       {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
+      {account.sign_in && <p title={`Since ${exactTime(account.sign_in.at)}`}>{signedInWords(account, definitions, now)}</p>}
     </div>
   );
 }

@@ -14,30 +14,37 @@ import { AccountRow } from "./AccountRow.tsx";
 import { GuardsForm } from "./GuardsForm.tsx";
 import { PauseForm } from "./PauseForm.tsx";
 import { Prevented } from "./Prevented.tsx";
+import { SignIn } from "../sign-in/SignIn.tsx";
 import { RemoveForm } from "./RemoveForm.tsx";
 
-export type Asked = { act: "change" | "guard" | "pause" | "remove"; account: Account };
+export type Asked = { act: "change" | "guard" | "pause" | "remove" | "sign-in"; account: Account };
 
 export function Accounts({ place }: { place: Place }) {
   const { data, error, refetch } = useAccounts();
   const [asked, setAsked] = useState<Asked | null>(null);
   const adding = place.params.has("add");
+  const signingIn = place.params.has("sign-in");
   const close = () => setAsked(null);
   return (
     <>
       <div className="flex items-baseline gap-4 pt-6 pb-4">
         <h1 className="text-sentence font-normal">Accounts</h1>
         <p className="text-soft max-wide:hidden">Requests go to the lowest priority that is ready; among equals, to the one with the most left.</p>
-        <Button kind="loud" className="ml-auto self-center" onClick={() => go(withParams(place, { add: "1" }))}>Add an account</Button>
+        <span className="ml-auto flex gap-2 self-center">
+          <Button onClick={() => go(withParams(place, { "sign-in": "1" }))}>Sign in</Button>
+          <Button kind="loud" onClick={() => go(withParams(place, { add: "1" }))}>Add an account</Button>
+        </span>
       </div>
       <UnusedLogin />
       {error && !data ? <Failed what="the accounts" error={error} again={() => void refetch()} /> : null}
       {!data && !error && <Reading what="the accounts" />}
-      {data?.length === 0 && <Nothing title="No account yet.">Add one, and Headgate has somewhere to send requests.</Nothing>}
+      {data?.length === 0 && <Nothing title="No account yet.">Add one with its key, or sign in at its provider, and Headgate has somewhere to send requests.</Nothing>}
       {data && data.length > 0 && <Table accounts={inOrder(data)} onAsk={setAsked} />}
       {data && <Prevented accounts={data} onChange={(account) => setAsked({ act: "change", account })} />}
       {adding && <AccountForm onClose={() => go(withParams(place, { add: null }), true)} />}
-      {asked?.act === "change" && <AccountForm account={asked.account} onClose={close} />}
+      {signingIn && <SignIn onClose={() => go(withParams(place, { "sign-in": null }), true)} />}
+      {asked?.act === "change" && <AccountForm account={asked.account} onClose={close} onSignIn={() => setAsked({ act: "sign-in", account: asked.account })} />}
+      {asked?.act === "sign-in" && <SignIn account={asked.account} onClose={close} />}
       {asked?.act === "guard" && <GuardsForm account={asked.account} onClose={close} />}
       {asked?.act === "pause" && <PauseForm account={asked.account} onClose={close} />}
       {asked?.act === "remove" && <RemoveForm account={asked.account} onClose={close} />}
