@@ -3,6 +3,7 @@
 
 mod bridge;
 mod core;
+mod links;
 mod tray;
 mod window;
 
@@ -12,7 +13,7 @@ use clap::Parser;
 use sha2::{Digest, Sha256};
 use tauri::{AppHandle, Manager, RunEvent, async_runtime};
 
-use self::core::Desk;
+use self::{core::Desk, links::Link};
 use crate::settings::{Choices, DEFAULT_PORT, ProxyVariables};
 
 /// A local proxy between Claude Code and every account you may use, with a window.
@@ -34,6 +35,9 @@ struct Args {
     /// Ask clients for a key, also on this machine.
     #[arg(long, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL")]
     require_key: Option<bool>,
+    /// An address of the scheme `headgate`, as the system hands it over.
+    #[arg(value_name = "LINK")]
+    link: Option<Link>,
 }
 
 /// Runs until the user quits; the core has drained by then.
@@ -56,7 +60,7 @@ pub fn run() -> ExitCode {
 
 fn build(args: Args) -> tauri::Result<tauri::App> {
     let hidden = args.hidden;
-    let Args { data_dir, port, vault, require_key, .. } = args;
+    let Args { data_dir, port, vault, require_key, link, .. } = args;
     let desk = Desk::new(Choices {
         data_dir,
         port,
@@ -80,6 +84,9 @@ fn build(args: Args) -> tauri::Result<tauri::App> {
             async_runtime::spawn(async move { desk.open().await });
             if !hidden {
                 window::open(handle);
+            }
+            if let Some(link) = link {
+                async_runtime::spawn(links::bring(handle.clone(), link));
             }
             Ok(())
         })
@@ -106,6 +113,9 @@ fn single_instance(desk: &Desk) -> tauri::plugin::TauriPlugin<tauri::Wry> {
             if !args.iter().any(|arg| arg == "--hidden") {
                 window::open(app);
             }
+            if let Some(link) = links::among(&args) {
+                async_runtime::spawn(links::bring(app.clone(), link));
+            }
         })
         .build()
 }
@@ -117,6 +127,12 @@ fn on_event(app: &AppHandle, event: RunEvent) {
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => window::open(app),
+        #[cfg(target_os = "macos")]
+        RunEvent::Opened { urls } => {
+            for link in urls.iter().filter_map(|url| url.as_str().parse().ok()) {
+                async_runtime::spawn(links::bring(app.clone(), link));
+            }
+        }
         _ => {
             let _ = app;
         }

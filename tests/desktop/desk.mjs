@@ -2,7 +2,7 @@
 // upstream that answers. Each test opens a desk and everything on it is gone when the test ends.
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -52,6 +52,39 @@ class Desk {
     const page = await openPage(this.session, WINDOW, [...this.args(), ...more]);
     this.ends.push(() => page.close());
     return page;
+  }
+
+  /** Opens a link as a browser does: the program is started with it and nothing else. Gives how that start ended. */
+  async follow(link) {
+    const env = { ...this.session.env, HEADGATE_DATA_DIR: this.folder, HEADGATE_PORT: String(this.port) };
+    const program = start(WINDOW, [link], { env });
+    this.ends.push(() => stop(program));
+    return program.ended;
+  }
+
+  /** A core without a window on the same folder. */
+  async serve() {
+    const core = start(HEADGATE, ["serve", ...this.args()], { env: this.session.env, stdio: "ignore" });
+    this.ends.push(() => stop(core));
+    await this.listening();
+    const { token } = JSON.parse(readFileSync(join(this.folder, "core.json"), "utf8"));
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    return {
+      ask: async (method, path, body) => (await this.fetch(path, { method, headers, body: body && JSON.stringify(body) })).json(),
+    };
+  }
+
+  /** An upstream, and an authorisation server that agrees to everything. */
+  async authority() {
+    const sandbox = start(HEADGATE, ["sandbox", "--sign-ins"], { env: this.session.env, stdio: ["ignore", "pipe", "inherit"] });
+    this.ends.push(() => stop(sandbox));
+    let upstream;
+    for await (const line of createInterface({ input: sandbox.stdout })) {
+      upstream ??= line.match(/^sandbox on (\S+)/)?.[1];
+      const [, issuer, client] = line.match(/^issuer (\S+) client (\S+)/) ?? [];
+      if (issuer) return { upstream, issuer, client };
+    }
+    throw new Error("the sandbox ended before it was there");
   }
 
   /** Runs a command of the headless door on the same data folder and gives what it prints. */

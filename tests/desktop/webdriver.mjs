@@ -98,6 +98,11 @@ class Page {
     await this.call("POST", `/element/${await this.find(xpath)}/click`, {});
   }
 
+  /** Clicks what the XPath finds. */
+  async press(xpath) {
+    await this.call("POST", `/element/${await this.find(xpath)}/click`, {});
+  }
+
   /** Types into the field of this label. */
   async fill(label, value) {
     const xpath = `//*[self::input or self::textarea][@aria-label="${label}" or @id=//label[contains(normalize-space(.), "${label}")]/@for or ancestor::label[contains(normalize-space(.), "${label}")]]`;
