@@ -75,7 +75,10 @@ pub async fn paste(
 #[utoipa::path(post, path = "/api/v1/sign-ins/callback", operation_id = "hand_in_callback", request_body = Callback, responses(
     (status = OK, body = SignInView), (status = UNPROCESSABLE_ENTITY, body = Problem), (status = TOO_MANY_REQUESTS, body = Problem),
 ))]
-pub async fn callback(State(api): State<Api>, Body(came): Body<Callback>) -> Result<Json<SignInView>, Refused> {
+pub async fn callback(
+    State(api): State<Api>,
+    Body(came): Body<Callback>,
+) -> Result<Json<SignInView>, Refused> {
     let id = api.sign_ins.take_callback(came.url.expose())?;
     api.sign_in(&id)
 }

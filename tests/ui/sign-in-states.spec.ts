@@ -36,9 +36,21 @@ test("a device's code is shown large, with the page to enter it on", async ({ pa
   await expect(page.getByRole("link", { name: "Open the page with the code" }), "Enter opens it").toBeFocused();
 });
 
+for (const width of [600, 900]) {
+  test(`nothing sticks out of the form on a page of ${width} pixels`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    await stage(page, scenes.full);
+    await page.goto(`${STAGE}/#/accounts?sign-in=1`);
+    await expect(page.getByLabel("Issuer")).toBeVisible();
+    const beyond = await page.getByRole("dialog").evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth);
+    expect(beyond).toBeLessThanOrEqual(0);
+    await expectAccessible(page);
+  });
+}
+
 test("what was typed is still there after a sign-in that failed", async ({ page }) => {
   await begin(page, signIn({ state: "expired", message: "nobody answered in time; begin again" }));
-  await expect(page.getByRole("alert")).toHaveText("nobody answered in time; begin again");
+  await expect(page.getByRole("alert")).toHaveText("Nobody answered in time; begin again");
   await page.getByRole("button", { name: "Look at it and try again" }).click();
   await expect(page.getByLabel("Sign in with")).toBeFocused();
   await expect(page.getByLabel("Issuer")).toHaveValue("https://id.example.com");

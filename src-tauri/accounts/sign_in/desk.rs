@@ -120,8 +120,14 @@ impl Desk {
         let open = code.at_once.clone().unwrap_or_else(|| code.at.clone());
         let until = now + code.lives;
         let look = look(id, &agreed, open, Some(shown), until);
-        let entry =
-            Entry { look: look.clone(), server: server.clone(), terms, secrets: None, answer: None, is_kept: false };
+        let entry = Entry {
+            look: look.clone(),
+            server: server.clone(),
+            terms,
+            secrets: None,
+            answer: None,
+            is_kept: false,
+        };
         self.enter(entry, now)?;
         self.attend(
             look.id.clone(),

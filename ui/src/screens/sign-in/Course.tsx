@@ -7,7 +7,7 @@ import { DialogEnd } from "../../parts/Dialog.tsx";
 import { useNow } from "../../parts/useNow.ts";
 import { until } from "../../words/times.ts";
 import { WayThere } from "./WayThere.tsx";
-import { isOpen, overWords } from "./words.ts";
+import { asSentence, isOpen, overWords } from "./words.ts";
 
 type Props = { look: SignInView | undefined; error: Error | null; onBack: () => void; onClose: () => void };
 
@@ -51,7 +51,7 @@ function Done({ look, onClose }: { look: SignInView; onClose: () => void }) {
 function Over({ why, onBack, onClose }: { why: string; onBack: () => void; onClose: () => void }) {
   return (
     <>
-      <p role="alert" className="border-l-2 border-bad pl-3 text-bad first-letter:uppercase">{why}</p>
+      <p role="alert" className="border-l-2 border-bad pl-3 text-bad">{asSentence(why)}</p>
       <p className="mt-3 text-soft">Nothing has changed. What you typed is still there.</p>
       <DialogEnd>
         <Button onClick={onClose}>Close</Button>

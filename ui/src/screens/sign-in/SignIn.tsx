@@ -17,7 +17,7 @@ export function SignIn({ account, onClose }: { account?: Account; onClose: () =>
     onClose();
   };
   return (
-    <Dialog title={account ? `Sign in to ${account.name} again` : "Sign in"} firm={begun !== null} onClose={leave}>
+    <Dialog title={account ? `Sign in to ${account.name} again` : "Sign in"} firm={begun !== null} wide={begun === null} onClose={leave}>
       <SignInForm account={account} hidden={begun !== null} onBegun={setBegun} onClose={leave} />
       {begun !== null && <Course look={look} error={error} onBack={() => setBegun(null)} onClose={leave} />}
     </Dialog>

@@ -11,6 +11,9 @@ import { Failed, Reading } from "../../parts/Notice.tsx";
 import { definitionsFor, filledIn, orderIn, proposedWay, providersFor } from "./filled.ts";
 import { wayWords } from "./words.ts";
 
+/** Two fields beside each other where there is room. */
+const pair = "grid gap-x-4 board:grid-cols-2";
+
 type Props = { account: Account | undefined; hidden: boolean; onBegun: (id: string) => void; onClose: () => void };
 
 export function SignInForm({ account, hidden, onBegun, onClose }: Props) {
@@ -58,20 +61,22 @@ function NewAccount({ providers }: { providers: Provider[] }) {
   const provider = providers.find(({ id }) => id === chosen);
   return (
     <>
-      <Field label="Name" name="name" placeholder="Work" maxLength={64} autoComplete="off" hint="What the account is called here." />
-      {providers.length > 1
-        ? (
-          <Choice label="Provider" name="provider" value={chosen} onChange={(event) => setChosen(event.target.value)} hint={provider?.about}>
-            {providers.map(({ id, title }) => <option key={id} value={id}>{title}</option>)}
-          </Choice>
-        )
-        : <input type="hidden" name="provider" value={chosen ?? ""} />}
       <div className="grid grid-cols-[1fr_112px] gap-4">
+        <Field label="Name" name="name" placeholder="Work" maxLength={64} autoComplete="off" hint="What the account is called here." />
+        <Field label="Priority" name="priority" defaultValue={0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
+      </div>
+      <div className={pair}>
+        {providers.length > 1
+          ? (
+            <Choice label="Provider" name="provider" value={chosen} onChange={(event) => setChosen(event.target.value)} hint={provider?.about}>
+              {providers.map(({ id, title }) => <option key={id} value={id}>{title}</option>)}
+            </Choice>
+          )
+          : <input type="hidden" name="provider" value={chosen ?? ""} />}
         <Field
           label="Base URL" name="base_url" placeholder={provider?.base_url ?? "https://…"} inputMode="url" autoComplete="off"
           hint={provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one."}
         />
-        <Field label="Priority" name="priority" defaultValue={0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
       </div>
     </>
   );
@@ -82,17 +87,21 @@ function Terms({ definition, account }: { definition: SignInDefinition; account:
   const before = account?.sign_in?.with === definition.id ? account.sign_in : undefined;
   return (
     <>
-      {definition.wants_issuer && (
-        <Field label="Issuer" name="issuer" defaultValue={before?.issuer ?? ""} placeholder="https://id.example.com" inputMode="url" autoComplete="off" hint="Its address, under which its discovery document stands." />
-      )}
+      {definition.wants_issuer && <Issuer definition={definition} before={before} />}
       {definition.tenant != null && (
         <Field label="Tenant" name="tenant" defaultValue={before?.tenant ?? ""} placeholder={definition.tenant} autoComplete="off" hint="The directory's name or id. Empty: any organisation's." />
       )}
       {definition.client != null && <Client definition={definition} known={before?.client_id ?? undefined} />}
-      {definition.wants_issuer && (
-        <Field label="Scopes" name="scopes" defaultValue={before?.scopes.join(" ") ?? ""} placeholder={definition.scopes.join(" ")} autoComplete="off" hint="Only if your gateway asks for others." />
-      )}
     </>
+  );
+}
+
+function Issuer({ definition, before }: { definition: SignInDefinition; before: Account["sign_in"] }) {
+  return (
+    <div className={pair}>
+      <Field label="Issuer" name="issuer" defaultValue={before?.issuer ?? ""} placeholder="https://id.example.com" inputMode="url" autoComplete="off" hint="Its address, under which its discovery document stands." />
+      <Field label="Scopes" name="scopes" defaultValue={before?.scopes.join(" ") ?? ""} placeholder={definition.scopes.join(" ")} autoComplete="off" hint="Only if your gateway asks for others." />
+    </div>
   );
 }
 
@@ -102,7 +111,7 @@ function Client({ definition, known }: { definition: SignInDefinition; known: st
   return (
     <>
       <p className="mb-3 text-small text-soft">{packaged ? "This build brings a client of its own; you need none. " : ""}{definition.client}</p>
-      <div className="grid grid-cols-2 gap-4">
+      <div className={pair}>
         <Field label="Client id" name="client_id" defaultValue={known ?? ""} placeholder={packaged ? "The one of this build" : ""} autoComplete="off" />
         <Field
           label="Client secret" name="client_secret" type="password" autoComplete="off" data-1p-ignore="true"

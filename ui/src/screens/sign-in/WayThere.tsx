@@ -44,7 +44,7 @@ function Device({ look }: { look: SignInView }) {
   return (
     <>
       <p className="text-soft">Open the page on any device, sign in there, and enter this code. This goes on by itself.</p>
-      <p className="my-4"><Copy text={code} what="the code" className="mono text-sentence tracking-widest" /></p>
+      <p className="my-4"><Copy text={code} what="the code" className="[&>code]:text-sentence [&>code]:tracking-widest" /></p>
       <p className="flex flex-wrap items-center gap-x-5 gap-y-2">
         <Open url={look.url ?? at}>{look.url && look.url !== at ? "Open the page with the code" : "Open the page"}</Open>
         <Copy text={at} what="the address" />

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Account, Provider, SignInDefinition, SignInView } from "../../api/types.ts";
 import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, type Filled } from "./filled.ts";
-import { isOpen, overWords, signedInWords, whoseWords } from "./words.ts";
+import { asSentence, isOpen, overWords, signedInWords, whoseWords } from "./words.ts";
 
 const definition = (rest: Partial<SignInDefinition>) =>
   ({ id: "oidc", title: "Own", providers: [], ways: ["loopback", "deep_link", "paste", "device"], wants_issuer: false, ...rest }) as SignInDefinition;
@@ -53,6 +53,8 @@ test("each ending of a sign-in has its words, and one that goes on has none", ()
   expect(overWords(look({ state: "cancelled" }))).toMatch(/called off/);
   for (const state of ["waiting", "answered", "exchanging", "done"] as const) expect(overWords(look({ state }))).toBeNull();
   expect(isOpen(look({ state: "answered" })) && !isOpen(look({ state: "exchanging" }))).toBe(true);
+  expect(asSentence("nobody answered; begin again")).toBe("Nobody answered; begin again");
+  expect(asSentence("id.example.com says no")).toBe("id.example.com says no");
   expect(whoseWords(look({ name: "New" }), [])).toBe("New");
   expect(whoseWords(look({ account: 3 }), [{ id: 3, name: "Work" } as Account])).toBe("Work");
 });

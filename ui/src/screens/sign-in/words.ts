@@ -22,6 +22,11 @@ export function overWords({ state, message }: SignInView): string | null {
   }
 }
 
+/** The core's words at the beginning of a line. A host's name stays as it is. */
+export function asSentence(words: string): string {
+  return /^\S*\.\S/.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** Whose sign-in it is, in the words of who looks for it. */
 export function whoseWords({ account, name }: SignInView, accounts: Account[]): string {
   return name ?? accounts.find(({ id }) => id === account)?.name ?? "an account";
