@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ask } from "../../scripts/parts/run.mjs";
 import { openDesk } from "./desk.mjs";
 import { until } from "./webdriver.mjs";
 
@@ -52,7 +53,9 @@ test("a link through a second start finishes a sign-in after a yes, and a foreig
   await page.click("Finish the sign-in");
   await page.says(/Company takes part from now on/);
   assert.equal(accounts(desk)[0].name, "Company");
-  assert.doesNotMatch(await page.run("return document.documentElement.outerHTML"), new RegExp(new URL(back).searchParams.get("code")));
+  const code = new URL(back).searchParams.get("code");
+  assert.doesNotMatch(await page.run("return document.documentElement.outerHTML"), new RegExp(code));
+  assert.equal(ask("grep", ["-rl", code, desk.folder]), null, "the code is written nowhere");
 
   assert.equal((await desk.follow(back)).code, 0, "a replay");
   assert.equal(accounts(desk).length, 1);

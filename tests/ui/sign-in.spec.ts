@@ -14,8 +14,8 @@ test.beforeAll(async ({ browser }) => {
   [demo, authority] = await Promise.all([startDemo(), startAuthority()]);
   page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   await page.goto(demo.link);
-  await page.keyboard.press("g");
-  await page.keyboard.press("a");
+  await expect(page.getByRole("banner").getByText("Running")).toBeVisible();
+  await page.goto(`${demo.address}/#/accounts`);
 });
 
 test.afterAll(async () => {
