@@ -4,7 +4,7 @@
 //
 // It wants cargo-fuzz (`cargo install cargo-fuzz`) and a C++ compiler. The stable toolchain is enough, told to
 // let cargo-fuzz's flags pass. There is no unsafe code here, so no sanitizer is needed.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { env } from "node:process";
 import { run } from "./parts/run.mjs";
@@ -27,7 +27,7 @@ main(async () => {
     const corpus = `fuzz/target/corpus/${target}`;
     mkdirSync(corpus, { recursive: true });
     say(`${target}, for ${minutes} min`);
-    const known = [`fuzz/seeds/${target}`, `fuzz/corpus/${target}`];
+    const known = [`fuzz/seeds/${target}`, `fuzz/corpus/${target}`].filter((folder) => existsSync(folder));
     const limits = [`-max_total_time=${Math.ceil(minutes * 60)}`, "-max_len=4096"];
     await run("cargo", ["fuzz", "run", "--sanitizer", "none", target, corpus, ...known, "--", ...limits], {
       env: { ...env, RUSTC_BOOTSTRAP: "1" },
