@@ -12,6 +12,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{
     Code, Core, Global, Trouble,
     guards::{self, Guarding},
+    named::found,
     out::say,
     pools,
     sign_in::SignIn,
@@ -147,10 +148,7 @@ impl Accounts {
             Act::SetKey { .. } => Some(read_key()?),
             _ => None,
         };
-        let core = global.core().await?;
-        let done = perform(act, key, &core, global).await;
-        core.close().await;
-        done
+        global.on_core(async |core| perform(act, key, core, global).await).await
     }
 }
 
@@ -203,7 +201,7 @@ async fn perform(
             let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
             let spill_to = if spill_to.is_empty() { None } else { Some(spill(core, &spill_to).await?) };
             let pool_id = match pool {
-                Some(pool) => Some(pools::found(&pools::all(core).await?, &pool)?.id),
+                Some(pool) => Some(found(&pools::all(core).await?, &pool)?.id),
                 None => None,
             };
             let guards = if guarding.is_empty() {
@@ -321,15 +319,6 @@ async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
 /// Every account.
 pub(super) async fn all(core: &Core) -> Result<Vec<AccountView>, Trouble> {
     core.get("/api/v1/accounts").await
-}
-
-/// An account given by name, without regard to case, or by id.
-pub(super) fn found<'a>(accounts: &'a [AccountView], given: &str) -> Result<&'a AccountView, Trouble> {
-    let by_name = accounts.iter().find(|account| account.name.eq_ignore_ascii_case(given.trim()));
-    by_name.or_else(|| accounts.iter().find(|account| account.id.to_string() == given)).ok_or_else(|| {
-        let why = format!("there is no account \"{given}\"; `headgate accounts` lists them");
-        Trouble::new(Code::NotFound, why)
-    })
 }
 
 fn tell(done: &str, account: &AccountView, global: &Global) {

@@ -4,7 +4,7 @@ use clap::Args;
 use http::Method;
 use jiff::Timestamp;
 
-use super::{Core, Global, Trouble, accounts, guards::amount_of, out::say, pools, table};
+use super::{Core, Global, Trouble, accounts, guards::amount_of, named::found, out::say, pools, table};
 use crate::{
     api::{
         backtest_views::{
@@ -73,10 +73,7 @@ fn capacity(text: &str) -> Result<(String, String, u64), String> {
 impl Backtest {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let told = self.tell(&core, global.json).await;
-        core.close().await;
-        told
+        global.on_core(async |core| self.tell(core, global.json).await).await
     }
 
     async fn tell(self, core: &Core, json: bool) -> Result<(), Trouble> {
@@ -92,10 +89,10 @@ impl Backtest {
     }
 
     fn order(self, accounts: &[AccountView], pools: &[PoolView]) -> Result<BacktestOrder, Trouble> {
-        let id = |name: &str| accounts::found(accounts, name).map(|account| account.id);
+        let id = |name: &str| found(accounts, name).map(|account| account.id);
         let mut alternatives = Vec::new();
         for (pool, policy) in self.policies {
-            let pool = pool.map(|name| pools::found(pools, &name).map(|pool| pool.id)).transpose()?;
+            let pool = pool.map(|name| found(pools, &name).map(|pool| pool.id)).transpose()?;
             let policies = vec![PolicyOrder { pool, policy }];
             alternatives.push(AlternativeOrder { policies, ..AlternativeOrder::default() });
         }

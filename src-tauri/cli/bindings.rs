@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Core, Global, Trouble, keys, out::say, pools, table};
+use super::{Core, Global, Trouble, keys, named::found, out::say, pools, table};
 use crate::{
     api::plan_views::{BindingView, NewBinding},
     domain::{KeyId, Role, Subject},
@@ -66,10 +66,8 @@ fn role(text: &str) -> Result<Role, String> {
 impl Bindings {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let done = perform(self.act.unwrap_or(Act::List), &core, global).await;
-        core.close().await;
-        done
+        let act = self.act.unwrap_or(Act::List);
+        global.on_core(async |core| perform(act, core, global).await).await
     }
 }
 
@@ -85,7 +83,7 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
         }
         Act::Add { subject, pool, strict } => {
             let subject = subject.read(core).await?;
-            let pool_id = pools::found(&pools::all(core).await?, &pool)?.id;
+            let pool_id = found(&pools::all(core).await?, &pool)?.id;
             let new = NewBinding { subject, pool_id, strict, id: None };
             let added = core.call(Method::POST, "/api/v1/bindings", Some(&new)).await?;
             tell("Bound", &added, global);

@@ -108,10 +108,7 @@ fn role(word: &str) -> Result<Role, String> {
 impl Explain {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let told = self.tell(&core, global.json).await;
-        core.close().await;
-        told
+        global.on_core(async |core| self.tell(core, global.json).await).await
     }
 
     async fn tell(self, core: &Core, json: bool) -> Result<(), Trouble> {

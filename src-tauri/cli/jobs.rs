@@ -32,13 +32,12 @@ enum Act {
 impl Jobs {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let done = match self.act.unwrap_or(Act::List) {
-            Act::List => list(&core, global).await,
-            Act::Run { job } => run(&core, global, &job).await,
+        let act = self.act.unwrap_or(Act::List);
+        let done = async |core: &Core| match act {
+            Act::List => list(core, global).await,
+            Act::Run { job } => run(core, global, &job).await,
         };
-        core.close().await;
-        done
+        global.on_core(done).await
     }
 }
 

@@ -6,12 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{
-    Code, Core, Global, Trouble,
-    accounts::{self, confirmed},
-    out::say,
-    pools, table,
-};
+use super::{Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, pools, table};
 use crate::{
     api::{
         key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey},
@@ -142,10 +137,8 @@ fn when(text: &str) -> Result<Limit<Timestamp>, String> {
 impl Keys {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let done = perform(self.act.unwrap_or(Act::List), &core, global).await;
-        core.close().await;
-        done
+        let act = self.act.unwrap_or(Act::List);
+        global.on_core(async |core| perform(act, core, global).await).await
     }
 }
 
@@ -253,17 +246,13 @@ fn named(list: Vec<String>) -> Option<Option<Vec<String>>> {
 
 async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {
     let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
-    names.iter().map(|name| accounts::found(&accounts, name).map(|account| account.id)).collect()
+    names.iter().map(|name| found(&accounts, name).map(|account| account.id)).collect()
 }
 
 /// A key given by name, without regard to case, or by id.
 pub(super) async fn find(core: &Core, given: &str) -> Result<KeyView, Trouble> {
     let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
-    let is_named = |key: &KeyView| key.name.to_lowercase() == given.trim().to_lowercase();
-    let found = keys.iter().find(|key| is_named(key));
-    found.or_else(|| keys.iter().find(|key| key.id.to_string() == given)).cloned().ok_or_else(|| {
-        Trouble::new(Code::NotFound, format!("there is no key \"{given}\"; `headgate keys` lists them"))
-    })
+    found(&keys, given).cloned()
 }
 
 fn path_of(key: &KeyView) -> String {

@@ -12,6 +12,7 @@ mod failure;
 mod guards;
 mod jobs;
 mod keys;
+mod named;
 mod out;
 mod pools;
 mod reach;
@@ -197,5 +198,13 @@ impl Global {
     /// The core that acts on these settings' folder.
     async fn core(&self) -> Result<Core, Trouble> {
         Core::reach(self.settings(None)?).await
+    }
+
+    /// Acts through that core, which is let go whatever comes of it.
+    async fn on_core(&self, act: impl AsyncFnOnce(&Core) -> Result<(), Trouble>) -> Result<(), Trouble> {
+        let core = self.core().await?;
+        let done = act(&core).await;
+        core.close().await;
+        done
     }
 }

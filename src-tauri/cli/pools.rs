@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, accounts, out::say, table};
+use super::{Core, Global, Trouble, accounts, named::found, out::say, table};
 use crate::{
     api::{
         plan_views::{NewPool, PoolChange, PoolView, RemovedPool},
@@ -60,10 +60,8 @@ pub(super) fn policy(text: &str) -> Result<Policy, String> {
 impl Pools {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let done = perform(self.act.unwrap_or(Act::List), &core, global).await;
-        core.close().await;
-        done
+        let act = self.act.unwrap_or(Act::List);
+        global.on_core(async |core| perform(act, core, global).await).await
     }
 }
 
@@ -79,7 +77,7 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
         }
         Act::Add { name, policy, accounts } => {
             let known = accounts::all(core).await?;
-            let ids = accounts.iter().map(|given| accounts::found(&known, given).map(|account| account.id));
+            let ids = accounts.iter().map(|given| found(&known, given).map(|account| account.id));
             let new = NewPool { name, policy, accounts: ids.collect::<Result<_, _>>()?, id: None };
             let added = core.call(Method::POST, "/api/v1/pools", Some(&new)).await?;
             tell("Made", &added, global);
@@ -105,15 +103,6 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
 /// Every pool.
 pub(super) async fn all(core: &Core) -> Result<Vec<PoolView>, Trouble> {
     core.get("/api/v1/pools").await
-}
-
-/// A pool given by name, without regard to case, or by id.
-pub(super) fn found<'a>(pools: &'a [PoolView], given: &str) -> Result<&'a PoolView, Trouble> {
-    let name = given.trim().to_lowercase();
-    let by_name = pools.iter().find(|pool| pool.name.to_lowercase() == name);
-    by_name.or_else(|| pools.iter().find(|pool| pool.id.to_string() == name)).ok_or_else(|| {
-        Trouble::new(Code::NotFound, format!("there is no pool \"{given}\"; `headgate pools` lists them"))
-    })
 }
 
 /// The ids of pools given by name or id.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, accounts, out::say, pools, table};
+use super::{Core, Global, Trouble, accounts, named::found, out::say, pools, table};
 use crate::api::{
     plan_views::{NewRoute, PlanSettings, PoolView, RouteChange, RouteView, SlotView},
     views::AccountView,
@@ -78,10 +78,8 @@ enum Act {
 impl Routes {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let core = global.core().await?;
-        let done = perform(self.act.unwrap_or(Act::List), &core, global).await;
-        core.close().await;
-        done
+        let act = self.act.unwrap_or(Act::List);
+        global.on_core(async |core| perform(act, core, global).await).await
     }
 }
 
@@ -172,9 +170,9 @@ async fn read(slots: &[String], core: &Core) -> Result<Vec<SlotView>, Trouble> {
 fn slot_of(text: &str, accounts: &[AccountView], pools: &[PoolView]) -> Result<SlotView, Trouble> {
     let target = |text: &str| {
         let slot = if let Some(name) = text.strip_prefix("pool:") {
-            SlotView { pool_id: Some(pools::found(pools, name)?.id), ..SlotView::default() }
+            SlotView { pool_id: Some(found(pools, name)?.id), ..SlotView::default() }
         } else {
-            SlotView { account_id: Some(accounts::found(accounts, text)?.id), ..SlotView::default() }
+            SlotView { account_id: Some(found(accounts, text)?.id), ..SlotView::default() }
         };
         Ok::<_, Trouble>(slot)
     };
@@ -187,12 +185,7 @@ fn slot_of(text: &str, accounts: &[AccountView], pools: &[PoolView]) -> Result<S
 
 async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
     let routes: Vec<RouteView> = core.get("/api/v1/routes").await?;
-    let name = given.trim().to_lowercase();
-    let by_name = routes.iter().find(|route| route.name.to_lowercase() == name);
-    let found = by_name.or_else(|| routes.iter().find(|route| route.id.to_string() == name));
-    found.map(|route| format!("/api/v1/routes/{}", route.id)).ok_or_else(|| {
-        Trouble::new(Code::NotFound, format!("there is no route \"{given}\"; `headgate routes` lists them"))
-    })
+    Ok(format!("/api/v1/routes/{}", found(&routes, given)?.id))
 }
 
 fn tell(done: &str, route: &RouteView, global: &Global) {

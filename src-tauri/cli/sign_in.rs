@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, accounts, browser, out::say, table};
+use super::{Code, Core, Global, Trouble, browser, named::found, out::say, table};
 use crate::{
     api::{
         sign_in_views::{NewSignIn, PastedCode, SignInDefinition, SignInState, SignInView, SignInWay},
@@ -75,7 +75,7 @@ impl SignIn {
             None
         };
         let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
-        let known = accounts::found(&accounts, &self.account).ok();
+        let known = found(&accounts, &self.account).ok();
         let with = self.with.clone().or_else(|| Some(known?.sign_in.as_ref()?.with.clone()));
         let way = self.way(core, with.as_deref()).await?;
         let opens = !self.no_open && way == Some(SignInWay::Loopback);
