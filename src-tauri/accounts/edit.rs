@@ -9,16 +9,15 @@ use std::{
 use jiff::Timestamp;
 use url::Url;
 
-use super::{Brought, GuardsChange, Roster, guards::zones, roster::lock};
+use super::{Brought, EditError, GuardsChange, Roster, guards::zones, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, BadModelMap, BadName, Caps, MOST_GUARDS, ModelMap, Pause, PausedBy,
-        PoolId, Provider, Spill, SpillTo,
+        Account, AccountId, AccountName, Caps, ModelMap, Pause, PausedBy, PoolId, Provider, Spill, SpillTo,
     },
     events::Event,
-    providers::{BadAddress, base_url, is_this_machine},
+    providers::{base_url, is_this_machine},
     routing::{Contender, Load, reopen},
-    secrets::{SecretName, Sensitive, VaultError},
+    secrets::{SecretName, Sensitive},
     store::{NewAccountRow, StoreError},
 };
 
@@ -58,71 +57,6 @@ pub enum SpillOrder {
     None,
     /// To these.
     To(SpillTo),
-}
-
-/// Why an act was not done; each is a sentence with a next step.
-#[derive(Debug, thiserror::Error)]
-pub enum EditError {
-    #[error("there is no such account; `headgate accounts` lists them")]
-    NotFound,
-    #[error("another account is already called \"{0}\"; names are unique without regard to case")]
-    NameTaken(String),
-    #[error(transparent)]
-    BadName(#[from] BadName),
-    #[error("\"{given}\" is no provider; choose one of: {known}")]
-    NoSuchProvider { given: String, known: String },
-    #[error("{0} has no address of its own; name one with --base-url")]
-    NeedsAddress(String),
-    #[error(transparent)]
-    BadAddress(#[from] BadAddress),
-    #[error(
-        "that is Headgate's own address: a request would come round and round. Name the upstream's own one"
-    )]
-    OwnAddress,
-    #[error("a priority is a whole number from -1000 to 1000")]
-    BadPriority,
-    #[error(transparent)]
-    BadModelMap(#[from] BadModelMap),
-    #[error("that is no key: it is empty, or holds blanks or control characters")]
-    BadKey,
-    #[error("{0} needs a key; give it one through standard input with --key-stdin")]
-    NeedsKey(String),
-    #[error("{0} has no key of its own: it passes on what the client brings. Leave the key out")]
-    NoKeyWanted(String),
-    #[error("a sign-in goes to {0} and nowhere else; leave the address out")]
-    ForeignAddress(String),
-    #[error("only an account that passes on Claude Code's own sign-in can let requests spill over")]
-    NoSpill,
-    #[error(
-        "requests spill over to other accounts that have a key of their own; there is none with the id {0}"
-    )]
-    BadSpill(AccountId),
-    #[error("there is no such pool; `headgate pools` lists them")]
-    NoSuchPool,
-    #[error("an account has at most {MOST_GUARDS} reserves and {MOST_GUARDS} peak hours; leave some out")]
-    TooManyGuards,
-    #[error(
-        "a window is named as its upstream names it, as in 5h or 7d_opus; `headgate accounts` shows them"
-    )]
-    BadWindow,
-    #[error("peak hours are on at least one day of the week; name it, as in \"Mon-Fri 09:00-17:00\"")]
-    NoDays,
-    #[error(
-        "there is no time zone \"{0}\"; name one as in Europe/Berlin, or leave it out for this machine's"
-    )]
-    NoSuchZone(String),
-    #[error("this system gives no random numbers: {0}")]
-    Random(#[from] getrandom::Error),
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    #[error(transparent)]
-    Store(StoreError),
-}
-
-impl From<StoreError> for EditError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
 }
 
 const PRIORITIES: std::ops::RangeInclusive<i32> = -1000..=1000;

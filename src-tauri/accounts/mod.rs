@@ -3,6 +3,7 @@
 
 mod affinity;
 mod edit;
+mod edit_error;
 mod guards;
 mod logins;
 mod models;
@@ -14,7 +15,8 @@ pub mod sign_in;
 mod signed_in;
 mod tokens;
 
-pub use edit::{Change, EditError, NewAccount, SpillOrder};
+pub use edit::{Change, NewAccount, SpillOrder};
+pub use edit_error::EditError;
 pub use guards::GuardsChange;
 pub use logins::LoginId;
 pub use models::Offer;
