@@ -26,13 +26,13 @@ pub mod metering;
 pub mod providers;
 /// Who goes next, by the plan that a person makes. Pure decisions.
 pub mod routing;
-/// Who pays: the roster of accounts, their standing, their bearers, and the plan for them.
+/// Who pays: the roster of accounts, signing in and renewing that, their bearers, and the plan for them.
 pub mod accounts;
 /// Who may ask: clients' keys, their limits and budgets.
 pub mod keys;
 /// Finished exchanges on their way into the store.
 pub mod ledger;
-/// A scripted upstream for the demo and every test.
+/// A scripted upstream and authorisation server for the demo and every test.
 pub mod sandbox;
 /// One request, from the client's socket to its ending.
 pub mod proxy;

@@ -40,7 +40,7 @@ enum Happens {
     Forward(u16),
     /// The clock is set back by minutes.
     Back(u16),
-    /// The timer looks.
+    /// Whatever is due is done.
     Due,
     /// So many requests are refused at once.
     Refused(u8),

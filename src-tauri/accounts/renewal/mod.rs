@@ -6,7 +6,7 @@ mod course;
 mod flight;
 mod refusal;
 mod standing;
-mod timer;
+mod due;
 mod timing;
 #[cfg(test)]
 mod life_tests;
