@@ -13,8 +13,8 @@ use divan::{Bencher, black_box, counter::BytesCount, counter::ItemsCount};
 use headgate::{
     clock::Clock,
     domain::{
-        Account, AccountId, AccountName, Ask, Attempt, Ending, Endpoint, Exchange, ExchangeId, ExchangeStart,
-        Family, Need, Policy, Pool, Provider, ProviderId, Usage, Verdict, VerdictKind, Window, WindowName,
+        Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Family,
+        Need, Policy, Pool, Provider, ProviderId, Usage, Verdict, VerdictKind, Window, WindowName,
         WindowSource,
     },
     formats::{EventData, EventLines, RequestHead},
@@ -262,17 +262,9 @@ fn contender(id: i64, now: Timestamp) -> Contender {
 fn window(name: &str, id: i64, n: usize, now: Timestamp) -> Window {
     let name = WindowName(name.into());
     Window {
-        family: name.family(),
-        length: name.length(),
-        name,
-        limits: Some(Endpoint::Messages),
         utilization: Some((id * 37 % 90) as f64 / 100.0 + n as f64 / 1000.0),
         resets_at: Some(now + SignedDuration::from_hours(1)),
-        refills: false,
-        spent: false,
-        again: None,
-        source: WindowSource::Header,
-        learned_at: now,
+        ..Window::new(name, WindowSource::Header, now)
     }
 }
 

@@ -61,17 +61,9 @@ fn level(house: &House, names: &[&str]) {
 /// So much of an account's five hours is used.
 fn use_up(house: &House, name: &str, utilization: f64) {
     let window = Window {
-        name: WindowName("5h".into()),
-        family: None,
-        length: WindowName("5h".into()).length(),
-        limits: Some(Endpoint::Messages),
         utilization: Some(utilization),
         resets_at: Some(house.clock.now() + SignedDuration::from_hours(3)),
-        refills: false,
-        spent: false,
-        again: None,
-        source: WindowSource::Header,
-        learned_at: house.clock.now(),
+        ..Window::new(WindowName("5h".into()), WindowSource::Header, house.clock.now())
     };
     house.app.api().gateway.roster.learn(id(house, name), &lesson(&Verdict::Fine, &[window]));
 }

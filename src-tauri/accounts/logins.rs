@@ -176,7 +176,7 @@ mod tests {
     use crate::{
         accounts::NewAccount,
         clock::Clock,
-        domain::{Endpoint, Need, Verdict, WindowName, WindowSource},
+        domain::{Need, Verdict, WindowName, WindowSource},
         events::Events,
         providers::Catalog,
         routing::Ration,
@@ -196,17 +196,8 @@ mod tests {
         let new = NewAccount { name: "mine".into(), provider, base_url: None, priority: 0, key: None };
         let id = roster.add(new).unwrap().account.id;
         let window = Window {
-            name: WindowName("5h".into()),
-            family: None,
-            length: WindowName("5h".into()).length(),
-            limits: Some(Endpoint::Messages),
             utilization: Some(0.5),
-            resets_at: None,
-            refills: false,
-            spent: false,
-            again: None,
-            source: WindowSource::Header,
-            learned_at: now,
+            ..Window::new(WindowName("5h".into()), WindowSource::Header, now)
         };
         let login = |n: usize| roster.login_id(n.to_string().as_bytes());
         let knows = |n| !roster.snapshot_for(Some(login(n))).get(id).unwrap().windows.is_empty();

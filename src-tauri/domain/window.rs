@@ -58,6 +58,23 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 const STANDS: SignedDuration = SignedDuration::from_hours(1);
 
 impl Window {
+    /// One of which nothing is known but its name, and what that says. It limits messages.
+    pub fn new(name: WindowName, source: WindowSource, learned_at: Timestamp) -> Self {
+        Self {
+            family: name.family(),
+            length: name.length(),
+            name,
+            limits: Some(Endpoint::Messages),
+            utilization: None,
+            resets_at: None,
+            refills: false,
+            spent: false,
+            again: None,
+            source,
+            learned_at,
+        }
+    }
+
     /// Used share at `now`. Of one that refills it is an estimate: what was told, less what has come back
     /// since. One that is past its reset, was told too long ago, or in a future that never came says nothing.
     pub fn utilization_at(&self, now: Timestamp) -> Option<f64> {
@@ -185,20 +202,8 @@ mod tests {
     }
 
     fn window(name: &str, utilization: f64, resets_at: Option<i64>) -> Window {
-        let name = WindowName(name.into());
-        Window {
-            family: name.family(),
-            length: name.length(),
-            name,
-            limits: Some(Endpoint::Messages),
-            utilization: Some(utilization),
-            resets_at: resets_at.map(at),
-            refills: false,
-            spent: false,
-            again: None,
-            source: WindowSource::Header,
-            learned_at: at(0),
-        }
+        let known = Window::new(WindowName(name.into()), WindowSource::Header, at(0));
+        Window { utilization: Some(utilization), resets_at: resets_at.map(at), ..known }
     }
 
     fn bucket(utilization: f64, full_in: i64) -> Window {

@@ -137,22 +137,18 @@ impl Draft<'_> {
         let is_full = utilization.is_some_and(|used| used >= 1.0);
         // What is told from now on holds whatever our clock says.
         let resets_at = self.resets_in.or(self.resets_at);
+        let resets_at = resets_at.filter(|reset| name.may_end(*reset, now));
         Some(Window {
-            family: name.family(),
-            length: name.length(),
             limits: match pattern.informs {
                 true => None,
                 false if is_of_counts => Some(Endpoint::Counts),
                 false => Some(Endpoint::Messages),
             },
             utilization,
-            resets_at: resets_at.filter(|reset| name.may_end(*reset, now)),
+            resets_at,
             refills: pattern.refills,
             spent: self.spent || (is_full && pattern.full_is_spent),
-            again: None,
-            source: WindowSource::Header,
-            learned_at: now,
-            name,
+            ..Window::new(name, WindowSource::Header, now)
         })
     }
 

@@ -220,17 +220,11 @@ fn spend(
 ) -> bool {
     let kept = contender.windows.iter().find(|window| window.name == *name);
     let told = Window {
-        name: name.clone(),
-        family: name.family(),
-        length: name.length(),
         limits: kept.map_or(Some(Endpoint::Messages), |window| window.limits),
         utilization: kept.and_then(|window| window.utilization),
         resets_at: until,
-        refills: false,
         spent: true,
-        again: None,
-        source: WindowSource::Refusal,
-        learned_at: now,
+        ..Window::new(name.clone(), WindowSource::Refusal, now)
     };
     let mut learned = Learned::default();
     take_window(contender, &told, first, now, &mut learned);

@@ -82,18 +82,15 @@ pub(super) fn write(conn: &Connection, waiting: &WaitingWindows) -> rusqlite::Re
 
 fn window(row: &Row<'_>) -> rusqlite::Result<(AccountId, Window)> {
     let name = WindowName(row.get::<_, Arc<str>>("name")?);
+    let source = source(row.get_ref("source")?.as_str()?)?;
     let window = Window {
-        family: name.family(),
-        length: name.length(),
-        name,
         limits: limits(row.get_ref("limits")?.as_str()?)?,
         utilization: row.get("utilization")?,
         resets_at: row.get::<_, Option<Ms>>("resets_at")?.map(|ms| ms.0),
         refills: row.get("refills")?,
         spent: row.get("spent")?,
         again: again(row)?,
-        source: source(row.get_ref("source")?.as_str()?)?,
-        learned_at: row.get::<_, Ms>("learned_at")?.0,
+        ..Window::new(name, source, row.get::<_, Ms>("learned_at")?.0)
     };
     Ok((AccountId(row.get("account_id")?), window))
 }

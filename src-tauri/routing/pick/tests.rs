@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    Account, AccountName, Binding, BindingId, Budget, Caps, Credential, Day, Endpoint, Family, Guards, Lacks,
+    Account, AccountName, Binding, BindingId, Budget, Caps, Credential, Day, Family, Guards, Lacks,
     MinuteOfDay, Model, ModelMap, Need, Needs, Outlay, Peak, Policy, Pool, PoolId, Provider, ProviderId,
     Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Window, WindowName,
     WindowSource,
@@ -20,20 +20,8 @@ pub(in crate::routing) fn in_minutes(minutes: i64) -> Timestamp {
 }
 
 pub(in crate::routing) fn window(name: &str, used: f64, spent: bool, reset_minutes: i64) -> Window {
-    let name = WindowName(name.into());
-    Window {
-        family: name.family(),
-        length: name.length(),
-        name,
-        limits: Some(Endpoint::Messages),
-        utilization: Some(used),
-        resets_at: Some(in_minutes(reset_minutes)),
-        refills: false,
-        spent,
-        again: None,
-        source: WindowSource::Header,
-        learned_at: now(),
-    }
+    let known = Window::new(WindowName(name.into()), WindowSource::Header, now());
+    Window { utilization: Some(used), resets_at: Some(in_minutes(reset_minutes)), spent, ..known }
 }
 
 pub(in crate::routing) fn account(id: i64) -> Contender {

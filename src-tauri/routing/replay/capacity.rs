@@ -99,20 +99,8 @@ mod tests {
 
     /// Of five hours, from 0:00 on, told an hour after it began.
     fn window(name: &str, used: f64) -> Window {
-        let name = WindowName(name.into());
-        Window {
-            family: name.family(),
-            length: name.length(),
-            name,
-            limits: Some(Endpoint::Messages),
-            utilization: Some(used),
-            resets_at: Some(at(300)),
-            refills: false,
-            spent: false,
-            again: None,
-            source: WindowSource::Header,
-            learned_at: at(60),
-        }
+        let known = Window::new(WindowName(name.into()), WindowSource::Header, at(60));
+        Window { utilization: Some(used), resets_at: Some(at(300)), ..known }
     }
 
     fn uses() -> impl Iterator<Item = (Timestamp, Option<Family>, f64)> {

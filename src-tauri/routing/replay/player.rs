@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::super::Contender;
-use crate::domain::{Endpoint, Family, Verdict, Window, WindowName, WindowSource};
+use crate::domain::{Family, Verdict, Window, WindowName, WindowSource};
 
 /// An account with the limits that its upstream holds it to.
 #[derive(Debug, Clone)]
@@ -123,19 +123,11 @@ impl Gauge {
     /// What a reply would say of it; nothing while no window is open.
     pub fn window(&self, now: Timestamp) -> Option<Window> {
         self.resets_at?;
+        // That it is spent upstreams say when they refuse, and not before.
         Some(Window {
-            name: self.limit.name.clone(),
-            family: self.family,
-            length: self.limit.name.length(),
-            limits: Some(Endpoint::Messages),
             utilization: Some(self.used / self.limit.capacity.max(f64::MIN_POSITIVE)),
             resets_at: self.resets_at,
-            refills: false,
-            // Upstreams say so when they refuse, and not before.
-            spent: false,
-            again: None,
-            source: WindowSource::Header,
-            learned_at: now,
+            ..Window::new(self.limit.name.clone(), WindowSource::Header, now)
         })
     }
 }
@@ -147,19 +139,7 @@ const MOST_IDLE: u64 = 10_000;
 
 /// What selection is to know of a limit when a play begins: how much is used, or only that there is such a limit.
 pub(super) fn shown(limit: &Limit, now: Timestamp) -> Window {
-    let unopened = || Window {
-        name: limit.name.clone(),
-        family: limit.name.family(),
-        length: limit.name.length(),
-        limits: Some(Endpoint::Messages),
-        utilization: None,
-        resets_at: None,
-        refills: false,
-        spent: false,
-        again: None,
-        source: WindowSource::Header,
-        learned_at: now,
-    };
+    let unopened = || Window::new(limit.name.clone(), WindowSource::Header, now);
     Gauge::new(limit.clone()).window(now).unwrap_or_else(unopened)
 }
 

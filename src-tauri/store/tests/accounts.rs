@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::{Folder, add, at};
 use crate::{
     domain::{
-        AccountId, AccountName, Bench, Endpoint, Pause, PausedBy, Spill, SpillTo, Window, WindowName,
-        WindowSource,
+        AccountId, AccountName, Bench, Pause, PausedBy, Spill, SpillTo, Window, WindowName, WindowSource,
     },
     store::{NewAccountRow, StoreError},
 };
@@ -16,20 +15,8 @@ fn bench(reason: &str) -> Bench {
 }
 
 fn window(name: &str, utilization: Option<f64>, learned: i64) -> Window {
-    let name = WindowName(name.into());
-    Window {
-        family: name.family(),
-        length: name.length(),
-        name,
-        limits: Some(Endpoint::Messages),
-        utilization,
-        resets_at: Some(at(9000)),
-        refills: false,
-        spent: false,
-        again: None,
-        source: WindowSource::Header,
-        learned_at: at(learned),
-    }
+    let known = Window::new(WindowName(name.into()), WindowSource::Header, at(learned));
+    Window { utilization, resets_at: Some(at(9000)), ..known }
 }
 
 #[test]
