@@ -6,7 +6,7 @@ use bytes::Bytes;
 use headgate::{
     accounts::Change,
     clock::Clock,
-    domain::{AccountId, Endpoint, Need, Verdict, Window, WindowName, WindowSource},
+    domain::{AccountId, Need, Verdict, Window, WindowName, WindowSource},
     routing::Lesson,
     sandbox::{Answer, Behaviour, Sandbox, Scenario, ScriptedAccount, Step},
     tasks::Tasks,
