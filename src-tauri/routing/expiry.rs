@@ -30,7 +30,16 @@ struct Due {
     /// Seconds that it lasts in all.
     length: f64,
     /// How many times faster than evenly it has to be spent: 1 is just as planned.
-    need: f64,
+    need: Need,
+}
+
+/// A quotient that is not worked out: two hundred accounts are compared for each request, and a division takes as
+/// long as all the rest of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Need {
+    left: f64,
+    /// Above zero.
+    time: f64,
 }
 
 /// The plan is to be done with a window when this share of its length is left: of a week a night.
@@ -39,6 +48,8 @@ const EARLY: f64 = 0.05;
 const LEAST: f64 = 0.01;
 /// Nothing of it has to be spent in time; less urgent is only that of which nothing expires.
 pub(super) const LEAST_URGENT: f64 = f64::MIN_POSITIVE;
+/// What is told apart without dividing has to be less by more than rounding makes of it.
+const SURELY: f64 = 1.0 - 1e-9;
 /// Windows shorter than this are a pace and no allotment.
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
@@ -82,11 +93,13 @@ impl Expiry {
             };
             let due = Due::of(window, length, crowd, now);
             // What can be spent is what the scarcest one leaves.
-            if kind.is_none_or(|known: Due| due.need < known.need) {
+            if kind.is_none_or(|known: Due| due.need.is_less(known.need)) {
                 *kind = Some(due);
             }
             // Once both are known, more windows only make it less urgent.
-            if self.week.is_some() && self.hours.is_some() && self.urgency() < least {
+            if let (Some(week), Some(hours)) = (self.week, self.hours)
+                && week.need.times(hours.need).is_surely_below(least)
+            {
                 return None;
             }
         }
@@ -100,9 +113,10 @@ impl Expiry {
         if self.is_known && !self.has_allotment() {
             return 0.0;
         }
-        let hours = self.hours.map_or((1.0 - self.crowd).max(0.0), |due| due.need);
+        let week = self.week.map_or(Need::of(1.0), |due| due.need);
+        let hours = self.hours.map_or(Need::of((1.0 - self.crowd).max(0.0)), |due| due.need);
         // However many are bound there, what is paid for goes before what is paid by use.
-        (self.week.map_or(1.0, |due| due.need) * hours).max(LEAST_URGENT)
+        week.times(hours).quotient().max(LEAST_URGENT)
     }
 
     /// The share of a week that will be lost at an even pace from now on.
@@ -124,9 +138,33 @@ impl Due {
         let reset = window.resets_at.filter(|reset| *reset > now);
         let left = |reset: Timestamp| (reset.as_second() - now.as_second()) as f64;
         let time = reset.map_or(0.5 * length, left).min(length);
-        let need =
-            (share - crowd).max(0.0) * (1.0 - EARLY) * length / (time - EARLY * length).max(LEAST * length);
+        let need = Need {
+            left: (share - crowd).max(0.0) * (1.0 - EARLY) * length,
+            time: (time - EARLY * length).max(LEAST * length),
+        };
         Self { share, time, length, need }
+    }
+}
+
+impl Need {
+    fn of(quotient: f64) -> Self {
+        Self { left: quotient, time: 1.0 }
+    }
+
+    fn times(self, other: Self) -> Self {
+        Self { left: self.left * other.left, time: self.time * other.time }
+    }
+
+    fn is_less(self, other: Self) -> bool {
+        self.left * other.time < other.left * self.time
+    }
+
+    fn is_surely_below(self, least: f64) -> bool {
+        self.left < least * SURELY * self.time
+    }
+
+    fn quotient(self) -> f64 {
+        self.left / self.time
     }
 }
 

@@ -179,7 +179,12 @@ fn burdened(case: &Case<'_>, contender: &Contender, family: Option<Family>, most
 
 /// What is going on there already, as a share of a window: the first few count fully, more of them less and less.
 fn crowd(contender: &Contender) -> f64 {
-    let each = EACH * (f64::from(contender.load.count()) + f64::from(contender.load.bound()));
+    let going_on = f64::from(contender.load.count()) + f64::from(contender.load.bound());
+    // Most have nothing, and a division takes its time.
+    if going_on == 0.0 {
+        return 0.0;
+    }
+    let each = EACH * going_on;
     ALL * each / (ALL + each)
 }
 
