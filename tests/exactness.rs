@@ -316,3 +316,27 @@ async fn a_client_that_waits_for_continue_is_told_by_us() {
     assert_eq!(seen.body, body.as_bytes());
     assert!(!seen.head.to_ascii_lowercase().contains("expect"), "{}", seen.head);
 }
+
+#[tokio::test]
+async fn a_reason_phrase_of_its_own_comes_through() {
+    let mut through = Through::start(&[]).await;
+    for phrase in ["Fine by me", "OK"] {
+        let reply = format!(
+            "HTTP/1.1 200 {phrase}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        through.echo.say(reply.into_bytes());
+        let address = through.house.app.api().status().address.unwrap();
+        let address = address.trim_start_matches("http://").to_owned();
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        let body = ask("claude-opus-5-5", false);
+        let request = format!(
+            "POST /v1/messages HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 200 {phrase}\r\n")), "{answer}");
+        through.house.ended().await;
+    }
+}

@@ -1,5 +1,7 @@
 //! Streams on their way: where they end, what is added to them, and when one may still move on.
 
+use std::io::Write as _;
+
 use headgate::{
     domain::Ending,
     sandbox::{Answer, Behaviour},
@@ -286,6 +288,28 @@ async fn a_stream_ends_behind_its_last_event_though_its_upstream_goes_on_pinging
     let told = soon("the stream to end", through(Limits::default(), wire::Reply::Steps(steps))).await;
     assert!(told.0.starts_with(&[START, CONTENT, LAST, STOP].concat()), "{}", told.0);
     assert_eq!((told.1, told.2), (false, Ending::Complete));
+}
+
+#[tokio::test]
+async fn a_stream_ends_behind_its_last_event_though_its_upstream_floods_it_with_comments() {
+    let mut house = House::with(&[]).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    house.add("work", &base_url, 0);
+    let flood = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(stream(&[START, CONTENT, LAST, STOP], false).as_bytes()).unwrap();
+        let comments = ": still here\n\n".repeat(8192);
+        let comments = format!("{:x}\r\n{comments}\r\n", comments.len());
+        // Until nobody listens any more.
+        while socket.write_all(comments.as_bytes()).is_ok() {}
+    });
+    let mut reply = house.ask_stream().await;
+    while let Some(piece) = reply.piece().await {
+        piece.expect("it ends properly");
+    }
+    assert_eq!(house.ended().await.ending, Some(Ending::Complete));
+    soon("the upstream to be let go", tokio::task::spawn_blocking(|| flood.join().unwrap())).await.unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, Version, header, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use hyper::ext::ReasonPhrase;
 use tokio::time::{Instant, Sleep};
 
 use super::{AnswerBody, headers, record::Record, upstream::UpstreamBody};
@@ -103,6 +104,9 @@ impl Answer {
         };
         let mut answer = Response::new(relay.boxed_unsync());
         *answer.status_mut() = status;
+        if let Some(reason) = self.head.extensions.get::<ReasonPhrase>() {
+            answer.extensions_mut().insert(reason.clone());
+        }
         *answer.headers_mut() = headers::downstream(self.head.headers);
         answer
     }

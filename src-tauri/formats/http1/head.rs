@@ -9,6 +9,8 @@ use http::{
     response::Parts,
 };
 
+use hyper::ext::ReasonPhrase;
+
 use super::framing::{Chunks, Framing};
 
 /// Headers of one answer; with more of them it is not understood.
@@ -44,7 +46,7 @@ impl Names {
 
 /// The head of an answer, with what it says of the connection.
 pub struct Head {
-    /// Status and headers.
+    /// Status and headers, and among the extensions the [`ReasonPhrase`] where it is not the usual one.
     pub parts: Parts,
     /// How its body is delimited.
     pub framing: Framing,
@@ -107,6 +109,8 @@ fn read_one(wire: &mut BytesMut, names: &mut Names) -> Result<Option<Parts>, Bad
     let place = |part: &[u8]| part.as_ptr().addr() - start..part.as_ptr().addr() - start + part.len();
     let version = if head.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let status = head.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadHead)?;
+    let reason = head.reason.filter(|reason| status.canonical_reason() != Some(reason));
+    let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
     let mut headers = HeaderMap::with_capacity(head.headers.len());
     let mut values = Vec::with_capacity(head.headers.len());
     for (nth, header) in head.headers.iter().enumerate() {
@@ -121,6 +125,9 @@ fn read_one(wire: &mut BytesMut, names: &mut Names) -> Result<Option<Parts>, Bad
     }
     let (mut parts, ()) = Response::new(()).into_parts();
     (parts.status, parts.version, parts.headers) = (status, version, headers);
+    if let Some(reason) = reason {
+        parts.extensions.insert(reason);
+    }
     Ok(Some(parts))
 }
 
