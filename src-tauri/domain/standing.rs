@@ -78,9 +78,4 @@ impl Bench {
     pub fn holds(&self, now: Timestamp) -> bool {
         self.until > now && self.since.duration_since(now) <= SKEW
     }
-
-    /// How long it was meant to be.
-    pub fn length(&self) -> SignedDuration {
-        self.until.duration_since(self.since)
-    }
 }

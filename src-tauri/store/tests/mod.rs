@@ -25,7 +25,7 @@ mod jobs;
 mod keys;
 mod opening;
 mod plan;
-mod plans;
+mod query_plans;
 mod recorded;
 mod renewals;
 mod writing;
