@@ -297,7 +297,6 @@ pub fn error_in(body: &[u8]) -> Option<(Arc<str>, Arc<str>)> {
 /// The error types of Anthropic's API that we raise ourselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the names are the API's own")]
 pub enum ErrorKind {
     InvalidRequestError,
     AuthenticationError,
