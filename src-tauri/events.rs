@@ -25,6 +25,8 @@ pub enum Event {
     SignIns,
     /// A job began or ended.
     Jobs,
+    /// The profiles of Claude Code changed, or what is known of their windows.
+    Profiles,
     /// The proxy was paused, resumed, started or stopped.
     Status,
 }

@@ -30,6 +30,8 @@ pub mod routing;
 pub mod accounts;
 /// Who may ask: clients' keys, their limits and budgets.
 pub mod keys;
+/// The programs that ask, as far as they are set up here: profiles of Claude Code.
+pub mod clients;
 /// Finished exchanges on their way into the store.
 pub mod ledger;
 /// A scripted upstream and authorisation server for the demo and every test.

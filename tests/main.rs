@@ -32,6 +32,7 @@ mod login;
 mod models;
 mod passthrough;
 mod pools;
+mod profiles;
 mod refusals;
 mod renewal;
 mod routes;

@@ -186,6 +186,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
         roster: api.gateway.roster.clone(),
         renewals: api.gateway.renewals.clone(),
         keys: api.gateway.keys.clone(),
+        profiles: api.gateway.profiles.clone(),
         require_key: false,
         prices: headgate::metering::Prices::built_in(),
         ledger: headgate::ledger::Ledger::new(api.store.clone(), api.events.clone(), 1).unwrap(),

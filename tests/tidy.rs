@@ -22,14 +22,18 @@ const ROOMS: &[(&str, &str)] = &[
     ("routing", "domain"),
     ("accounts", "clock domain events tasks secrets store providers routing"),
     ("keys", "clock domain events secrets store"),
+    ("clients", "clock domain events store routing"),
     ("ledger", "domain events store"),
     ("sandbox", "clock domain tasks"),
-    ("proxy", "clock domain tasks settings secrets formats metering providers routing accounts keys ledger"),
+    (
+        "proxy",
+        "clock domain tasks settings secrets formats metering providers routing accounts keys clients ledger",
+    ),
     ("scheduler", "clock domain events tasks store"),
-    ("api", "clock domain events tasks secrets store routing accounts keys proxy scheduler"),
+    ("api", "clock domain events tasks secrets store routing accounts keys clients proxy scheduler"),
     (
         "app",
-        "clock domain events tasks settings secrets store metering providers routing accounts keys ledger proxy \
+        "clock domain events tasks settings secrets store metering providers routing accounts keys clients ledger proxy \
          scheduler api",
     ),
     ("cli", "clock domain tasks settings secrets store providers accounts sandbox proxy api app"),

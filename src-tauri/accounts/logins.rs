@@ -94,6 +94,11 @@ impl Roster {
         LoginId(short)
     }
 
+    /// What is known of a sign-in that this account passes on: its windows, and the rest that it was given.
+    pub fn of_login(&self, id: AccountId, login: LoginId) -> Option<(Vec<Window>, Option<Bench>)> {
+        self.inner().logins.of(id, login).map(|known| (known.windows, known.bench))
+    }
+
     /// All accounts as they stand for a request: those that pass sign-ins on, as they stand for its own one.
     pub fn snapshot_for(&self, login: Option<LoginId>) -> Arc<Snapshot> {
         match login {

@@ -29,6 +29,7 @@ impl Api {
                 Ok(Event::Plan) => Some(EventView::Plan),
                 Ok(Event::SignIns) => Some(EventView::SignIns),
                 Ok(Event::Jobs) => Some(EventView::Jobs),
+                Ok(Event::Profiles) => Some(EventView::Profiles),
                 Ok(Event::Status) => Some(EventView::Status),
                 Err(RecvError::Lagged(_)) => Some(EventView::Behind),
                 Err(RecvError::Closed) => None,

@@ -101,7 +101,7 @@ impl From<SpillTo> for SpillOrder {
     }
 }
 
-fn window(window: &Window, now: Timestamp) -> WindowView {
+pub(super) fn window(window: &Window, now: Timestamp) -> WindowView {
     WindowView {
         name: window.name.to_string(),
         family: window.family.map(|family| family.to_string()),

@@ -23,6 +23,8 @@ mod page;
 pub mod plan_views;
 mod pools;
 mod problem;
+pub mod profile_views;
+mod profiles;
 mod requests;
 mod routes;
 mod sessions;
@@ -174,6 +176,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(bindings::list, bindings::add))
         .routes(routes!(bindings::change, bindings::remove))
         .routes(routes!(pools::settings, pools::set_settings))
+        .routes(routes!(profiles::list, profiles::add))
+        .routes(routes!(profiles::best))
+        .routes(routes!(profiles::rename, profiles::remove))
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
         .routes(routes!(explain::explain))

@@ -14,6 +14,7 @@ use crate::{
         renewal::NotRenewed,
         sign_in::{Failure, NotBegun, NotTaken, Refusal},
     },
+    clients::ProfileError,
     keys::{self, Denial},
     secrets::VaultError,
     store::StoreError,
@@ -179,6 +180,19 @@ impl From<PlanError> for Refused {
             Error::NameTaken(..) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
             Error::IdTaken(_) => Self { status: StatusCode::CONFLICT, code: "id_taken", message },
             Error::Bound(_) => Self { status: StatusCode::CONFLICT, code: "bound", message },
+            Error::Store(error) => error.into(),
+            _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<ProfileError> for Refused {
+    fn from(error: ProfileError) -> Self {
+        use ProfileError as Error;
+        let message = error.to_string();
+        match error {
+            Error::NotFound => Self::not_found(message),
+            Error::Taken(_) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
             Error::Store(error) => error.into(),
             _ => Self::bad_input(message),
         }

@@ -460,6 +460,8 @@ pub enum EventView {
     SignIns,
     /// A job began or ended; read the jobs and the status again.
     Jobs,
+    /// Profiles of Claude Code, or what is known of their limits, changed; read them again.
+    Profiles,
     /// The proxy was paused, resumed, started or stopped; read the status again.
     Status,
     /// Events were lost; read everything again.

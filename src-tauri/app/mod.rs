@@ -26,6 +26,7 @@ use crate::{
         sign_in::{Carrier, Desk},
     },
     api::{Api, Keys, Listening, Parts},
+    clients::Profiles,
     clock::Clock,
     events::{Event, Events},
     keys::{self, Register},
@@ -85,6 +86,8 @@ pub enum AppError {
 }
 
 const DATABASE: &str = "headgate.db";
+/// Where profiles of Claude Code get their folders.
+const PROFILES: &str = "profiles";
 /// How long the last records may take to reach the disk, and a job to come to a safe point.
 const LAST_RECORDS: Duration = Duration::from_secs(10);
 
@@ -133,6 +136,8 @@ impl App {
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let register =
             Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;
+        let profiles = settings.data_dir.join(PROFILES);
+        let profiles = Profiles::load(store.clone(), clock.clone(), events.clone(), profiles)?;
         let outward = Outward::new(&settings.network, settings.port);
         let carrier: Arc<dyn Carrier> =
             Arc::new(Courier::new(outward.clone(), &settings.limits, clock.clone(), tasks.clone()));
@@ -143,6 +148,7 @@ impl App {
             roster,
             renewals,
             keys: register,
+            profiles,
             require_key: settings.require_key,
             prices: Prices::built_in(),
             ledger: ledger.clone(),

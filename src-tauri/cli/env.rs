@@ -31,7 +31,7 @@ enum Shell {
 /// Claude Code asks for a sign-in unless it has a token. On the loopback Headgate needs none, so any text
 /// will do; it is replaced by the account's own and never leaves this machine. This one is passed on nowhere.
 const TOKEN: &str = PLACEHOLDER;
-const TOKEN_NAME: &str = "ANTHROPIC_AUTH_TOKEN";
+pub(super) const TOKEN_NAME: &str = "ANTHROPIC_AUTH_TOKEN";
 /// Claude Code then says of each request in which role and by what kind of agent it is asked, which bindings go by. It
 /// stays on this machine.
 const HINTS: (&str, &str) = ("CLAUDE_CODE_GATEWAY_HINT_HEADERS", "1");
@@ -43,7 +43,6 @@ impl Env {
         let settings = global.settings(self.port)?;
         let running = CoreFile::read(&settings.data_dir);
         let port = running.as_ref().map_or(settings.port, |core| core.address.port());
-        let address = format!("http://127.0.0.1:{port}");
         let needs_key = match running {
             // It may have been started with other settings than this shell's.
             Some(core) => {
@@ -52,16 +51,13 @@ impl Env {
             None => Ok(settings.require_key),
         };
         let needs_key = needs_key.unwrap_or(settings.require_key);
-        let has_key = std::env::var(TOKEN_NAME).is_ok_and(|token| is_key(token.as_bytes()));
-        if needs_key && !has_key {
+        if needs_key && !has_key() {
             eprintln!(
                 "headgate: clients need a key here; put one that `headgate keys add NAME` has made into {TOKEN_NAME}, \
                  which is left as it is"
             );
         }
-        let token = (!needs_key && !has_key).then_some((TOKEN_NAME, TOKEN));
-        let lines: Vec<_> =
-            [("ANTHROPIC_BASE_URL", address.as_str()), HINTS].into_iter().chain(token).collect();
+        let lines = variables(port, needs_key, false);
         if global.json {
             table::json(&lines.into_iter().collect::<std::collections::BTreeMap<_, _>>());
             return Ok(());
@@ -76,6 +72,19 @@ impl Env {
         }
         Ok(())
     }
+}
+
+/// What sends a program through the proxy on this port. A token is added where none is needed and none of ours is
+/// there already, unless the program brings a sign-in of its own, which a token would go before.
+pub(super) fn variables(port: u16, needs_key: bool, brings_its_own: bool) -> Vec<(&'static str, String)> {
+    let address = format!("http://127.0.0.1:{port}");
+    let token = (!needs_key && !has_key() && !brings_its_own).then(|| (TOKEN_NAME, TOKEN.to_owned()));
+    let (hints, on) = HINTS;
+    [("ANTHROPIC_BASE_URL", address), (hints, on.to_owned())].into_iter().chain(token).collect()
+}
+
+fn has_key() -> bool {
+    std::env::var(TOKEN_NAME).is_ok_and(|token| is_key(token.as_bytes()))
 }
 
 fn guess() -> Shell {

@@ -17,6 +17,10 @@ pub enum Code {
     Folder = 4,
     /// The port is taken.
     Port = 5,
+    /// A program could not be started, as shells say it.
+    NotStarted = 126,
+    /// There is no such program, as shells say it.
+    NoProgram = 127,
 }
 
 impl From<Code> for ExitCode {

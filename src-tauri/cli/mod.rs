@@ -15,9 +15,11 @@ mod keys;
 mod named;
 mod out;
 mod pools;
+mod profiles;
 mod reach;
 mod requests;
 mod routes;
+mod run;
 mod sandbox;
 mod serve;
 mod sign_in;
@@ -38,7 +40,8 @@ use crate::settings::{Choices, ProxyVariables, Settings, VaultChoice};
 #[command(name = "headgate", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such thing, 4 data folder, \
-    database or keychain can't be used, 5 the port is taken."
+    database or keychain can't be used, 5 the port is taken. `headgate run` ends with the program's own, 126 and 127 where it \
+    could not be started."
 )]
 struct Line {
     #[command(flatten)]
@@ -99,6 +102,10 @@ enum Command {
     Backtest(backtest::Backtest),
     /// List what Headgate does by itself, or do it now.
     Jobs(jobs::Jobs),
+    /// List profiles of Claude Code, one sign-in each, or make, adopt, rename and forget them.
+    Profiles(profiles::Profiles),
+    /// Start Claude Code, or another program, through Headgate.
+    Run(run::Run),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
     Env(env::Env),
     /// Refuse requests until resumed.
@@ -167,6 +174,8 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Explain(explain) => explain.run(&global).await,
         Command::Backtest(backtest) => backtest.run(&global).await,
         Command::Jobs(jobs) => jobs.run(&global).await,
+        Command::Profiles(profiles) => profiles.run(&global).await,
+        Command::Run(run) => run.run(&global).await,
         Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,

@@ -5,6 +5,7 @@ use super::{Code, Trouble};
 use crate::api::{
     key_views::KeyView,
     plan_views::{PoolView, RouteView},
+    profile_views::ProfileView,
     views::AccountView,
 };
 
@@ -45,4 +46,4 @@ macro_rules! named {
     };
 }
 
-named!(AccountView: "account", KeyView: "key", PoolView: "pool", RouteView: "route");
+named!(AccountView: "account", KeyView: "key", PoolView: "pool", ProfileView: "profile", RouteView: "route");

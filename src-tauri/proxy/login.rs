@@ -12,13 +12,15 @@ use super::{
 };
 use crate::{
     accounts::LoginId,
-    domain::{Credential, Verdict},
+    domain::{Credential, ProfileId, Verdict},
     routing::{Contender, Lesson},
     secrets::Sensitive,
 };
 
 /// What `headgate env` puts into `ANTHROPIC_AUTH_TOKEN`, so that Claude Code asks for no sign-in. It is none.
 pub const PLACEHOLDER: &str = "headgate";
+/// Ours: the profile of Claude Code that asks, by its id. It stays on this machine.
+pub const PROFILE: &str = "x-headgate-profile";
 /// Longer ones are nobody's, and would not fit into a head.
 const LONGEST: usize = 16 * 1024;
 /// How Anthropic's tokens for Claude Code's sign-in begin.
@@ -32,6 +34,8 @@ pub struct Brought {
     credential: Arc<Sensitive<String>>,
     /// The header that it came in, and what stood before it there.
     place: [(HeaderName, String); 1],
+    /// The profile of Claude Code that it belongs to, where the request says so.
+    profile: Option<ProfileId>,
 }
 
 /// What a request goes upstream under.
@@ -59,7 +63,14 @@ pub fn bring(gateway: &Gateway, arrival: &mut Arrival) {
         id: gateway.roster.login_id(credential.as_bytes()),
         credential: Arc::new(Sensitive::new(credential.to_owned())),
         place: [place],
+        profile: profile(&arrival.headers),
     });
+}
+
+/// What `headgate run` has Claude Code say. Anybody on this machine may say it, and is believed: it changes what is
+/// shown, and nothing else.
+fn profile(headers: &HeaderMap) -> Option<ProfileId> {
+    headers.get(PROFILE)?.to_str().ok()?.parse().ok().map(ProfileId)
 }
 
 /// Whether a request brings a sign-in.
@@ -112,6 +123,11 @@ pub fn learn(gateway: &Gateway, arrival: &Arrival, account: &Contender, lesson: 
     match &arrival.login {
         Some(login) if account.provider.passes_logins() => {
             gateway.roster.learn_of_login(id, login.id, lesson);
+            if let Some(profile) = login.profile
+                && let Some((windows, bench)) = gateway.roster.of_login(id, login.id)
+            {
+                gateway.profiles.learn(profile, windows, bench);
+            }
         }
         _ => gateway.roster.learn(id, lesson),
     }

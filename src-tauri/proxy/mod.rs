@@ -52,7 +52,7 @@ pub use discover::{Asked, ask_for_models};
 pub use hints::{folder, is_project};
 pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};
-pub use login::PLACEHOLDER;
+pub use login::{PLACEHOLDER, PROFILE};
 pub use meant::{climbs, is_crooked, is_meant_for_us};
 pub use relay::Cut;
 pub use server::{Door, Server};
@@ -60,6 +60,7 @@ pub use upstream::Outward;
 
 use crate::{
     accounts::{Roster, renewal::Renewals},
+    clients::Profiles,
     clock::Clock,
     keys::Register,
     ledger::Ledger,
@@ -84,6 +85,8 @@ pub struct Parts {
     pub keys: Register,
     /// Nobody may ask without a key, not even on this machine.
     pub require_key: bool,
+    /// Whose sign-in a request may come with.
+    pub profiles: Profiles,
     /// What it costs.
     pub prices: Prices,
     /// Where it is written down.

@@ -6,7 +6,7 @@
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
 //! | `queue`, `batch`, `writer` | from a record to its group commit |
 //! | `readers`, `integrity` | questions, and the deep look |
-//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `renewals`, `jobs`, `meta` | one table each |
+//! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `renewals`, `jobs`, `profiles`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
 //! | `pools`, `routes`, `bindings` | one table each: the plan that a person makes |
 //! | `retention` | what is old goes |
@@ -43,6 +43,7 @@ mod meta;
 mod models;
 mod open;
 mod pools;
+mod profiles;
 mod queue;
 mod readers;
 mod recorded;
@@ -72,6 +73,7 @@ pub use keys::{Digest, NewKeyRow};
 pub use models::MOST_MODELS;
 pub use open::OpenError;
 pub use pools::NewPoolRow;
+pub use profiles::{NewProfileRow, ProfileRow};
 pub use queue::WriterHealth;
 pub use recorded::RecordedRows;
 pub use routes::NewRouteRow;

@@ -377,6 +377,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every profile, with what its traffic last told of its limits. */
+        get: operations["list_profiles"];
+        put?: never;
+        /** Makes a profile with a folder of its own, adopts a folder, or puts a forgotten one back. */
+        post: operations["add_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/best": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The profile whose sign-in has the most room now, by the judgement that chooses accounts. */
+        get: operations["best_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets a profile. Its folder stays, with Claude Code's sign-in in it, unless that is asked for too. */
+        delete: operations["remove_profile"];
+        options?: never;
+        head?: never;
+        /** Gives it another name. Its folder stays where it is. */
+        patch: operations["rename_profile"];
+        trace?: never;
+    };
     "/api/v1/providers": {
         parameters: {
             query?: never;
@@ -908,6 +961,14 @@ export interface components {
              */
             until: string;
         };
+        /** @description The profile to start now. */
+        BestProfile: {
+            /** @description Its sign-in can be asked now; otherwise every one is spent, and this one is back first. */
+            is_ready: boolean;
+            profile: components["schemas"]["ProfileView"];
+            /** @description Why this one, as a sentence. */
+            why: string;
+        };
         /** @description What to change; absent fields stay as they are. */
         BindingChange: {
             /** Format: int64 */
@@ -1127,6 +1188,9 @@ export interface components {
         } | {
             /** @enum {string} */
             type: "jobs";
+        } | {
+            /** @enum {string} */
+            type: "profiles";
         } | {
             /** @enum {string} */
             type: "status";
@@ -1448,6 +1512,18 @@ export interface components {
             /** @description `priority` if nothing is said. */
             policy?: components["schemas"]["Policy"];
         };
+        /** @description A profile to be made. */
+        NewProfile: {
+            /** @description A folder that is there, by its whole path, to be used as it is. Left out, one is made. */
+            folder?: string | null;
+            /**
+             * Format: int64
+             * @description The id that it had, to put a forgotten one back.
+             */
+            id?: number | null;
+            /** @description 1 to 40 letters, digits, `-`, `_` or `.`. */
+            name: string;
+        };
         /** @description A route to be made. */
         NewRoute: {
             /** @description On if nothing is said. */
@@ -1635,6 +1711,36 @@ export interface components {
             /** @description A sentence with a next step. */
             message: string;
         };
+        /** @description What to change. */
+        ProfileChange: {
+            name: string;
+        };
+        /** @description A folder in which Claude Code keeps a sign-in and settings of its own (`CLAUDE_CONFIG_DIR`). */
+        ProfileView: {
+            /** @description What starts Claude Code in it. */
+            command: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Its whole path. */
+            folder: string;
+            /** @description It is there. */
+            has_folder: boolean;
+            /** Format: int64 */
+            id: number;
+            /** @description Headgate made it; one that was adopted is never removed. */
+            is_ours: boolean;
+            name: string;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            seen_at?: string | null;
+            /**
+             * @description What its own traffic through Headgate last told of the limits of its sign-in, fullest first; empty while
+             *     nothing has.
+             */
+            windows: components["schemas"]["WindowView"][];
+        };
         /** @description An upstream that accounts can be at. */
         ProviderView: {
             about: string;
@@ -1659,6 +1765,12 @@ export interface components {
             pool: components["schemas"]["PoolView"];
             /** @description Names of the routes that have a slot which points at nothing now. */
             routes: string[];
+        };
+        /** @description A profile that was forgotten. */
+        RemovedProfile: {
+            profile: components["schemas"]["ProfileView"];
+            /** @description Its folder is gone too. */
+            with_folder: boolean;
         };
         /** @description How an account's sign-in is kept alive. */
         RenewalView: {
@@ -3099,6 +3211,188 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PreventedView"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_profiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"][];
+                };
+            };
+        };
+    };
+    add_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProfile"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    best_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BestProfile"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_profile: {
+        parameters: {
+            query?: {
+                /** @description Its folder too, with Claude Code's sign-in, settings and history in it. Only one that Headgate made. */
+                with_folder?: boolean;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedProfile"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             422: {
