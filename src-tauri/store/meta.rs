@@ -23,4 +23,21 @@ impl Store {
             Ok(())
         })
     }
+
+    /// Keeps or forgets several at once, all of them or none; returns once they are on the disk itself, and no loss of
+    /// power takes them back.
+    pub fn change_meta(&self, changes: &[(&'static str, Option<&str>)]) -> Result<(), StoreError> {
+        let changes: Vec<_> = changes.iter().map(|(key, value)| (*key, value.map(str::to_owned))).collect();
+        self.write_through(move |tx| {
+            for (key, value) in &changes {
+                match value {
+                    Some(value) => {
+                        tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [*key, value])?
+                    }
+                    None => tx.execute("DELETE FROM meta WHERE key = ?1", [key])?,
+                };
+            }
+            Ok(())
+        })
+    }
 }

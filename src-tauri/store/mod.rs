@@ -237,6 +237,16 @@ impl Store {
         answer.recv().unwrap_or(Err(StoreError::Closed))
     }
 
+    /// The same, and its commit waits for the disk: it survives the machine's death too.
+    fn write_through<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.0.queue.ask(writer::lasting(act, move |done| drop(reply.send(done))))?;
+        answer.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
     fn read<T>(&self, question: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.0.readers.ask(question)
     }

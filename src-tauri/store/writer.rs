@@ -33,14 +33,33 @@ pub(super) fn job<T: Send + 'static>(
     act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
 ) -> Job {
+    Box::new(move |conn| answer(conn.map_err(StoreError::NotWritten).and_then(|conn| commit(conn, act))))
+}
+
+/// The same, with a commit that is synced to the disk, and all before it.
+pub(super) fn lasting<T: Send + 'static>(
+    act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+) -> Job {
     Box::new(move |conn| {
         answer(conn.map_err(StoreError::NotWritten).and_then(|conn| {
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = act(&tx)?;
-            tx.commit()?;
-            Ok(done)
+            conn.pragma_update(None, "synchronous", "FULL")?;
+            let done = commit(conn, act);
+            // What is committed is committed: a connection that goes on syncing is only slower.
+            let _ = conn.pragma_update(None, "synchronous", "NORMAL");
+            done
         }));
     })
+}
+
+fn commit<T>(
+    conn: &mut Connection,
+    act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = act(&tx)?;
+    tx.commit()?;
+    Ok(done)
 }
 
 fn write_all(mut conn: Connection, queue: &Queue) -> Result<(), StoreError> {

@@ -176,6 +176,11 @@ fn facts_about_the_folder_are_kept_and_replaced() {
     store.set_meta("vault", "keychain").unwrap();
 
     assert_eq!(store.meta("vault").unwrap().as_deref(), Some("keychain"));
+
+    store.change_meta(&[("vault", Some("file")), ("vault_move", Some("emptying keychain"))]).unwrap();
+    store.change_meta(&[("vault_move", None)]).unwrap();
+    assert_eq!(store.meta("vault").unwrap().as_deref(), Some("file"));
+    assert_eq!(store.meta("vault_move").unwrap(), None);
 }
 
 #[test]
