@@ -43,4 +43,6 @@ mod sign_ins_that_fail;
 mod streams;
 mod tidy;
 mod tls;
+mod vault;
+mod vault_moves;
 mod windows;

@@ -37,7 +37,7 @@ const ROOMS: &[(&str, &str)] = &[
          scheduler api",
     ),
     ("cli", "clock domain tasks settings secrets store providers accounts sandbox proxy api app"),
-    ("desktop", "clock settings formats api app"),
+    ("desktop", "clock settings secrets formats api app"),
 ];
 
 const LONGEST_FILE: usize = 600;

@@ -120,7 +120,7 @@ impl Roster {
         let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
         let id = account.id;
         if let Some(secret) = secret {
-            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &secret.text()) {
+            if let Err(error) = inner.vault().put(&SecretName::of_account(id), &secret.text()) {
                 // An account without its key is of no use: take it back.
                 inner.store.remove_account(id, inner.clock.now())?;
                 return Err(error.into());
@@ -256,7 +256,7 @@ impl Roster {
         let _acting = lock(&inner.acting);
         self.find(id)?;
         // The key goes first: a key without an account would be one that nobody looks after.
-        inner.vault.remove(&SecretName::of_account(id))?;
+        inner.vault().remove(&SecretName::of_account(id))?;
         inner.store.remove_account(id, inner.clock.now())?;
         inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         inner.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
@@ -294,7 +294,7 @@ impl Roster {
         change(&mut account, &before.provider)?;
         inner.store.save_account(&account).map_err(|error| named(error, account.name.as_str()))?;
         if let Some(secret) = secret {
-            if let Err(error) = inner.vault.put(&SecretName::of_account(id), &secret.text()) {
+            if let Err(error) = inner.vault().put(&SecretName::of_account(id), &secret.text()) {
                 // All of it or nothing: a new name with the old key is not what was asked for.
                 inner.store.save_account(&before.account)?;
                 return Err(error.into());

@@ -5,6 +5,7 @@ mod affinity;
 mod edit;
 mod edit_error;
 mod guards;
+pub mod homes;
 mod logins;
 mod models;
 mod outlay;

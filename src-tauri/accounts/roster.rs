@@ -45,7 +45,8 @@ pub(super) struct Inner {
     pub affinities: Affinities,
     pub outlays: Outlays,
     pub store: Store,
-    pub vault: Arc<dyn Vault>,
+    /// Where secrets live now. Changed by a move alone, which holds `acting`, as whoever writes to it does.
+    home: RwLock<Arc<dyn Vault>>,
     pub catalog: Catalog,
     pub clock: Clock,
     pub events: Events,
@@ -122,7 +123,7 @@ impl Roster {
             logins: Logins::new()?,
             outlays,
             store,
-            vault,
+            home: RwLock::new(vault),
             catalog,
             clock,
             events,
@@ -218,6 +219,16 @@ impl Roster {
 }
 
 impl Inner {
+    /// Where secrets live now.
+    pub fn vault(&self) -> Arc<dyn Vault> {
+        Arc::clone(&self.home.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Secrets live there from now on. The caller holds `acting`.
+    pub fn settle_in(&self, home: Arc<dyn Vault>) {
+        *self.home.write().unwrap_or_else(PoisonError::into_inner) = home;
+    }
+
     /// All accounts as they stand.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()

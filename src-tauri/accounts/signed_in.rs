@@ -112,7 +112,7 @@ impl Roster {
         if !self.has_tokens(id, before) {
             return Ok(false);
         }
-        inner.vault.put(&SecretName::of_account(id), &next.text())?;
+        inner.vault().put(&SecretName::of_account(id), &next.text())?;
         self.take_tokens(id, next);
         Ok(true)
     }

@@ -31,6 +31,8 @@ mod sessions;
 pub mod sign_in_views;
 mod sign_ins;
 mod status;
+mod vault;
+pub mod vault_views;
 pub mod views;
 
 use std::sync::{Arc, RwLock};
@@ -45,12 +47,11 @@ pub use auth::Keys;
 pub use problem::Refused;
 
 use crate::{
-    accounts::sign_in::Desk,
+    accounts::{homes::Homes, sign_in::Desk},
     clock::Clock,
     events::Events,
     proxy::{Gateway, Listener},
     scheduler::Scheduler,
-    secrets::VaultKind,
     store::Store,
     tasks::Tasks,
 };
@@ -79,8 +80,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Whether and where the proxy listens.
     pub listening: RwLock<Listening>,
-    /// Which vault is in use.
-    pub vault: VaultKind,
+    /// Where secrets live.
+    pub homes: Homes,
     /// The data folder, for people.
     pub data_dir: String,
     /// When the core started.
@@ -187,6 +188,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::run))
+        .routes(routes!(vault::show))
+        .routes(routes!(vault::check))
+        .routes(routes!(vault::begin_move))
+        .routes(routes!(vault::clean))
+        .routes(routes!(vault::reseal))
         .routes(routes!(events::events))
         .routes(routes!(sessions::make_link))
 }

@@ -11,6 +11,7 @@ use super::views::Problem;
 use crate::{
     accounts::{
         EditError, PlanError,
+        homes::HomeError,
         renewal::NotRenewed,
         sign_in::{Failure, NotBegun, NotTaken, Refusal},
     },
@@ -218,9 +219,24 @@ impl From<VaultError> for Refused {
         let code = match &error {
             VaultError::Locked => "vault_locked",
             VaultError::Absent => "vault_absent",
+            VaultError::NeedsPassphrase(_) => "needs_passphrase",
+            VaultError::WrongPassphrase(_) => "wrong_passphrase",
             VaultError::Broken(_) => "vault_broken",
         };
         Self { status: StatusCode::SERVICE_UNAVAILABLE, code, message: error.to_string() }
+    }
+}
+
+impl From<HomeError> for Refused {
+    fn from(error: HomeError) -> Self {
+        let message = error.to_string();
+        match error {
+            HomeError::Vault(error) => error.into(),
+            HomeError::Store(error) => error.into(),
+            HomeError::Running => Self::running(message),
+            HomeError::Thread(_) => Self::broken(message),
+            _ => Self { status: StatusCode::CONFLICT, code: "not_movable", message },
+        }
     }
 }
 

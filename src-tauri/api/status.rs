@@ -22,7 +22,7 @@ impl Api {
             Listening::At(listeners) if self.gateway.is_paused() => (ProxyState::Paused, listeners, None),
             Listening::At(listeners) => (ProxyState::Running, listeners, None),
         };
-        let writer = self.store.health();
+        let (writer, home) = (self.store.health(), self.homes.stand());
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             proxy,
@@ -31,7 +31,8 @@ impl Api {
             problem: problem
                 .or_else(|| writer.trouble.map(|trouble| format!("The database can't be written: {trouble}")))
                 .or_else(|| self.scheduler.trouble().map(|trouble| trouble.to_string())),
-            vault: self.vault.to_string(),
+            vault: home.kind.to_string(),
+            vault_troubles: home.troubles(),
             data_dir: self.data_dir.clone(),
             started_at: self.started_at,
             running: count(occupancy.running),

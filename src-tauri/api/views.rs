@@ -195,7 +195,7 @@ pub struct AccountChange {
     pub guards: Option<GuardsOrder>,
 }
 
-/// The command line sends the key that its user piped in, and a client's key is shown to whoever makes it;
+/// The command line sends the key or passphrase that its user piped in, and a client's key is shown to whoever makes it;
 /// no other message has a secret in it.
 pub(super) fn sent_by_its_owner<S: Serializer>(
     key: &Sensitive<String>,
@@ -337,6 +337,9 @@ pub struct Status {
     pub problem: Option<String>,
     /// `keychain`, `file` or `memory`.
     pub vault: String,
+    /// What is wrong with where keys are kept, each in a sentence with a next step.
+    #[serde(default)]
+    pub vault_troubles: Vec<String>,
     /// Where everything is kept.
     pub data_dir: String,
     #[schema(value_type = String, format = DateTime)]
@@ -364,6 +367,7 @@ impl Status {
             listeners: Vec::new(),
             problem: Some(problem),
             vault: String::new(),
+            vault_troubles: Vec::new(),
             data_dir,
             started_at: now,
             running: 0,

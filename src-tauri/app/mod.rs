@@ -3,6 +3,7 @@
 mod core_file;
 mod jobs;
 mod remote;
+mod vault;
 
 use std::{
     io,
@@ -22,6 +23,7 @@ pub use remote::{RemoteBody, Silent};
 use crate::{
     accounts::{
         EditError, Roster,
+        homes::Homes,
         renewal::Renewals,
         sign_in::{Carrier, Desk},
     },
@@ -39,8 +41,8 @@ use crate::{
     },
     routing::Ration,
     scheduler::Scheduler,
-    secrets::{self, Vault, VaultError, VaultKind},
-    settings::{Settings, VaultChoice},
+    secrets::{Passphrase, Vault, VaultError},
+    settings::Settings,
     store::{self, OpenError, Store, StoreError},
     tasks::Tasks,
 };
@@ -111,6 +113,32 @@ impl App {
         vault: Option<Arc<dyn Vault>>,
         catalog: Catalog,
     ) -> Result<Self, AppError> {
+        let find = |settings: &Settings, store: &Store| match vault {
+            Some(vault) => Ok(vault::Found::given(vault)),
+            None => vault::find(settings, store, None),
+        };
+        Self::build(settings, clock, catalog, find)
+    }
+
+    /// Like [`App::open`], where a sealed file may be sealed with this passphrase.
+    ///
+    /// # Errors
+    /// As [`App::open`]; `NeedsPassphrase` and `WrongPassphrase` among the vault's.
+    pub fn open_sealed(
+        settings: Settings,
+        clock: Clock,
+        passphrase: Option<Passphrase>,
+    ) -> Result<Self, AppError> {
+        let find = |settings: &Settings, store: &Store| vault::find(settings, store, passphrase);
+        Self::build(settings, clock, Catalog::built_in(), find)
+    }
+
+    fn build(
+        settings: Settings,
+        clock: Clock,
+        catalog: Catalog,
+        find: impl FnOnce(&Settings, &Store) -> Result<vault::Found, AppError>,
+    ) -> Result<Self, AppError> {
         let folder = settings.data_dir.display().to_string();
         let lock = FolderLock::take_in_turn(&settings.data_dir).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => {
@@ -119,20 +147,17 @@ impl App {
             _ => AppError::Folder { folder: folder.clone(), source },
         })?;
         let store = open_store(&settings.data_dir)?;
-        let vault = match vault {
-            Some(vault) => vault,
-            None => open_vault(&settings, &store)?,
-        };
+        let vault::Found { vault, open, chosen } = find(&settings, &store)?;
         let events = Events::default();
         let tasks = Tasks::default();
         let interrupted = store.interrupt_open()?;
         if interrupted > 0 {
             tracing::warn!(interrupted, "requests were running when Headgate ended the last time");
         }
-        let kind = vault.kind();
         let ration = Ration::of(NonZeroU32::new(settings.limits.requests_per_account));
         let roster = Roster::load(store.clone(), vault, catalog, clock.clone(), events.clone(), ration)
             .map_err(AppError::Accounts)?;
+        let homes = Homes::load(roster.clone(), open, chosen)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let register =
             Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;
@@ -172,7 +197,7 @@ impl App {
             tasks: tasks.clone(),
             keys: Keys::new()?,
             listening: RwLock::new(Listening::No),
-            vault: kind,
+            homes,
             data_dir: folder,
             started_at: clock.now(),
             backtests: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -221,6 +246,7 @@ impl App {
         *server = Some(started);
         // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
         api.scheduler.start();
+        api.homes.look_aside();
         Ok(address)
     }
 
@@ -254,6 +280,11 @@ impl App {
         if tokio::time::timeout(LAST_RECORDS, self.0.api.scheduler.ended()).await.is_err() {
             tracing::warn!("a job did not stop in time");
         }
+        if tokio::time::timeout(LAST_RECORDS, self.0.api.homes.settled()).await.is_err() {
+            tracing::warn!(
+                "keys were still being moved when Headgate ended; the next start says what is left"
+            );
+        }
         let store = self.0.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if let Ok(Err(error)) = closed {
@@ -275,31 +306,6 @@ fn open_store(folder: &Path) -> Result<Store, AppError> {
 pub fn set_database_aside(folder: &Path, clock: &Clock) -> io::Result<std::path::PathBuf> {
     let _lock = FolderLock::take(folder)?;
     Store::set_aside(&folder.join(DATABASE), clock.now())
-}
-
-/// The vault that was chosen, else the one that this folder used last, else the keychain or the file.
-fn open_vault(settings: &Settings, store: &Store) -> Result<Arc<dyn Vault>, AppError> {
-    let chosen = settings.vault.map(|choice| match choice {
-        VaultChoice::Keychain => VaultKind::Keychain,
-        VaultChoice::File => VaultKind::File,
-    });
-    let last = store.meta("vault")?.and_then(|kind| kind.parse().ok());
-    let realm = match store.meta("realm")? {
-        Some(realm) => realm,
-        None => new_realm(store)?,
-    };
-    let vault = secrets::open(chosen.or(last), &settings.data_dir, &realm)?;
-    if last != Some(vault.kind()) {
-        store.set_meta("vault", vault.kind().as_str())?;
-    }
-    Ok(vault)
-}
-
-/// Keeps folders that share a keychain apart, even if one of them moves.
-fn new_realm(store: &Store) -> Result<String, AppError> {
-    let realm = format!("{:016x}", getrandom::u64()?);
-    store.set_meta("realm", &realm)?;
-    Ok(realm)
 }
 
 /// What is not the proxy's goes to the API and the page.

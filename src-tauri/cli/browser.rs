@@ -1,5 +1,7 @@
 //! Whether the person at this command has a desktop in front of them, and opening an address there.
 
+use crate::secrets::VARIABLE;
+
 /// Whether a browser that is opened here is seen by whoever typed the command.
 pub fn is_here() -> bool {
     let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -24,6 +26,8 @@ pub fn open(url: &str) {
     let _ = std::process::Command::new(program)
         .args(first)
         .arg(url)
+        // It is nobody's business there.
+        .env_remove(VARIABLE)
         .stdin(quiet())
         .stdout(quiet())
         .stderr(quiet())

@@ -14,6 +14,7 @@ mod jobs;
 mod keys;
 mod named;
 mod out;
+mod passphrase;
 mod pools;
 mod profiles;
 mod reach;
@@ -25,6 +26,7 @@ mod serve;
 mod sign_in;
 mod status;
 mod table;
+mod vault;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -106,6 +108,8 @@ enum Command {
     Profiles(profiles::Profiles),
     /// Start Claude Code, or another program, through Headgate.
     Run(run::Run),
+    /// Where keys are kept and whether that works; move them, delete what no account owns, change the passphrase.
+    Vault(vault::Vault),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
     Env(env::Env),
     /// Refuse requests until resumed.
@@ -176,6 +180,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Jobs(jobs) => jobs.run(&global).await,
         Command::Profiles(profiles) => profiles.run(&global).await,
         Command::Run(run) => run.run(&global).await,
+        Command::Vault(vault) => vault.run(&global).await,
         Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt;
 
-use super::{Code, Trouble};
+use super::{Code, Trouble, passphrase};
 use crate::{
     api::views::Problem,
     app::{App, AppError, CoreFile},
@@ -35,8 +35,7 @@ impl Core {
     /// # Errors
     /// If the folder can't be used, or a core has it that can't be reached.
     pub async fn reach(settings: Settings) -> Result<Self, Trouble> {
-        let opened = tokio::task::spawn_blocking(|| App::open(settings, Clock::system(), None)).await;
-        match opened.map_err(|_| Trouble::new(Code::Failed, "the core broke off while it was opened"))? {
+        match passphrase::open(&settings, &Clock::system()).await {
             Ok(app) => Ok(Self::Own(app)),
             Err(AppError::InUse { core: Some(core), .. }) => Ok(Self::Running(core)),
             Err(error) => Err(error.into()),

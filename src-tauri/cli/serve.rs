@@ -4,11 +4,10 @@ use std::{io::IsTerminal as _, net::SocketAddr};
 
 use clap::Args;
 
-use super::{Code, Global, Trouble, out::say};
+use super::{Code, Global, Trouble, out::say, passphrase};
 use crate::{
     app::{self, App, AppError},
     clock::Clock,
-    settings::Settings,
     store::OpenError,
 };
 
@@ -36,13 +35,13 @@ impl Serve {
         log_to_stderr();
         let settings = global.settings_with(self.port, self.listen)?;
         let clock = Clock::system();
-        let app = match open(&settings, &clock).await {
+        let app = match passphrase::open(&settings, &clock).await {
             Err(AppError::Database { error: OpenError::Corrupt { .. }, .. }) if self.repair => {
                 let moved = app::set_database_aside(&settings.data_dir, &clock).map_err(|error| {
                     Trouble::new(Code::Folder, format!("the database could not be moved aside: {error}"))
                 })?;
                 eprintln!("headgate: the damaged database is now {}; a new one begins", moved.display());
-                open(&settings, &clock).await?
+                passphrase::open(&settings, &clock).await?
             }
             opened => opened?,
         };
@@ -58,12 +57,6 @@ impl Serve {
         app.drain().await;
         Ok(())
     }
-}
-
-async fn open(settings: &Settings, clock: &Clock) -> Result<App, AppError> {
-    let (settings, clock) = (settings.clone(), clock.clone());
-    let opened = tokio::task::spawn_blocking(move || App::open(settings, clock, None)).await;
-    opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Tells on standard output where it listens; programs wait for this line.

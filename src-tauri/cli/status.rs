@@ -48,6 +48,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
     let today = &overview.today;
     say!("Today: {} requests, {} complete, {} rescued.", today.requests, today.complete, today.rescued);
     say!("Keys in: {}. Data in: {}.", status.vault, status.data_dir);
+    for trouble in &status.vault_troubles {
+        say!("{trouble}");
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use crate::{
     api::views::{Problem, Status},
     app::{App, AppError, CoreFile},
     clock::Clock,
+    secrets::{FILE_VARIABLE, Passphrase},
     settings::{Choices, Settings, SettingsError},
 };
 
@@ -94,7 +95,12 @@ impl Desk {
         let settings = self.settings().map_err(|error| problem("settings", error))?;
         let clock = self.0.clock.clone();
         // The disk and the keychain may take their time, and the keychain may ask the user.
-        let opened = tokio::task::spawn_blocking(move || App::open(settings, clock, None)).await;
+        // Only by a file: what is in the environment goes on to whatever the desktop is asked to open.
+        let opened = tokio::task::spawn_blocking(move || {
+            let passphrase = Passphrase::given(None, std::env::var_os(FILE_VARIABLE))?;
+            App::open_sealed(settings, clock, passphrase)
+        });
+        let opened = opened.await;
         match opened.map_err(|error| problem("not_opened", error))? {
             Ok(app) => {
                 // A port that is taken stands in the status, with the next step; the window shows it.

@@ -13,7 +13,7 @@ use std::{
 
 use keyring_core::CredentialStore;
 
-use super::{SecretName, Sensitive, Vault, VaultError, VaultKind, items::Items, native};
+use super::{SecretName, Sensitive, Vault, VaultError, VaultKind, items::Items, native, probe};
 
 /// How long opening may take: a start should not hang behind a prompt that nobody sees.
 const OPENING: Duration = Duration::from_secs(20);
@@ -32,6 +32,8 @@ type Job = Box<dyn FnOnce(&mut Line) + Send>;
 pub struct Keychain {
     realm: Arc<str>,
     jobs: mpsc::SyncSender<Job>,
+    /// Whether it has answered anything yet: until then nobody waits longer than for opening it.
+    has_answered: AtomicBool,
 }
 
 /// The connection, which lives on the keychain's thread.
@@ -52,6 +54,14 @@ impl Keychain {
         Ok(keychain)
     }
 
+    /// The keychain that this realm has used before. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// `Broken` if its thread can't be started.
+    pub fn known(realm: &str) -> Result<Self, VaultError> {
+        Self::over(native::connect, realm)
+    }
+
     fn over(connect: Connect, realm: &str) -> Result<Self, VaultError> {
         let (jobs, queue) = mpsc::sync_channel::<Job>(QUEUE);
         let mut line = Line { connect, store: None };
@@ -60,13 +70,11 @@ impl Keychain {
             .name("keychain".into())
             .spawn(move || queue.iter().for_each(|job| job(&mut line)))
             .map_err(|error| native::broken(&error.to_string()))?;
-        Ok(Self { realm: realm.into(), jobs })
+        Ok(Self { realm: realm.into(), jobs, has_answered: AtomicBool::default() })
     }
 
     fn prove(&self, limit: Duration) -> Result<(), VaultError> {
-        let [name, value] = [random()?, random()?];
-        let name =
-            SecretName::new(&format!("probe/{name}")).map_err(|error| native::broken(&error.to_string()))?;
+        let (name, value) = (SecretName::probe(), probe::random()?);
         self.ask(limit, move |items| {
             items.put(&name, &Sensitive::new(value.clone()))?;
             let read = items.get(&name)?;
@@ -77,6 +85,10 @@ impl Keychain {
                 Err(native::broken("a probe did not come back as it was put"))
             }
         })
+    }
+
+    fn patience(&self) -> Duration {
+        if self.has_answered.load(Ordering::Relaxed) { ASKING } else { OPENING }
     }
 
     /// Has the thread do this, and waits for its answer as long as the limit allows.
@@ -98,7 +110,10 @@ impl Keychain {
         };
         self.jobs.try_send(job).map_err(|_| VaultError::Locked)?;
         match answered.recv_timeout(limit) {
-            Ok(result) => result,
+            Ok(result) => {
+                self.has_answered.store(true, Ordering::Relaxed);
+                result
+            }
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 gone.store(true, Ordering::Relaxed);
                 Err(VaultError::Locked)
@@ -142,28 +157,22 @@ impl Vault for Keychain {
 
     fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
         let name = name.clone();
-        self.ask(ASKING, move |items| items.get(&name))
+        self.ask(self.patience(), move |items| items.get(&name))
     }
 
     fn put(&self, name: &SecretName, secret: &Sensitive<String>) -> Result<(), VaultError> {
         let (name, secret) = (name.clone(), secret.clone());
-        self.ask(ASKING, move |items| items.put(&name, &secret))
+        self.ask(self.patience(), move |items| items.put(&name, &secret))
     }
 
     fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
         let name = name.clone();
-        self.ask(ASKING, move |items| items.remove(&name))
+        self.ask(self.patience(), move |items| items.remove(&name))
     }
 
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
-        self.ask(ASKING, |items| items.names())
+        self.ask(self.patience(), |items| items.names())
     }
-}
-
-fn random() -> Result<String, VaultError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| native::broken(&error.to_string()))?;
-    Ok(u128::from_le_bytes(bytes).to_string())
 }
 
 #[cfg(test)]

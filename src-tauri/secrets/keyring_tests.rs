@@ -1,122 +1,27 @@
 //! The keychain against a real one: gnome-keyring on a session bus of its own, in a home of its own. The
-//! code under test runs in child processes, because the bus is found through the environment. Refuses to
-//! be skipped: where the programs are missing, the tests fail and name the packages.
+//! code under test runs in child processes, because the bus is found through the environment.
 
 use std::{
     io::{BufRead, BufReader, Lines, Write},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use tempfile::TempDir;
+use super::{Keychain, Place, SecretName, Sensitive, Vault, VaultError, prove};
 
-use super::{Keychain, SecretName, Sensitive, Vault, VaultError};
+/// Shared with the journeys.
+#[path = "../../tests/harness/keyring.rs"]
+mod session;
 
-const BUS: &str = r#"<busconfig><type>session</type><listen>unix:path=SOCKET</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
-<allow own="*"/></policy></busconfig>"#;
+use session::{Ours, Session, bare, start};
 
 /// Set for the processes that [`actor`] runs in.
 const MARK: &str = "HEADGATE_KEYCHAIN_ACTOR";
 
-/// A child process that ends with the test.
-struct Ours(Child);
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(command: &mut Command) -> Ours {
-    let program = command.get_program().to_owned();
-    Ours(command.spawn().unwrap_or_else(|error| {
-        panic!(
-            "{} did not start ({error}): apt-get install dbus gnome-keyring libsecret-tools",
-            program.display()
-        )
-    }))
-}
-
-/// A session bus without a display, and whatever keychain was started on it.
-struct Session {
-    keyring: Option<Ours>,
-    _bus: Ours,
-    home: TempDir,
-}
-
 impl Session {
-    fn new() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let config = home.path().join("bus.conf");
-        let socket = home.path().join("bus");
-        std::fs::write(&config, BUS.replace("SOCKET", socket.to_str().unwrap())).unwrap();
-        let mut bus = start(
-            bare(home.path(), "dbus-daemon")
-                .args(["--nofork", "--print-address=1", "--config-file"])
-                .arg(config)
-                .stderr(Stdio::null())
-                .stdout(Stdio::piped()),
-        );
-        let mut address = String::new();
-        BufReader::new(bus.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        assert!(address.starts_with("unix:"), "the bus listens");
-        Self { keyring: None, _bus: bus, home }
-    }
-
-    /// Starts gnome-keyring and waits until the bus knows it. Without a password its keyring stays locked.
-    fn start_keyring(&mut self, password: Option<&str>) {
-        self.keyring = None;
-        let mut monitor = start(
-            self.command("dbus-monitor")
-                .args(["--profile", "type='signal',member='NameOwnerChanged',arg0='org.freedesktop.secrets'"])
-                .stdout(Stdio::piped()),
-        );
-        let mut signals = BufReader::new(monitor.0.stdout.take().unwrap()).lines();
-        signals
-            .find(|line| line.as_ref().unwrap().contains("NameLost"))
-            .expect("the monitor listens")
-            .unwrap();
-        let unlock = password.map(|_| "--unlock");
-        let mut keyring = start(
-            self.command("gnome-keyring-daemon")
-                .args(["--foreground", "--components=secrets"])
-                .args(unlock)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
-        );
-        let mut stdin = keyring.0.stdin.take().unwrap();
-        writeln!(stdin, "{}", password.unwrap_or_default()).unwrap();
-        drop(stdin);
-        signals
-            .find(|line| line.as_ref().unwrap().contains("NameOwnerChanged"))
-            .expect("the keyring came up")
-            .unwrap();
-        self.keyring = Some(keyring);
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = bare(self.home.path(), program);
-        command.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}/bus", self.home.path().display()));
-        command
-    }
-
     fn actor(&self) -> Actor {
         Actor::run(self.command(std::env::current_exe().unwrap().to_str().unwrap()))
     }
-}
-
-/// A program with nothing of this session's environment but the path.
-fn bare(home: &Path, program: &str) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    for name in ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"] {
-        command.env(name, home);
-    }
-    command
 }
 
 /// A process that holds a keychain and does as it is asked.
@@ -161,8 +66,9 @@ fn actor() {
 fn obey(keychain: &mut Option<Keychain>, line: &str) -> String {
     let mut words = line.split(' ');
     let verb = words.next().unwrap();
-    if verb == "open" {
-        return match Keychain::open(words.next().unwrap()) {
+    if verb == "open" || verb == "know" {
+        let open = if verb == "open" { Keychain::open } else { Keychain::known };
+        return match open(words.next().unwrap()) {
             Ok(opened) => {
                 *keychain = Some(opened);
                 "open".into()
@@ -171,7 +77,8 @@ fn obey(keychain: &mut Option<Keychain>, line: &str) -> String {
         };
     }
     if verb == "choose" {
-        let opened = super::open(None, Path::new(words.next().unwrap()), "realm-1");
+        let folder = Path::new(words.next().unwrap());
+        let opened = super::open(None, Place { folder, realm: "realm-1", passphrase: None });
         return opened.map_or_else(|error| said(&error), |vault| vault.kind().to_string());
     }
     let keychain = keychain.as_ref().expect("opened before");
@@ -181,6 +88,7 @@ fn obey(keychain: &mut Option<Keychain>, line: &str) -> String {
         "get" => {
             keychain.get(&name).map(|found| found.map_or("nothing".into(), |found| found.expose().clone()))
         }
+        "prove" => prove(keychain).map(|()| "proved".into()),
         "remove" => keychain.remove(&name).map(|()| "removed".into()),
         _ => keychain
             .names()
@@ -193,7 +101,7 @@ fn said(error: &VaultError) -> String {
     match error {
         VaultError::Absent => "absent".into(),
         VaultError::Locked => "locked".into(),
-        VaultError::Broken(why) => format!("broken: {why}"),
+        other => format!("broken: {other}"),
     }
 }
 
@@ -228,6 +136,8 @@ fn each_data_folder_has_its_own_items_in_the_shared_keychain() {
     two.ask("put account/1 second");
     assert_eq!(one.ask("get account/1"), "first");
     assert_eq!(one.ask("names"), r#"["account/1"]"#, "no probe and no other folder's item is left over");
+    assert_eq!(one.ask("prove"), "proved");
+    assert_eq!(one.ask("names"), r#"["account/1"]"#, "nor after a self-test");
     assert_eq!(one.ask("remove account/1"), "removed");
     assert_eq!(one.ask("remove account/1"), "removed");
     assert_eq!(one.ask("get account/1"), "nothing");
@@ -243,6 +153,9 @@ fn a_locked_keychain_is_told_from_an_absent_one() {
     actor.ask("put account/1 kept");
     session.start_keyring(None);
     assert_eq!(session.actor().ask("open realm-1"), "locked");
+    let mut known = session.actor();
+    assert_eq!(known.ask("know realm-1"), "open", "one that was used before is not asked at the start");
+    assert_eq!(known.ask("prove"), "locked");
     session.keyring = None;
     assert_eq!(session.actor().ask("open realm-1"), "absent", "a bus without a keychain service");
 }

@@ -1,6 +1,7 @@
 //! Where secrets live: the keychain, a sealed file where there is none, memory for the demo. Refuses
 //! plain text on disk, never falls back from a choice that was made, and puts no secret into an error.
 
+mod carry;
 mod items;
 mod key_file;
 mod keychain;
@@ -10,7 +11,12 @@ mod keyring_tests;
 mod memory;
 mod name;
 mod native;
+mod passphrase;
+mod probe;
+mod seal;
 mod sealed;
+#[cfg(test)]
+mod sealed_tests;
 mod sensitive;
 
 use std::{fmt, path::Path, str::FromStr, sync::Arc};
@@ -18,9 +24,12 @@ use std::{fmt, path::Path, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use carry::{copy, empty, take_back};
 pub use keychain::Keychain;
 pub use memory::Memory;
 pub use name::{BadSecretName, SecretName};
+pub use passphrase::{BadPassphrase, FILE_VARIABLE, Passphrase, VARIABLE};
+pub use probe::prove;
 pub use sealed::SealedFile;
 pub use sensitive::Sensitive;
 
@@ -41,6 +50,42 @@ pub trait Vault: Send + Sync + fmt::Debug {
 
     /// Every name held, to find what no account owns any more. `None` where the platform cannot tell.
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError>;
+
+    /// What keeps others from reading it.
+    fn secured(&self) -> Secured {
+        Secured::System
+    }
+
+    /// Seals it with this passphrase, or with a key file, in place of what it is sealed with; `current` is the
+    /// passphrase that it has.
+    ///
+    /// # Errors
+    /// `NeedsPassphrase` and `WrongPassphrase` about the current one; nothing has changed then. `Broken` where there is
+    /// nothing to be sealed.
+    fn reseal(&self, _current: Option<&Passphrase>, _next: Option<&Passphrase>) -> Result<(), VaultError> {
+        let home = self.kind().title();
+        Err(VaultError::Broken(format!(
+            "keys are kept in {home}, which has no passphrase of ours; `headgate vault move file` brings them into \
+             a sealed file"
+        )))
+    }
+
+    /// Takes away what a home leaves behind that nobody lives in any more; one that holds something stays.
+    fn vacate(&self) -> Result<(), VaultError> {
+        Ok(())
+    }
+}
+
+/// What keeps others from reading a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Secured {
+    /// The operating system; of what is in memory, that it ends with the process.
+    System,
+    /// A key in a file that its owner alone may read.
+    KeyFile,
+    /// A passphrase.
+    Passphrase,
 }
 
 /// The kinds of vault.
@@ -56,6 +101,15 @@ pub enum VaultKind {
 }
 
 impl VaultKind {
+    /// What it is called in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Keychain => "the keychain",
+            Self::File => "the sealed file",
+            Self::Memory => "memory",
+        }
+    }
+
     /// The word for it in settings and on the screen.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -103,41 +157,61 @@ pub enum VaultError {
          or set HEADGATE_VAULT=file to keep secrets in a sealed file"
     )]
     Locked,
+    /// The sealed file, which is named, was sealed with a passphrase, and none was given.
+    #[error(
+        "{0} is sealed with a passphrase; run the command in a terminal to be asked for it, or give it by \
+         HEADGATE_PASSPHRASE_FILE, or by HEADGATE_PASSPHRASE"
+    )]
+    NeedsPassphrase(String),
+    /// That is not its passphrase.
+    #[error(
+        "{0} does not open with this passphrase: it is another one, or the file is damaged. Nothing has changed; try \
+         again, or restore the file from a backup"
+    )]
+    WrongPassphrase(String),
     /// Anything else, told in a whole sentence.
     #[error("{0}")]
     Broken(String),
 }
 
-/// Opens the vault of one data folder. A choice is obeyed and never replaced by another; without one it
-/// is the keychain, or the sealed file where there is no keychain service at all. `realm` keeps data
-/// folders that share a keychain apart.
-///
-/// # Errors
-/// `Absent` only for a chosen keychain; `Locked` if the keychain needs its owner; `Broken` for the rest.
-pub fn open(choice: Option<VaultKind>, folder: &Path, realm: &str) -> Result<Arc<dyn Vault>, VaultError> {
-    open_with_key_file(choice, folder, realm, None)
+/// Where the vaults of one data folder are, and what opens them.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub folder: &'a Path,
+    /// Keeps data folders that share a keychain apart.
+    pub realm: &'a str,
+    pub passphrase: Option<&'a Passphrase>,
 }
 
-/// Like [`open`], with the sealed file's key taken from a file that somebody else keeps.
+/// Opens the vault of one data folder for the first time, and proves that the keychain works. A choice is obeyed and
+/// never replaced by another; without one it is the keychain, or the sealed file where there is no keychain service at
+/// all.
 ///
 /// # Errors
-/// As [`open`]; `Broken` also if the named key file is missing.
-pub fn open_with_key_file(
-    choice: Option<VaultKind>,
-    folder: &Path,
-    realm: &str,
-    key_file: Option<&Path>,
-) -> Result<Arc<dyn Vault>, VaultError> {
-    let sealed = || SealedFile::open(folder, key_file).map(|file| Arc::new(file) as Arc<dyn Vault>);
+/// `Absent` only for a chosen keychain; `Locked` if the keychain needs its owner; the passphrase's own; `Broken` for
+/// the rest.
+pub fn open(choice: Option<VaultKind>, place: Place) -> Result<Arc<dyn Vault>, VaultError> {
     match choice {
-        Some(VaultKind::File) => sealed(),
-        Some(VaultKind::Memory) => Ok(Arc::new(Memory::default())),
-        Some(VaultKind::Keychain) => Ok(Arc::new(Keychain::open(realm)?)),
-        None => match Keychain::open(realm) {
-            Err(VaultError::Absent) => sealed(),
+        Some(VaultKind::Keychain) => Ok(Arc::new(Keychain::open(place.realm)?)),
+        Some(kind) => open_known(kind, place),
+        None => match Keychain::open(place.realm) {
+            Err(VaultError::Absent) => open_known(VaultKind::File, place),
             opened => Ok(Arc::new(opened?)),
         },
     }
+}
+
+/// Opens the vault that a data folder has used before. A keychain is not asked anything yet: its first call tells
+/// whether it is there, and [`prove`] whether it works.
+///
+/// # Errors
+/// As [`open`]'s, of the sealed file.
+pub fn open_known(kind: VaultKind, place: Place) -> Result<Arc<dyn Vault>, VaultError> {
+    Ok(match kind {
+        VaultKind::Keychain => Arc::new(Keychain::known(place.realm)?),
+        VaultKind::File => Arc::new(SealedFile::open(place.folder, None, place.passphrase)?),
+        VaultKind::Memory => Arc::new(Memory::default()),
+    })
 }
 
 #[cfg(test)]
@@ -163,7 +237,8 @@ mod tests {
     #[test]
     fn a_chosen_file_is_used_whether_or_not_there_is_a_keychain() {
         let folder = tempfile::tempdir().unwrap();
-        let vault = open(Some(VaultKind::File), folder.path(), "realm").unwrap();
+        let place = Place { folder: folder.path(), realm: "realm", passphrase: None };
+        let vault = open(Some(VaultKind::File), place).unwrap();
         assert_eq!(vault.kind(), VaultKind::File);
         assert!(folder.path().join("vault.key").exists());
     }

@@ -1,29 +1,24 @@
-//! Secrets in one sealed file, for machines without a keychain: XChaCha20-Poly1305 under a key that lies
-//! in a file of its own. Protects a copied or backed-up data folder only if the key is kept elsewhere;
-//! refuses anything damaged or readable by others, and overwrites nothing it could not read.
+//! Secrets in one sealed file, for machines without a keychain: under a key that lies in a file of its own, or under a
+//! passphrase. A copied or backed-up data folder is safe only if the key is kept elsewhere, or with a passphrase.
+//! Refuses anything damaged or readable by others, and overwrites nothing it could not read.
 
 use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
+    sync::{PoisonError, RwLock, RwLockReadGuard},
     thread,
     time::Duration,
 };
 
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
-};
 use zeroize::Zeroizing;
 
 use super::{
-    SecretName, Sensitive, Vault, VaultError, VaultKind,
+    Passphrase, SecretName, Secured, Sensitive, Vault, VaultError, VaultKind,
     key_file::{self, Key},
+    seal::{Seal, SealedBy, Stretch},
 };
-
-const VERSION: u8 = 1;
-const NONCE_LENGTH: usize = 24;
 
 /// Far more than thousands of accounts need; a larger file is not ours.
 const MOST_BYTES: u64 = 16 << 20;
@@ -40,69 +35,85 @@ pub struct SealedFile {
     file: PathBuf,
     lock: PathBuf,
     key_file: PathBuf,
-    key: Key,
+    /// Somebody else's: it is never taken away.
+    is_key_named: bool,
+    /// Held for reading as long as the file is read, so that nobody meets a file that was sealed anew with the seal of
+    /// before.
+    seal: RwLock<Seal>,
 }
 
 impl SealedFile {
-    /// Opens `vault.sealed` in this folder with the key in `vault.key`, which is made on first use, or with
-    /// the named key file, which must be there.
+    /// Opens `vault.sealed` in this folder: with the passphrase if it was sealed with one, else with the key in
+    /// `vault.key`, or with the named key file, which must be there. Where there is nothing yet, a passphrase that is
+    /// given seals it, and else a key is made.
     ///
     /// # Errors
-    /// `Broken` if the key is missing, damaged or readable by others, or if it does not open the file.
-    pub fn open(folder: &Path, key_file: Option<&Path>) -> Result<Self, VaultError> {
+    /// `NeedsPassphrase` and `WrongPassphrase`; `Broken` if the key is missing, damaged or readable by others, or if it
+    /// does not open the file.
+    pub fn open(
+        folder: &Path,
+        key_file: Option<&Path>,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<Self, VaultError> {
         fs::create_dir_all(folder).map_err(|error| key_file::unreadable(folder, &error))?;
-        let file = folder.join("vault.sealed");
-        let lock = folder.join("vault.lock");
-        let key = {
-            let _held = hold(&lock)?;
-            find_key(&file, &folder.join("vault.key"), key_file)?
+        let (file, lock) = (folder.join("vault.sealed"), folder.join("vault.lock"));
+        let own = folder.join("vault.key");
+        let held = hold(&lock)?;
+        let sealed = read(&file)?;
+        let seal = match (sealed.as_deref().map(SealedBy::of), passphrase) {
+            (Some(SealedBy::Passphrase(stretch)), Some(passphrase)) => stretched(passphrase, stretch, &file)?,
+            (Some(SealedBy::Passphrase(_)), None) => {
+                return Err(VaultError::NeedsPassphrase(file.display().to_string()));
+            }
+            (None, Some(passphrase)) if key_file.is_none() => stretched(passphrase, salted(&file)?, &file)?,
+            _ => Seal::of_key(find_key(&file, &own, key_file)?),
         };
-        let key_file = key_file.map_or_else(|| folder.join("vault.key"), Path::to_path_buf);
-        let vault = Self { file, lock, key_file, key };
+        let is_new = sealed.is_none() && seal.stretch().is_some();
+        let is_key_named = key_file.is_some();
+        let key_file = key_file.map_or(own, Path::to_path_buf);
+        let vault = Self { file, lock, key_file, is_key_named, seal: RwLock::new(seal) };
+        if is_new {
+            // Else the next start, without the passphrase, would make a key file.
+            vault.write(&vault.seal(), &Secrets::new())?;
+        }
         vault.read()?;
+        drop(held);
         Ok(vault)
     }
 
     fn change(&self, act: impl FnOnce(&mut Secrets)) -> Result<(), VaultError> {
         let _held = hold(&self.lock)?;
-        let mut secrets = self.read()?;
+        let seal = self.seal();
+        let mut secrets = self.read_with(&seal)?;
         act(&mut secrets);
-        self.write(&secrets)
+        self.write(&seal, &secrets)
     }
 
     fn read(&self) -> Result<Secrets, VaultError> {
-        let Some(file) = key_file::open_private(&self.file)? else { return Ok(Secrets::new()) };
-        let mut sealed = Vec::new();
-        file.take(MOST_BYTES + 1)
-            .read_to_end(&mut sealed)
-            .map_err(|error| key_file::unreadable(&self.file, &error))?;
-        match sealed.first() {
-            Some(&VERSION) if sealed.len() as u64 <= MOST_BYTES => {}
-            Some(version) if *version > VERSION => return Err(self.is_newer()),
-            _ => return Err(self.does_not_open()),
+        self.read_with(&self.seal())
+    }
+
+    fn read_with(&self, seal: &Seal) -> Result<Secrets, VaultError> {
+        let Some(sealed) = read(&self.file)? else { return Ok(Secrets::new()) };
+        match SealedBy::of(&sealed) {
+            SealedBy::Newer => return Err(self.is_newer()),
+            SealedBy::Nobody => return Err(self.does_not_open(seal)),
+            SealedBy::Key | SealedBy::Passphrase(_) if !seal.fits(&sealed) => {
+                return Err(self.was_sealed_elsewhere());
+            }
+            SealedBy::Key | SealedBy::Passphrase(_) => {}
         }
-        let (nonce, sealed) =
-            sealed[1..].split_first_chunk::<NONCE_LENGTH>().ok_or_else(|| self.does_not_open())?;
-        let plain = self
-            .cipher()
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &[VERSION] })
-            .map_err(|_| self.does_not_open())?;
-        parse(&Zeroizing::new(plain)).ok_or_else(|| self.does_not_open())
+        let plain = seal.open(&sealed).ok_or_else(|| self.does_not_open(seal))?;
+        parse(&plain).ok_or_else(|| self.does_not_open(seal))
     }
 
-    fn write(&self, secrets: &Secrets) -> Result<(), VaultError> {
-        let plain = to_json(secrets);
-        let mut nonce = [0; NONCE_LENGTH];
-        getrandom::fill(&mut nonce).map_err(|error| self.was_not_sealed(&error.to_string()))?;
-        let sealed = self
-            .cipher()
-            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: &[VERSION] })
-            .map_err(|_| self.was_not_sealed("it is too large"))?;
-        key_file::replace_private(&self.file, &[&[VERSION][..], &nonce, &sealed].concat())
+    fn write(&self, seal: &Seal, secrets: &Secrets) -> Result<(), VaultError> {
+        let sealed = seal.close(&to_json(secrets)).map_err(|why| self.was_not_sealed(&why))?;
+        key_file::replace_private(&self.file, &sealed)
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(self.key.expose().into())
+    fn seal(&self) -> RwLockReadGuard<'_, Seal> {
+        self.seal.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_newer(&self) -> VaultError {
@@ -110,12 +121,22 @@ impl SealedFile {
         VaultError::Broken(format!("{file} was written by a newer Headgate; update this one and try again"))
     }
 
-    fn does_not_open(&self) -> VaultError {
+    fn does_not_open(&self, seal: &Seal) -> VaultError {
+        if seal.stretch().is_some() {
+            return VaultError::WrongPassphrase(self.file.display().to_string());
+        }
         VaultError::Broken(format!(
             "{} does not open with the key in {}: it is damaged or was sealed with another key. Restore both \
              from one backup, or move {0} away and add the accounts' keys again",
             self.file.display(),
             self.key_file.display()
+        ))
+    }
+
+    fn was_sealed_elsewhere(&self) -> VaultError {
+        let file = self.file.display();
+        VaultError::Broken(format!(
+            "{file} has been sealed anew by another process; stop Headgate and start it again"
         ))
     }
 
@@ -150,6 +171,65 @@ impl Vault for SealedFile {
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
         Ok(Some(self.read()?.into_keys().collect()))
     }
+
+    fn secured(&self) -> Secured {
+        if self.seal().stretch().is_some() { Secured::Passphrase } else { Secured::KeyFile }
+    }
+
+    fn reseal(&self, current: Option<&Passphrase>, next: Option<&Passphrase>) -> Result<(), VaultError> {
+        let _held = hold(&self.lock)?;
+        let mut seal = self.seal.write().unwrap_or_else(PoisonError::into_inner);
+        let secrets = self.read_with(&seal)?;
+        if let Some(stretch) = seal.stretch() {
+            let file = || self.file.display().to_string();
+            let current = current.ok_or_else(|| VaultError::NeedsPassphrase(file()))?;
+            if !stretched(current, stretch, &self.file)?.is_same(&seal) {
+                return Err(VaultError::WrongPassphrase(file()));
+            }
+        }
+        let new = match next {
+            Some(next) => stretched(next, salted(&self.file)?, &self.file)?,
+            None => Seal::of_key(match key_file::read(&self.key_file)? {
+                Some(key) => key,
+                None if self.is_key_named => return Err(missing_key(&self.key_file)),
+                None => key_file::make(&self.key_file)?,
+            }),
+        };
+        self.write(&new, &secrets)?;
+        let has_passphrase = new.stretch().is_some();
+        *seal = new;
+        if has_passphrase && !self.is_key_named {
+            // Old copies of the file would open with it.
+            remove(&self.key_file)?;
+        }
+        Ok(())
+    }
+
+    fn vacate(&self) -> Result<(), VaultError> {
+        let _held = hold(&self.lock)?;
+        if !self.read()?.is_empty() {
+            return Ok(());
+        }
+        // In this order: a sealed file without its key would be one that nothing opens.
+        remove(&self.file)?;
+        if self.is_key_named { Ok(()) } else { remove(&self.key_file) }
+    }
+}
+
+fn stretched(passphrase: &Passphrase, stretch: Stretch, file: &Path) -> Result<Seal, VaultError> {
+    Seal::of_passphrase(passphrase, stretch).map_err(|error| {
+        let file = file.display();
+        VaultError::Broken(format!(
+            "no key could be made of the passphrase for {file} ({error}); free some memory and try again"
+        ))
+    })
+}
+
+fn salted(file: &Path) -> Result<Stretch, VaultError> {
+    Stretch::new().map_err(|error| {
+        let file = file.display();
+        VaultError::Broken(format!("the system gave no random numbers for {file} ({error}); try again"))
+    })
 }
 
 fn find_key(sealed: &Path, own: &Path, named: Option<&Path>) -> Result<Key, VaultError> {
@@ -157,10 +237,7 @@ fn find_key(sealed: &Path, own: &Path, named: Option<&Path>) -> Result<Key, Vaul
         return Ok(key);
     }
     match named {
-        Some(named) => Err(VaultError::Broken(format!(
-            "the key file {} is missing; put it back, or make one with `openssl rand -hex 32`",
-            named.display()
-        ))),
+        Some(named) => Err(missing_key(named)),
         // A new key would not open what is there; better to say so than to hide it.
         None if sealed.exists() => Err(VaultError::Broken(format!(
             "{} is there and its key {} is missing; restore the key from a backup, \
@@ -169,6 +246,32 @@ fn find_key(sealed: &Path, own: &Path, named: Option<&Path>) -> Result<Key, Vaul
             own.display()
         ))),
         None => key_file::make(own),
+    }
+}
+
+fn missing_key(named: &Path) -> VaultError {
+    VaultError::Broken(format!(
+        "the key file {} is missing; put it back, or make one with `openssl rand -hex 32`",
+        named.display()
+    ))
+}
+
+/// All of the sealed file, `None` if it is not there. One that is too long is no more than its first byte, and that one
+/// is nobody's.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, VaultError> {
+    let Some(file) = key_file::open_private(path)? else { return Ok(None) };
+    let mut sealed = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut sealed).map_err(|error| key_file::unreadable(path, &error))?;
+    Ok(Some(if sealed.len() as u64 > MOST_BYTES { vec![0] } else { sealed }))
+}
+
+fn remove(path: &Path) -> Result<(), VaultError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(VaultError::Broken(format!(
+            "{} could not be removed ({error}); nothing needs it any more, so remove it by hand",
+            path.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -203,154 +306,4 @@ fn to_json(secrets: &Secrets) -> Zeroizing<Vec<u8>> {
     let mut json = Zeroizing::new(Vec::with_capacity(room));
     serde_json::to_writer(&mut *json, &plain).expect("text into memory cannot fail");
     json
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use proptest::prelude::*;
-    use tempfile::TempDir;
-
-    use super::*;
-
-    fn folder() -> TempDir {
-        tempfile::tempdir().unwrap()
-    }
-
-    fn name(text: &str) -> SecretName {
-        SecretName::new(text).unwrap()
-    }
-
-    fn sealed_with_one(folder: &TempDir) -> Vec<u8> {
-        let vault = SealedFile::open(folder.path(), None).unwrap();
-        vault.put(&name("account/1"), &Sensitive::new("sk-ant-secret".into())).unwrap();
-        fs::read(folder.path().join("vault.sealed")).unwrap()
-    }
-
-    fn refusal(folder: &TempDir) -> String {
-        SealedFile::open(folder.path(), None).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn secrets_survive_a_restart() {
-        let folder = folder();
-        sealed_with_one(&folder);
-        let again = SealedFile::open(folder.path(), None).unwrap();
-        assert_eq!(again.get(&name("account/1")).unwrap().unwrap().expose(), "sk-ant-secret");
-        again.remove(&name("account/1")).unwrap();
-        assert_eq!(again.names().unwrap().unwrap(), []);
-    }
-
-    #[test]
-    fn nothing_in_the_folder_shows_the_secret() {
-        let folder = folder();
-        sealed_with_one(&folder);
-        for entry in fs::read_dir(folder.path()).unwrap() {
-            let bytes = fs::read(entry.unwrap().path()).unwrap();
-            assert!(!String::from_utf8_lossy(&bytes).contains("sk-ant"), "every file is sealed or a key");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn key_and_file_are_readable_by_their_owner_alone() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = folder();
-        sealed_with_one(&folder);
-        for file in ["vault.key", "vault.sealed", "vault.lock"] {
-            let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{file}");
-        }
-        fs::set_permissions(folder.path().join("vault.key"), fs::Permissions::from_mode(0o644)).unwrap();
-        let said = refusal(&folder);
-        assert!(said.contains("chmod 600"), "{said}");
-    }
-
-    #[test]
-    fn two_handles_on_one_folder_lose_nothing_of_each_other() {
-        let folder = folder();
-        let handles = [(); 2].map(|()| Arc::new(SealedFile::open(folder.path(), None).unwrap()));
-        let writers: Vec<_> = handles
-            .iter()
-            .enumerate()
-            .map(|(who, vault)| {
-                let vault = Arc::clone(vault);
-                thread::spawn(move || {
-                    for count in 0..20 {
-                        let name = name(&format!("account/{who}-{count}"));
-                        vault.put(&name, &Sensitive::new("x".into())).unwrap();
-                    }
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.join().unwrap();
-        }
-        assert_eq!(handles[0].names().unwrap().unwrap().len(), 40);
-    }
-
-    #[test]
-    fn another_key_is_refused_and_the_file_stays_as_it_was() {
-        let folder = folder();
-        let before = sealed_with_one(&folder);
-        fs::remove_file(folder.path().join("vault.key")).unwrap();
-        assert!(refusal(&folder).contains("is missing"), "no new key is made over a sealed file");
-        key_file::make(&folder.path().join("vault.key")).unwrap();
-        assert!(refusal(&folder).contains("another key"));
-        assert_eq!(fs::read(folder.path().join("vault.sealed")).unwrap(), before);
-    }
-
-    #[test]
-    fn a_file_of_a_newer_version_is_left_alone() {
-        let folder = folder();
-        let mut sealed = sealed_with_one(&folder);
-        sealed[0] = VERSION + 1;
-        fs::write(folder.path().join("vault.sealed"), sealed).unwrap();
-        assert!(refusal(&folder).contains("newer Headgate"));
-    }
-
-    #[test]
-    fn a_damaged_key_file_is_refused_and_kept() {
-        let folder = folder();
-        sealed_with_one(&folder);
-        fs::write(folder.path().join("vault.key"), "half a k").unwrap();
-        assert!(refusal(&folder).contains("64 hexadecimal digits"));
-        assert_eq!(fs::read(folder.path().join("vault.key")).unwrap(), b"half a k");
-    }
-
-    #[test]
-    fn a_named_key_file_must_be_there_and_is_the_only_key() {
-        let (folder, elsewhere) = (folder(), folder());
-        let named = elsewhere.path().join("key");
-        let missing = SealedFile::open(folder.path(), Some(&named)).unwrap_err().to_string();
-        assert!(missing.contains("openssl rand -hex 32"), "{missing}");
-        key_file::make(&named).unwrap();
-        let vault = SealedFile::open(folder.path(), Some(&named)).unwrap();
-        vault.put(&name("account/1"), &Sensitive::new("x".into())).unwrap();
-        assert!(!folder.path().join("vault.key").exists());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn one_changed_byte_anywhere_is_noticed(at in 0usize..1000, flip in 1u8..=255) {
-            let folder = folder();
-            let mut sealed = sealed_with_one(&folder);
-            let at = at % sealed.len();
-            sealed[at] ^= flip;
-            fs::write(folder.path().join("vault.sealed"), &sealed).unwrap();
-            prop_assert!(SealedFile::open(folder.path(), None).is_err());
-            prop_assert_eq!(fs::read(folder.path().join("vault.sealed")).unwrap(), sealed);
-        }
-
-        #[test]
-        fn any_secret_comes_back_as_it_was(secret in any::<String>()) {
-            let folder = folder();
-            let vault = SealedFile::open(folder.path(), None).unwrap();
-            vault.put(&name("account/1"), &Sensitive::new(secret.clone())).unwrap();
-            let read = vault.get(&name("account/1")).unwrap().unwrap();
-            prop_assert_eq!(read.expose(), &secret);
-        }
-    }
 }

@@ -4,6 +4,7 @@
 mod client;
 pub mod echo;
 mod house;
+pub mod keyring;
 mod program;
 pub mod secure;
 pub mod signed_in;

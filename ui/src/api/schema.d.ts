@@ -719,6 +719,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vault": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands, as the last look found it. Asks the keychain nothing. */
+        get: operations["show_vault"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks now: an item of our own is put, read back and removed, and what is there is held against the accounts. While
+         *     secrets are being moved nothing is looked at.
+         */
+        post: operations["check_vault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/clean": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes the secrets that are named, as far as no account owns them, and ends or undoes what a move that was broken
+         *     off has left.
+         */
+        post: operations["clean_vault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins to move all secrets into another home, and does not wait for the end. Each is copied, read back and compared
+         *     before any is removed from where it was.
+         */
+        post: operations["move_vault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vault/passphrase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Seals the sealed file with a passphrase, with another one, or with a key file again. */
+        post: operations["seal_vault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1096,6 +1190,14 @@ export interface components {
          * @enum {string}
          */
         Choice: "sole" | "policy" | "bound" | "kept" | "moved" | "spilled" | "rebound" | "last_resort";
+        /** @description What to delete. */
+        CleanOrder: {
+            /**
+             * @description The names of orphans. One that is no orphan any more is left alone.
+             * @default []
+             */
+            orphans: string[];
+        };
         /**
          * @description What the accounts of a provider pay with.
          * @enum {string}
@@ -1442,11 +1544,49 @@ export interface components {
          * @example 09:30
          */
         MinuteOfDay: string;
+        /** @description An account that lacks its secret. */
+        MissingView: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description It needs a sign-in, not a key. */
+            signed_in: boolean;
+        };
         /**
          * @description The colour of a sentence.
          * @enum {string}
          */
         Mood: "good" | "care" | "bad";
+        /** @description Where to move. */
+        MoveOrder: {
+            /** @description Seals a sealed file that is not there yet, in place of a key file; opens one that is. */
+            passphrase?: string | null;
+            to: components["schemas"]["VaultKind"];
+        };
+        /** @description A move that is over. */
+        MovedView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why none was, with a next step. */
+            problem?: string | null;
+            /**
+             * Format: int32
+             * @description How many secrets were moved; absent if none was.
+             */
+            secrets?: number | null;
+            to: components["schemas"]["VaultKind"];
+        };
+        /** @description A move under way. */
+        MovingView: {
+            /** Format: int32 */
+            done: number;
+            /**
+             * Format: int32
+             * @description 0 while the new home is still being opened.
+             */
+            of: number;
+            to: components["schemas"]["VaultKind"];
+        };
         /** @description A new account. */
         NewAccount: {
             base_url?: string | null;
@@ -1564,6 +1704,13 @@ export interface components {
             way?: components["schemas"]["SignInWay"] | null;
             /** @description Id of the definition. */
             with?: string | null;
+        };
+        /** @description A secret that no account owns. */
+        OrphanView: {
+            /** @description What the account was called to which it belonged, where that is known. */
+            account?: string | null;
+            /** @description `account/17` */
+            name: string;
         };
         /**
          * @description What came of a candidate.
@@ -1921,6 +2068,18 @@ export interface components {
          * @enum {string}
          */
         Scope: "proxy" | "read" | "manage";
+        /** @description How to seal the sealed file. */
+        SealOrder: {
+            /** @description The passphrase that it has; left out where it has a key file. */
+            current?: string | null;
+            /** @description The one that it gets; left out for a key file. */
+            passphrase?: string | null;
+        };
+        /**
+         * @description What keeps others from reading a vault.
+         * @enum {string}
+         */
+        Secured: "system" | "key_file" | "passphrase";
         /** @description One way to sign in, as the dialog shows it. */
         SignInDefinition: {
             about: string;
@@ -2081,6 +2240,8 @@ export interface components {
             unused_login: boolean;
             /** @description `keychain`, `file` or `memory`. */
             vault: string;
+            /** @description What is wrong with where keys are kept, each in a sentence with a next step. */
+            vault_troubles?: string[];
             version: string;
             /**
              * Format: int32
@@ -2150,6 +2311,41 @@ export interface components {
             input?: number | null;
             /** Format: int64 */
             output?: number | null;
+        };
+        /**
+         * @description The kinds of vault.
+         * @enum {string}
+         */
+        VaultKind: "keychain" | "file" | "memory";
+        /** @description Where secrets live, and how it stands with that. */
+        VaultView: {
+            /** @description Whether `clean` can do something about that. */
+            can_clean_left: boolean;
+            chosen?: components["schemas"]["VaultKind"] | null;
+            kind: components["schemas"]["VaultKind"];
+            last_move?: components["schemas"]["MovedView"] | null;
+            /** @description What a move that was broken off has left, in a sentence with a next step. */
+            left?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was looked at last; absent before the first look, which a start takes aside.
+             */
+            looked_at?: string | null;
+            /** @description Accounts that can't serve for lack of theirs. */
+            missing: components["schemas"]["MissingView"][];
+            moving?: components["schemas"]["MovingView"] | null;
+            /** @description Secrets that no account owns. */
+            orphans: components["schemas"]["OrphanView"][];
+            /** @description Why it does not work, with a next step; absent where an item of our own was put, read back and removed. */
+            problem?: string | null;
+            /**
+             * Format: int32
+             * @description How many secrets are in it; absent where that is not known.
+             */
+            secrets?: number | null;
+            secured: components["schemas"]["Secured"];
+            /** @description All that is wrong, each in a sentence with a next step. */
+            troubles: string[];
         };
         /**
          * @description A verdict in one word, as records, wire and screens have it.
@@ -4067,6 +4263,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    show_vault: {
+        parameters: {
+            query?: {
+                /** @description If secrets are being moved, answer when that is over, or after 30 seconds. */
+                settled?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+        };
+    };
+    check_vault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+        };
+    };
+    clean_vault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CleanOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_vault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveOrder"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seal_vault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

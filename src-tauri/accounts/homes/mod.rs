@@ -1,0 +1,316 @@
+//! Where secrets live: whether that works, what is in it that nobody owns, and moving house. Deletes no secret that
+//! somebody might need, and nothing unasked but what a move has copied and compared.
+//!
+//! | file | what it is for |
+//! | --- | --- |
+//! | `findings` | whose secrets are whose: pure |
+//! | `course` | a move as it is written down, and what is left of one: pure |
+//! | `moving` | doing it, tidying up, and sealing anew |
+
+pub mod course;
+mod findings;
+mod moving;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use course::Left;
+pub use findings::{Findings, Needs, Owner};
+
+use self::course::{HOME, MOVE, Pending};
+use super::{Roster, roster::lock};
+use crate::{
+    domain::AccountName,
+    events::Event,
+    secrets::{Passphrase, SecretName, Secured, Vault, VaultError, VaultKind, prove},
+    store::StoreError,
+};
+
+/// Opens a home of this folder, with this passphrase or the one that was given at the start.
+pub type Open =
+    Box<dyn Fn(VaultKind, Option<&Passphrase>) -> Result<Arc<dyn Vault>, VaultError> + Send + Sync>;
+
+/// The homes that there are for a folder's secrets, and the one that they have. Clones are the same.
+#[derive(Clone)]
+pub struct Homes(Arc<Inner>);
+
+struct Inner {
+    roster: Roster,
+    open: Open,
+    /// What the settings choose, which a move can't overrule.
+    chosen: Option<VaultKind>,
+    state: Mutex<State>,
+    /// Told whenever something of the state has changed.
+    moved: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    look: Option<Look>,
+    left: Option<Left>,
+    moving: Option<Moving>,
+    last: Option<Moved>,
+}
+
+/// How it stands with the home.
+#[derive(Debug, Clone)]
+pub struct Stand {
+    pub kind: VaultKind,
+    pub secured: Secured,
+    /// What the last look found; `None` before the first.
+    pub look: Option<Look>,
+    /// What is left of a move that was broken off.
+    pub left: Option<Left>,
+    /// The move that is under way.
+    pub moving: Option<Moving>,
+    /// The last one that ended since the start.
+    pub last: Option<Moved>,
+    /// What the settings choose.
+    pub chosen: Option<VaultKind>,
+}
+
+/// One look into the home.
+#[derive(Debug, Clone)]
+pub struct Look {
+    pub at: Timestamp,
+    /// What was found, or why the home does not work.
+    pub found: Result<Findings, Arc<str>>,
+    /// What the accounts are called, or were, whose names orphans carry.
+    pub called: BTreeMap<SecretName, AccountName>,
+}
+
+/// A move under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moving {
+    pub to: VaultKind,
+    pub done: usize,
+    pub of: usize,
+}
+
+/// A move that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub to: VaultKind,
+    pub at: Timestamp,
+    /// How many secrets were moved, or why none was.
+    pub outcome: Result<usize, Arc<str>>,
+}
+
+/// Why something was not done about the home. Each is a sentence with a next step.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    #[error("the secrets are in {} already", .0.title())]
+    Same(VaultKind),
+    #[error(
+        "HEADGATE_VAULT or `vault` in settings.toml chooses {}, and the next start would look there; take that choice \
+         out and start Headgate again, then move",
+        .0.title()
+    )]
+    Chosen(VaultKind),
+    #[error("secrets that are kept in memory end with Headgate and can't be moved, nor anything into memory")]
+    Memory,
+    #[error("a move is under way; wait for its end with `headgate vault`")]
+    Running,
+    #[error("this system starts no thread: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Homes {
+    /// Nothing is asked of the home yet. `chosen` is what the settings say.
+    ///
+    /// # Errors
+    /// If the store can't be read.
+    pub fn load(roster: Roster, open: Open, chosen: Option<VaultKind>) -> Result<Self, StoreError> {
+        let homes = Self(Arc::new(Inner {
+            roster,
+            open,
+            chosen,
+            state: Mutex::default(),
+            moved: watch::Sender::new(()),
+        }));
+        homes.state().left = homes.read_left()?;
+        Ok(homes)
+    }
+
+    /// How it stands, as far as that is known. Asks neither disk nor keychain.
+    pub fn stand(&self) -> Stand {
+        let vault = self.0.roster.inner().vault();
+        let (kind, secured, state) = (vault.kind(), vault.secured(), self.state());
+        Stand {
+            kind,
+            secured,
+            look: state.look.clone(),
+            left: state.left,
+            moving: state.moving,
+            last: state.last.clone(),
+            chosen: self.0.chosen,
+        }
+    }
+
+    /// Looks into the home and ends what a move left undone, on a thread of its own: a keychain may keep it waiting for
+    /// as long as a person takes, and neither start nor drain waits with it. What is only in memory is not looked at.
+    pub fn look_aside(&self) {
+        if self.0.roster.inner().vault().kind() == VaultKind::Memory {
+            return;
+        }
+        let homes = self.clone();
+        let begun = thread::Builder::new().name("vault".into()).spawn(move || {
+            let stand = homes.look();
+            if stand.works() && matches!(stand.left, Some(Left::Old(_))) {
+                homes.finish_aside();
+            }
+            for said in homes.stand().troubles() {
+                tracing::error!("{said}");
+            }
+        });
+        if let Err(error) = begun {
+            tracing::error!(%error, "the place where keys are kept could not be looked at");
+        }
+    }
+
+    /// Proves that the home works, and looks what is in it. Blocks.
+    pub fn look(&self) -> Stand {
+        let inner = self.0.roster.inner();
+        {
+            // Whoever adds or removes an account is never met half way.
+            let _acting = lock(&inner.acting);
+            let vault = inner.vault();
+            let found = prove(vault.as_ref()).map_err(HomeError::from);
+            let found = found.and_then(|()| self.find_in(vault.as_ref()));
+            let called = found.as_ref().map_or_else(|_| BTreeMap::new(), |found| self.called(&found.orphans));
+            let found = found.map_err(|error| error.to_string().into());
+            self.state().look = Some(Look { at: inner.clock.now(), found, called });
+        }
+        self.tell();
+        self.stand()
+    }
+
+    /// Completes when no move is under way.
+    pub async fn settled(&self) {
+        let mut moved = self.0.moved.subscribe();
+        while self.state().moving.is_some() {
+            if moved.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn find_in(&self, vault: &dyn Vault) -> Result<Findings, HomeError> {
+        Ok(findings::find(&self.names_in(vault)?, &self.owners()?))
+    }
+
+    /// From the store, for the roster does not know one that was never whole. What can't be read is not told.
+    fn called(&self, orphans: &[SecretName]) -> BTreeMap<SecretName, AccountName> {
+        if orphans.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut names = self.0.roster.inner().store.account_names().unwrap_or_default();
+        let called = |orphan: &SecretName| Some((orphan.clone(), names.remove(&orphan.account()?)?));
+        orphans.iter().filter_map(called).collect()
+    }
+
+    /// From the store, not the roster: that leaves out whom this version does not know.
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let inner = self.0.roster.inner();
+        let accounts = inner.store.accounts()?;
+        Ok(accounts.into_iter().map(|account| Owner::of(account, &inner.catalog)).collect())
+    }
+
+    /// The names of all secrets in a vault. Where the platform can't tell, each account that there ever was is asked
+    /// for; of what belongs to none nothing is known there.
+    fn names_in(&self, vault: &dyn Vault) -> Result<Vec<SecretName>, HomeError> {
+        let mut names = Vec::new();
+        if let Some(all) = vault.names()? {
+            names.extend(all.into_iter().filter(|name| !name.is_probe()));
+        } else {
+            for id in self.0.roster.inner().store.account_names()?.into_keys() {
+                let name = SecretName::of_account(id);
+                if vault.get(&name)?.is_some() {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn read_left(&self) -> Result<Option<Left>, StoreError> {
+        let (store, home) = (&self.0.roster.inner().store, self.0.roster.inner().vault().kind());
+        let Some(pending) = store.meta(MOVE)?.and_then(|text| text.parse::<Pending>().ok()) else {
+            return Ok(None);
+        };
+        let kept = store.meta(HOME)?.and_then(|kind| kind.parse().ok());
+        Ok(Some(pending.left(home, kept)))
+    }
+
+    fn tell(&self) {
+        self.0.moved.send_replace(());
+        self.0.roster.inner().events.tell(|| Event::Status);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change of it is one assignment.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stand {
+    /// Whether the last look found that the home works.
+    pub fn works(&self) -> bool {
+        self.look.as_ref().is_some_and(|look| look.found.is_ok())
+    }
+
+    /// What a person should know, each in a sentence with what to do.
+    pub fn troubles(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        match self.look.as_ref().map(|look| &look.found) {
+            Some(Err(why)) => all.push(format!("The place where keys are kept does not work: {why}.")),
+            Some(Ok(found)) => {
+                all.extend(found.missing.iter().map(|owner| {
+                    let (name, home) = (&owner.name, self.kind.title());
+                    if owner.is_signed_in {
+                        format!(
+                            "The sign-in of {name} is not in {home}: sign in again with `headgate accounts sign-in`."
+                        )
+                    } else {
+                        format!(
+                            "The key of {name} is not in {home}: give it one with `headgate accounts set-key`, or \
+                             remove the account."
+                        )
+                    }
+                }));
+                if let Some(chosen) = self.chosen.filter(|_| !found.missing.is_empty()) {
+                    all.push(format!(
+                        "HEADGATE_VAULT or `vault` in settings.toml chooses {}. If keys were kept elsewhere before, put \
+                         that choice back, start once, take it out and move them with `headgate vault move`.",
+                        chosen.title()
+                    ));
+                }
+                if !found.orphans.is_empty() {
+                    let (count, home) = (found.orphans.len(), self.kind.title());
+                    let secrets = if count == 1 { "1 secret".into() } else { format!("{count} secrets") };
+                    all.push(format!(
+                        "No account owns {secrets} in {home}: `headgate vault clean` shows what there is, and deletes \
+                         it if you say so."
+                    ));
+                }
+            }
+            None => {}
+        }
+        all.extend(self.left.map(Left::says));
+        all
+    }
+}

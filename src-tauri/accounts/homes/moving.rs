@@ -1,0 +1,216 @@
+//! Moving house, tidying up after a move that was broken off, deleting what nobody owns, and sealing anew. Each holds
+//! the lock of a person's acts from beginning to end, so a renewal or a sign-in that wants to keep something waits and
+//! then finds the home that secrets have by then.
+
+use std::{
+    sync::{Arc, MutexGuard},
+    thread,
+};
+
+use super::{
+    HomeError, Homes, Left, Moved, Moving, Stand,
+    course::{HOME, MOVE, Pending},
+};
+use crate::{
+    accounts::roster::lock,
+    secrets::{Passphrase, SecretName, Vault, VaultError, VaultKind, copy, empty, prove, take_back},
+    store::StoreError,
+};
+
+impl Homes {
+    /// Begins to move all secrets into another home, on a thread of its own, and does not wait for the end. `passphrase`
+    /// seals a sealed file that is not there yet, or opens the one that is.
+    ///
+    /// # Errors
+    /// [`HomeError`]; nothing has begun then.
+    pub fn begin_move(&self, to: VaultKind, passphrase: Option<Passphrase>) -> Result<(), HomeError> {
+        let from = self.0.roster.inner().vault().kind();
+        if from == VaultKind::Memory || to == VaultKind::Memory {
+            return Err(HomeError::Memory);
+        }
+        if from == to {
+            return Err(HomeError::Same(to));
+        }
+        if let Some(chosen) = self.0.chosen.filter(|chosen| *chosen != to) {
+            return Err(HomeError::Chosen(chosen));
+        }
+        {
+            let mut state = self.state();
+            if state.moving.is_some() {
+                return Err(HomeError::Running);
+            }
+            state.moving = Some(Moving { to, done: 0, of: 0 });
+        }
+        let homes = self.clone();
+        // Not a task of the runtime: its end would wait for a keychain's owner. A move may be broken off anywhere.
+        let begun = thread::Builder::new().name("vault-move".into()).spawn(move || {
+            let end = End(&homes, to);
+            let outcome = homes.carry(to, passphrase.as_ref());
+            homes.look();
+            end.with(outcome.map_err(|error| error.to_string().into()));
+        });
+        if let Err(error) = begun {
+            self.state().moving = None;
+            return Err(error.into());
+        }
+        self.tell();
+        Ok(())
+    }
+
+    /// Deletes these secrets, as far as they are still nobody's, and ends or undoes what a move left behind. Blocks.
+    ///
+    /// # Errors
+    /// [`HomeError`]; what was deleted before is gone.
+    pub fn clean(&self, names: &[SecretName]) -> Result<Stand, HomeError> {
+        let inner = self.0.roster.inner();
+        {
+            let _acting = self.idle()?;
+            let vault = inner.vault();
+            let orphans = self.find_in(vault.as_ref())?.orphans;
+            for name in names.iter().filter(|name| orphans.contains(name)) {
+                vault.remove(name)?;
+            }
+            let left = self.state().left;
+            match left {
+                Some(Left::Old(old)) => self.empty(old, vault.as_ref())?,
+                Some(Left::Copies(new)) => {
+                    let there = (self.0.open)(new, None)?;
+                    take_back(there.as_ref(), vault.as_ref(), &self.names_in(there.as_ref())?)?;
+                    self.note(None)?;
+                }
+                Some(Left::Elsewhere(_)) | None => {}
+            }
+        }
+        Ok(self.look())
+    }
+
+    /// Seals the sealed file with this passphrase, or with a key file. `current` is the passphrase that it has, if it
+    /// has one. Blocks, for as long as a passphrase costs.
+    ///
+    /// # Errors
+    /// [`HomeError`]; nothing has changed then.
+    pub fn reseal(
+        &self,
+        current: Option<&Passphrase>,
+        next: Option<&Passphrase>,
+    ) -> Result<Stand, HomeError> {
+        {
+            let _acting = self.idle()?;
+            self.0.roster.inner().vault().reseal(current, next)?;
+        }
+        self.tell();
+        Ok(self.stand())
+    }
+
+    /// Empties the old home of a move that was broken off, if it can be had.
+    pub(super) fn finish_aside(&self) {
+        let Ok(_acting) = self.idle() else { return };
+        let Some(Left::Old(old)) = self.state().left else { return };
+        match self.empty(old, self.0.roster.inner().vault().as_ref()) {
+            Ok(()) => tracing::info!("{} is empty: the move out of it is over", old.title()),
+            Err(error) => tracing::warn!(%error, "{} could not be emptied after a move", old.title()),
+        }
+    }
+
+    pub(super) fn carry(&self, to: VaultKind, passphrase: Option<&Passphrase>) -> Result<usize, HomeError> {
+        let inner = self.0.roster.inner();
+        let _acting = lock(&inner.acting);
+        let from = inner.vault();
+        let names = self.names_in(from.as_ref())?;
+        self.note(Some(Pending::Filling(to)))?;
+        // Proved before anything is put there: whoever refuses here is not asked a second time.
+        let opened = (self.0.open)(to, passphrase).and_then(|new| prove(new.as_ref()).map(|()| new));
+        let new = match opened {
+            Ok(new) => new,
+            Err(error) => {
+                self.note(None)?;
+                return Err(error.into());
+            }
+        };
+        if let Err(error) = self.fill(from.as_ref(), new.as_ref(), &names) {
+            // What can't be taken back now stays written down.
+            if take_back(new.as_ref(), from.as_ref(), &names).is_ok() {
+                self.note(None)?;
+            }
+            return Err(error.into());
+        }
+        // Whatever is said of this commit, everything is in both homes now, and so it stays if it failed.
+        let emptying = Pending::Emptying(from.kind());
+        inner.store.change_meta(&[(HOME, Some(to.as_str())), (MOVE, Some(&emptying.text()))])?;
+        inner.settle_in(Arc::clone(&new));
+        self.state().left = Some(Left::Old(from.kind()));
+        if let Err(error) = self.empty_of(from.as_ref(), new.as_ref(), &names) {
+            tracing::warn!(%error, "{} could not be emptied after a move", from.kind().title());
+        }
+        Ok(names.len())
+    }
+
+    fn fill(&self, from: &dyn Vault, new: &dyn Vault, names: &[SecretName]) -> Result<(), VaultError> {
+        let (to, of) = (new.kind(), names.len());
+        self.state().moving = Some(Moving { to, done: 0, of });
+        self.tell();
+        copy(from, new, names, |done| {
+            self.state().moving = Some(Moving { to, done, of });
+            // Twenty times are enough to see it move.
+            if done * 20 / of != (done - 1) * 20 / of {
+                self.tell();
+            }
+        })
+    }
+
+    fn empty(&self, old: VaultKind, kept: &dyn Vault) -> Result<(), HomeError> {
+        let old = (self.0.open)(old, None)?;
+        self.empty_of(old.as_ref(), kept, &self.names_in(old.as_ref())?)
+    }
+
+    fn empty_of(&self, old: &dyn Vault, kept: &dyn Vault, names: &[SecretName]) -> Result<(), HomeError> {
+        let owners = self.owners()?;
+        empty(old, kept, names, |name| owners.iter().any(|owner| owner.owns(name)))?;
+        Ok(self.note(None)?)
+    }
+
+    /// Writes down where a move is, or that there is none.
+    fn note(&self, pending: Option<Pending>) -> Result<(), StoreError> {
+        let inner = self.0.roster.inner();
+        let text = pending.map(Pending::text);
+        inner.store.change_meta(&[(MOVE, text.as_deref())])?;
+        let home = inner.vault().kind();
+        self.state().left = pending.map(|pending| pending.left(home, Some(home)));
+        Ok(())
+    }
+
+    /// The lock of a person's acts, unless a move has it: that may take minutes.
+    fn idle(&self) -> Result<MutexGuard<'_, ()>, HomeError> {
+        if self.state().moving.is_some() {
+            return Err(HomeError::Running);
+        }
+        Ok(lock(&self.0.roster.inner().acting))
+    }
+}
+
+/// A move's end, whatever it comes to.
+struct End<'a>(&'a Homes, VaultKind);
+
+impl End<'_> {
+    fn with(self, outcome: Result<usize, Arc<str>>) {
+        self.tell(outcome);
+        std::mem::forget(self);
+    }
+
+    fn tell(&self, outcome: Result<usize, Arc<str>>) {
+        let Self(homes, to) = self;
+        let at = homes.0.roster.inner().clock.now();
+        {
+            let mut state = homes.state();
+            state.last = Some(Moved { to: *to, at, outcome });
+            state.moving = None;
+        }
+        homes.tell();
+    }
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.tell(Err("it broke off; start Headgate again, and it will say what is left".into()));
+    }
+}
