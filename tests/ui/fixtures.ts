@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Job, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow,
+  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Job, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow, Vault,
 } from "../../ui/src/api/types.ts";
 
 import { definitions } from "./sign-in-fixtures.ts";
@@ -24,6 +24,11 @@ export const providers: Provider[] = [
 export const status: Status = {
   version: "0.1.0", proxy: "running", address: "http://127.0.0.1:8417", problem: null, vault: "keychain",
   data_dir: "/home/mira/.local/share/headgate", started_at: at(-5 * HOUR), running: 2, waiting: 0, held: 0, listeners: [], unused_login: false, needs_key: false,
+};
+
+export const vault: Vault = {
+  kind: "keychain", secured: "system", chosen: null, looked_at: at(-5 * HOUR), problem: null, secrets: 3, orphans: [], missing: [], left: null,
+  can_clean_left: false, moving: null, last_move: null, troubles: [],
 };
 
 function windowOf(name: string, utilization: number | null, resetsIn: number | null, spent = false): UsageWindow {
@@ -272,6 +277,7 @@ export function answer(scene: Scene, method: string, url: URL): { status: number
   if (path === "bindings") return { status: 200, body: scene.plan.bindings };
   if (path === "prevented") return { status: 200, body: scene.plan.prevented };
   if (path === "settings") return { status: 200, body: { serve_asked_or_refuse: false } };
+  if (path === "vault") return { status: 200, body: vault };
   if (path === "jobs") return { status: 200, body: scene.jobs };
   if (path === "keys") return { status: 200, body: scene.keys };
   if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };

@@ -21,6 +21,7 @@ const shots: [name: string, hash: string, press?: string][] = [
   ["routing-binding", "#/routing?add=binding"],
   ["keys", "#/keys"],
   ["jobs", "#/jobs"],
+  ["vault", "#/jobs", "Keys are in"],
   ["keys-add", "#/keys?add=1"],
   ["requests", "#/requests"],
   ["request", "#/requests?open=req_0999999999997"],
@@ -39,6 +40,7 @@ for (const [name, scene] of Object.entries(scenes)) {
           await page.goto(`${STAGE}/${hash}`);
           await page.waitForFunction(() => !document.body.innerText.includes("Reading "));
           if (press === "Sign in again") await page.getByRole("button", { name: press }).click();
+          else if (screen === "vault") await page.getByRole("button", { name: press }).click();
           else if (press) await page.locator('tr[data-account="Night shift"], tr[data-account="Work"]').last().getByRole("button", { name: press }).click();
           await page.screenshot({ path: `screenshots/${screen}-${name}-${colorScheme}-${width}.png`, fullPage: width === 900 && name !== "full" });
         });

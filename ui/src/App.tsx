@@ -19,6 +19,8 @@ import { Overview } from "./screens/overview/Overview.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
 import { Answered } from "./screens/sign-in/Answered.tsx";
 import { Routing } from "./screens/routing/Routing.tsx";
+import { Vault } from "./screens/vault/Vault.tsx";
+import { VaultNotice } from "./screens/vault/VaultNotice.tsx";
 
 type Props = { transport: Transport; cache: QueryClient; staleness: EventTarget; startsStale: boolean };
 
@@ -52,11 +54,14 @@ function Frame() {
   const place = usePlace();
   const [helping, setHelping] = useState(false);
   const help = useCallback(() => setHelping(true), []);
+  const [isAtVault, setAtVault] = useState(false);
+  const toVault = useCallback(() => setAtVault(true), []);
   useKeys(help);
   useEffect(() => { document.title = `${titles[place.screen]} · Headgate`; }, [place.screen]);
   return (
     <div className="flex min-h-screen flex-col">
       <Head screen={place.screen} />
+      <VaultNotice onLook={toVault} />
       <main className="flex-1 px-4 board:px-6">
         {place.screen === "overview" && <Overview place={place} />}
         {place.screen === "accounts" && <Accounts place={place} />}
@@ -65,8 +70,9 @@ function Frame() {
         {place.screen === "keys" && <Keys place={place} />}
         {place.screen === "jobs" && <Jobs />}
       </main>
-      <Foot onHelp={help} />
+      <Foot onHelp={help} onVault={toVault} />
       <Answered />
+      {isAtVault && <Vault onClose={() => setAtVault(false)} />}
       {helping && <KeyHelp onClose={() => setHelping(false)} />}
     </div>
   );

@@ -51,5 +51,7 @@ export type Status = Schemas["Status"];
 export type Subject = Schemas["Subject"];
 export type Today = Schemas["Today"];
 export type Usage = Schemas["UsageView"];
+export type Vault = Schemas["VaultView"];
+export type VaultKind = Schemas["VaultKind"];
 export type UsageWindow = Schemas["WindowView"];
 export type Ending = NonNullable<Request["ending"]>;
