@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     process::{Command, Output, Stdio},
+    sync::{Arc, Mutex, mpsc},
 };
 
 use headgate::{
@@ -14,6 +15,7 @@ use headgate::{
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::harness::{Client, Program, holds, soon};
 
@@ -22,9 +24,8 @@ const FIRST: &str = "canary correct horse";
 const SECOND: &str = "canary battery staple";
 
 /// With the passphrase in a file that its owner alone may read.
-fn with_file(mut command: Command, program: &Program, phrase: &str) -> Command {
-    let path = program.folder.path().with_extension("phrase");
-    let mut file = tempfile::Builder::new().tempfile_in(path.parent().unwrap()).unwrap();
+fn with_file(mut command: Command, elsewhere: &TempDir, phrase: &str) -> Command {
+    let mut file = tempfile::Builder::new().tempfile_in(elsewhere).unwrap();
     writeln!(file, "{phrase}").unwrap();
     command.env("HEADGATE_PASSPHRASE_FILE", file.into_temp_path().keep().unwrap());
     command
@@ -48,7 +49,7 @@ fn change(mut command: Command, new: &str) -> Output {
 
 #[test]
 fn a_sealed_file_takes_a_passphrase_another_one_and_its_key_file_again() {
-    let program = Program::new();
+    let (program, elsewhere) = (Program::new(), tempfile::tempdir().unwrap());
     assert!(program.add("work", UPSTREAM, "sk-canary-work", &[]).status.success());
     let told = program.json(&["vault"]);
     assert_eq!(
@@ -65,7 +66,7 @@ fn a_sealed_file_takes_a_passphrase_another_one_and_its_key_file_again() {
     let without = program.run(&["accounts"]);
     assert_eq!(without.status.code(), Some(4));
     assert!(text(&without).contains("HEADGATE_PASSPHRASE_FILE"), "{}", text(&without));
-    let wrong = run(with_file(program.command(&["accounts"]), &program, SECOND));
+    let wrong = run(with_file(program.command(&["accounts"]), &elsewhere, SECOND));
     assert_eq!(wrong.status.code(), Some(4));
     assert!(text(&wrong).contains("Nothing has changed"), "{}", text(&wrong));
 
@@ -78,7 +79,7 @@ fn a_sealed_file_takes_a_passphrase_another_one_and_its_key_file_again() {
     assert!(text(&known).contains("sealed with a passphrase"), "{}", text(&known));
 
     // On a running core, which was given the first one.
-    let served = program.serve_as(with_file(program.command(&["serve", "--port", "0"]), &program, FIRST));
+    let served = program.serve_as(with_file(program.command(&["serve", "--port", "0"]), &elsewhere, FIRST));
     let refused = change(by_variable(&sealing, SECOND), SECOND);
     assert_eq!(refused.status.code(), Some(4), "the one that it has is asked for: {}", text(&refused));
     let changed = change(by_variable(&sealing, FIRST), SECOND);
@@ -100,8 +101,8 @@ fn a_sealed_file_takes_a_passphrase_another_one_and_its_key_file_again() {
 
 #[test]
 fn a_passphrase_that_is_given_to_a_new_folder_seals_it_from_the_beginning() {
-    let program = Program::new();
-    let given = |arguments: &[&str]| with_file(program.command(arguments), &program, FIRST);
+    let (program, elsewhere) = (Program::new(), tempfile::tempdir().unwrap());
+    let given = |arguments: &[&str]| with_file(program.command(arguments), &elsewhere, FIRST);
     let served = program.serve_as(given(&["serve", "--port", "0"]));
     assert!(program.add("work", UPSTREAM, "sk-canary-work", &[]).status.success());
     assert!(served.stop().success());
@@ -164,9 +165,38 @@ fn a_lost_key_is_told_at_the_start_of_serve_and_by_status() {
     assert!(program.log().contains("headgate accounts set-key"), "{}", program.log());
 }
 
-/// A vault that is locked when it is written to.
+/// Each program that we start has the environment that we leave it.
+#[cfg(unix)]
+#[test]
+fn a_passphrase_is_in_no_environment_of_a_program_that_is_started() {
+    use std::os::unix::fs::PermissionsExt;
+    let (program, bin) = (Program::new(), tempfile::tempdir().unwrap());
+    let browser = bin.path().join("xdg-open");
+    std::fs::write(
+        &browser,
+        format!("#!/bin/sh\nenv > {0}/env.new; mv {0}/env.new {0}/env\n", bin.path().display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let served = program.serve();
+    let mut opening = program.command(&["dashboard"]);
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    opening.env("PATH", path).env("DISPLAY", ":7").env("HEADGATE_PASSPHRASE", FIRST);
+    opening.env_remove("SSH_CONNECTION").env_remove("SSH_TTY");
+    assert!(run(opening).status.success());
+    let environment = loop {
+        if let Ok(environment) = std::fs::read_to_string(bin.path().join("env")) {
+            break environment;
+        }
+    };
+    assert!(environment.contains("DISPLAY=:7"), "it was started by us: {environment}");
+    assert!(!environment.contains("HEADGATE_PASSPHRASE") && !environment.contains("canary"), "{environment}");
+    assert!(served.stop().success());
+}
+
+/// A vault that is locked when it is written to, once its owner has said so where that is waited for.
 #[derive(Debug, Default)]
-struct ReadOnly(Memory);
+struct ReadOnly(Memory, Mutex<Option<mpsc::Receiver<()>>>);
 
 impl Vault for ReadOnly {
     fn kind(&self) -> VaultKind {
@@ -176,6 +206,9 @@ impl Vault for ReadOnly {
         self.0.get(name)
     }
     fn put(&self, _: &SecretName, _: &Sensitive<String>) -> Result<(), VaultError> {
+        if let Some(owner) = self.1.lock().unwrap().take() {
+            let _ = owner.recv();
+        }
         Err(VaultError::Locked)
     }
     fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
@@ -186,13 +219,32 @@ impl Vault for ReadOnly {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_keychain_that_fails_its_test_keeps_nobody_from_serving_and_is_told_by_an_event() {
-    let folder = tempfile::tempdir().unwrap();
+fn core(folder: &TempDir, vault: ReadOnly) -> App {
     let (data_dir, network) = (folder.path().to_owned(), Network::default());
     let settings =
         Settings { data_dir, port: 0, vault: None, require_key: false, limits: Limits::default(), network };
-    let app = App::open(settings, Clock::system(), Some(std::sync::Arc::new(ReadOnly::default()))).unwrap();
+    App::open(settings, Clock::system(), Some(Arc::new(vault))).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keychain_that_waits_for_its_owner_keeps_neither_start_nor_drain_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let (owner, waiting) = mpsc::channel();
+    let app = core(&folder, ReadOnly(Memory::default(), Mutex::new(Some(waiting))));
+    let address = app.start().unwrap();
+    let tasks = Tasks::default();
+    let client = Client::to(&address.to_string(), &tasks);
+    let token = app.api().keys.core().expose().clone();
+    let shown: Value = client.call(&token, Method::GET, "/api/v1/vault", "").await.json().await;
+    assert_eq!((&shown["looked_at"], &shown["problem"]), (&Value::Null, &Value::Null), "not known yet");
+    soon("the drain to end", app.drain()).await;
+    drop(owner);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keychain_that_fails_its_test_keeps_nobody_from_serving_and_is_told_by_an_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = core(&folder, ReadOnly::default());
     let mut events = app.api().events.subscribe();
     let address = app.start().unwrap();
     while app.api().status().vault_troubles.is_empty() {
