@@ -1,7 +1,7 @@
 // States of a core that the demo cannot be brought into: nothing there yet, everything full, everything
 // wrong. They are answered by intercepting the page's calls, at a fixed moment.
 import type {
-  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Job, Overview, Pool, Prevented, Provider, Request, RequestPage, Route, Status, UsageWindow, Vault,
+  Account, Attempt, Binding, Budget, ClientKey, Decision, Ending, HeadgateEvent, Job, Overview, Pool, Prevented, Profile, Provider, Request, RequestPage, Route, Status, UsageWindow, Vault,
 } from "../../ui/src/api/types.ts";
 
 import { definitions } from "./sign-in-fixtures.ts";
@@ -206,6 +206,18 @@ const prevented: Prevented[] = [
 ];
 
 type Plan = { pools: Pool[]; routes: Route[]; bindings: Binding[]; prevented: Prevented[] };
+/** One that has asked, and one that was adopted and has its folder no more. */
+export const profiles: Profile[] = [
+  {
+    id: 1, name: "work", folder: "/home/mira/.local/share/headgate/profiles/work", is_ours: true, has_folder: true,
+    windows: [windowOf("5h", 0.42, 2 * HOUR), windowOf("7d", 0.81, 40 * HOUR)], seen_at: at(-4 * MINUTE), command: "headgate run --profile work", created_at: at(-90 * HOUR),
+  },
+  {
+    id: 2, name: "private", folder: "/home/mira/.claude-private", is_ours: false, has_folder: false,
+    windows: [], seen_at: null, command: "headgate run --profile private", created_at: at(-80 * HOUR),
+  },
+];
+
 export type Scene = { plan: Plan; status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[]; jobs: Job[] };
 
 const job = (id: Job["id"], title: string, cadence: string, rest: Partial<Job> = {}): Job =>
@@ -279,6 +291,7 @@ export function answer(scene: Scene, method: string, url: URL): { status: number
   if (path === "settings") return { status: 200, body: { serve_asked_or_refuse: false } };
   if (path === "vault") return { status: 200, body: vault };
   if (path === "jobs") return { status: 200, body: scene.jobs };
+  if (path === "profiles") return { status: 200, body: profiles };
   if (path === "keys") return { status: 200, body: scene.keys };
   if (path === "requests") return { status: 200, body: page(scene.requests, url.searchParams) };
   const found = scene.requests.find((row) => path === `requests/${row.id}`);

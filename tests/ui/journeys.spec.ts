@@ -235,7 +235,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   test(`every screen is accessible in ${colorScheme}`, async () => {
     await page.emulateMedia({ colorScheme });
     expect(await paperBrightness(page) > 128).toBe(colorScheme === "light");
-    for (const screen of ["", "accounts", "routing?explain=1&model=opus", "requests", "keys", "jobs"]) {
+    for (const screen of ["", "accounts", "routing?explain=1&model=opus", "requests", "keys", "profiles", "jobs"]) {
       await page.goto(`${demo.address}/#/${screen}`);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       await expectAccessible(page);

@@ -21,6 +21,7 @@ const shots: [name: string, hash: string, press?: string][] = [
   ["routing-binding", "#/routing?add=binding"],
   ["keys", "#/keys"],
   ["jobs", "#/jobs"],
+  ["profiles", "#/profiles"],
   ["vault", "#/jobs", "Keys are in"],
   ["keys-add", "#/keys?add=1"],
   ["requests", "#/requests"],

@@ -28,7 +28,7 @@ test("without accounts the overview is the guide to the first one", async ({ pag
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["routing", "#/routing?explain=1&model=opus&role=main"], ["pool form", "#/routing?add=pool"], ["route form", "#/routing?add=route"], ["binding form", "#/routing?add=binding"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["jobs", "#/jobs"], ["request", "#/requests?open=req_0999999999997"]]) {
+  for (const [name, hash] of [["overview", "#/"], ["accounts", "#/accounts"], ["form", "#/accounts?add=1"], ["routing", "#/routing?explain=1&model=opus&role=main"], ["pool form", "#/routing?add=pool"], ["route form", "#/routing?add=route"], ["binding form", "#/routing?add=binding"], ["requests", "#/requests"], ["keys", "#/keys"], ["key form", "#/keys?add=1"], ["profiles", "#/profiles"], ["jobs", "#/jobs"], ["request", "#/requests?open=req_0999999999997"]]) {
     test(`${name} in ${colorScheme} is accessible when everything is full`, async ({ page }) => {
       await page.setViewportSize({ width: 1440, height: 900 });
       await page.emulateMedia({ colorScheme });
@@ -51,7 +51,7 @@ test("below 900 pixels the lanes are compact rows", async ({ page }) => {
 for (const width of [600, 760, 900, 1240]) {
   test(`nothing sticks out of a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
-    for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/jobs", "#/requests", "#/requests?open=req_0999999999997"]) {
+    for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/profiles", "#/jobs", "#/requests", "#/requests?open=req_0999999999997"]) {
       await open(page, hash, scenes.full);
       await expect(page.getByText("Reading ")).toHaveCount(0);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), hash).toBeLessThanOrEqual(0);

@@ -16,6 +16,7 @@ import { Accounts } from "./screens/accounts/Accounts.tsx";
 import { Jobs } from "./screens/jobs/Jobs.tsx";
 import { Keys } from "./screens/keys/Keys.tsx";
 import { Overview } from "./screens/overview/Overview.tsx";
+import { Profiles } from "./screens/profiles/Profiles.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
 import { Answered } from "./screens/sign-in/Answered.tsx";
 import { Routing } from "./screens/routing/Routing.tsx";
@@ -68,6 +69,7 @@ function Frame() {
         {place.screen === "routing" && <Routing place={place} />}
         {place.screen === "requests" && <Requests place={place} />}
         {place.screen === "keys" && <Keys place={place} />}
+        {place.screen === "profiles" && <Profiles />}
         {place.screen === "jobs" && <Jobs />}
       </main>
       <Foot onHelp={help} onVault={toVault} />

@@ -6,7 +6,7 @@ beforeEach(() => { vi.useFakeTimers(); });
 afterEach(() => { vi.useRealTimers(); });
 
 const event = (id: string, status = 200) => ({ type: "request", request: { id, status } as Request }) as HeadgateEvent;
-const delivery = () => ({ rows: vi.fn(), accounts: vi.fn(), keys: vi.fn(), plan: vi.fn(), jobs: vi.fn(), signIns: vi.fn(), status: vi.fn(), sums: vi.fn(), everything: vi.fn() }) satisfies Delivery;
+const delivery = () => ({ rows: vi.fn(), accounts: vi.fn(), keys: vi.fn(), plan: vi.fn(), jobs: vi.fn(), profiles: vi.fn(), signIns: vi.fn(), status: vi.fn(), sums: vi.fn(), everything: vi.fn() }) satisfies Delivery;
 
 test("a burst is one delivery, with each request as it was last", () => {
   const to = delivery();
@@ -40,10 +40,11 @@ test("the other events say what to read again", () => {
   const box = inbox(to);
   box.take({ type: "accounts" });
   box.take({ type: "jobs" });
+  box.take({ type: "profiles" });
   box.take({ type: "status" });
   box.take({ type: "sign_ins" });
   box.take({ type: "behind" });
-  expect([to.accounts, to.jobs, to.status, to.signIns, to.everything].map((f) => f.mock.calls.length)).toEqual([1, 1, 1, 1, 1]);
+  expect([to.accounts, to.jobs, to.profiles, to.status, to.signIns, to.everything].map((f) => f.mock.calls.length)).toEqual([1, 1, 1, 1, 1, 1]);
 });
 
 test("a closed inbox delivers nothing more", () => {

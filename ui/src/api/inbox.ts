@@ -9,6 +9,7 @@ export type Delivery = {
   keys(): void;
   plan(): void;
   jobs(): void;
+  profiles(): void;
   signIns(): void;
   status(): void;
   /** Figures that every request moves. */
@@ -45,6 +46,7 @@ export function inbox(deliver: Delivery) {
       case "keys": return deliver.keys();
       case "plan": return deliver.plan();
       case "jobs": return deliver.jobs();
+      case "profiles": return deliver.profiles();
       case "sign_ins": return deliver.signIns();
       case "status": return deliver.status();
       case "behind": return deliver.everything();

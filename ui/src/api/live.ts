@@ -9,7 +9,7 @@ import type { Request, RequestPage } from "./types.ts";
 export const keys = {
   status: "status", overview: "overview", accounts: "accounts", providers: "providers", keys: "keys", pools: "pools",
   routes: "routes", bindings: "bindings", settings: "settings", explain: "explain", prevented: "prevented",
-  jobs: "jobs", vault: "vault",
+  jobs: "jobs", profiles: "profiles", vault: "vault",
   signIns: "signIns", signIn: "signIn", signInDefinitions: "signInDefinitions",
   requests: "requests", request: "request",
 } as const;
@@ -27,6 +27,7 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
     keys: () => again(keys.keys, keys.bindings, keys.explain),
     plan: () => again(...touchedByPlan),
     jobs: () => again(keys.jobs, keys.status),
+    profiles: () => again(keys.profiles),
     signIns: () => again(keys.signIns, keys.signIn),
     status: () => again(keys.status, keys.vault),
     sums: () => again(keys.overview, keys.status, keys.keys, keys.explain, keys.prevented),

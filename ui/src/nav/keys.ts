@@ -7,7 +7,7 @@ export type Act =
 
 export type Stroke = { key: string; typing: boolean; modified: boolean };
 
-const places: Record<string, Screen> = { o: "overview", a: "accounts", u: "routing", r: "requests", k: "keys", j: "jobs" };
+const places: Record<string, Screen> = { o: "overview", a: "accounts", u: "routing", r: "requests", k: "keys", p: "profiles", j: "jobs" };
 
 /** `led` says that the key before was `g`. In a field only Escape has a meaning. */
 export function meaning(stroke: Stroke, led: boolean): Act | null {
@@ -34,6 +34,7 @@ export const keyHelp: [keys: string[], what: string][] = [
   [["g", "u"], "Routing"],
   [["g", "r"], "Requests"],
   [["g", "k"], "Keys"],
+  [["g", "p"], "Profiles"],
   [["g", "j"], "Jobs"],
   [["/"], "Filter the list"],
   [["j"], "Next row"],

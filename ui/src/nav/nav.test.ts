@@ -26,7 +26,7 @@ const press = (key: string, led = false, more = {}) => meaning({ key, typing: fa
 
 test("g leads, and the next key says where to", () => {
   expect(press("g")).toEqual({ do: "lead" });
-  expect(["o", "a", "u", "r", "k", "j"].map((key) => press(key, true)).map((act) => act?.do === "go" && act.screen)).toEqual(["overview", "accounts", "routing", "requests", "keys", "jobs"]);
+  expect(["o", "a", "u", "r", "k", "p", "j"].map((key) => press(key, true)).map((act) => act?.do === "go" && act.screen)).toEqual(["overview", "accounts", "routing", "requests", "keys", "profiles", "jobs"]);
   expect(press("k")).toEqual({ do: "previous" });
   expect(press("x", true)).toBeNull();
   expect(press("o")).toBeNull();

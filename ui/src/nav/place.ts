@@ -1,12 +1,12 @@
 // Where the reader is: the part of the address behind `#`. The window loads the page from a scheme
 // without a server behind it, so the path itself must never change.
 
-export const screens = ["overview", "accounts", "routing", "requests", "keys", "jobs"] as const;
+export const screens = ["overview", "accounts", "routing", "requests", "keys", "profiles", "jobs"] as const;
 export type Screen = (typeof screens)[number];
 
 /** What each is called at the top of the page and in the title of its tab. */
 export const titles: Record<Screen, string> = {
-  overview: "Overview", accounts: "Accounts", routing: "Routing", requests: "Requests", keys: "Keys", jobs: "Jobs",
+  overview: "Overview", accounts: "Accounts", routing: "Routing", requests: "Requests", keys: "Keys", profiles: "Profiles", jobs: "Jobs",
 };
 
 export type Place = { screen: Screen; params: URLSearchParams };

@@ -5,11 +5,11 @@ import { useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
+import { WindowList } from "../../parts/WindowList.tsx";
 import { guardWords } from "../../words/guards.ts";
 import { MAIN } from "../../words/plan.ts";
 import { standingDetail } from "../../words/standings.ts";
-import { ahead, clock, exactTime } from "../../words/times.ts";
-import { inTrackOrder, levelOf, used, windowTitle } from "../../words/windows.ts";
+import { clock, exactTime } from "../../words/times.ts";
 import { signedInWords } from "../sign-in/words.ts";
 import type { Asked } from "./Accounts.tsx";
 
@@ -40,7 +40,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         {account.guards && guardWords(account.guards).map((line) => <p key={line} className="text-small text-soft">{line}</p>)}
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
-      <td className="max-board:hidden"><Windows account={account} now={now} /></td>
+      <td className="max-board:hidden"><WindowList windows={account.windows} now={now} /></td>
       <td className="whitespace-nowrap text-right">
         <span className="inline-grid grid-flow-col justify-items-end gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:grid-flow-row max-[1080px]:grid-cols-[auto_auto] max-[760px]:grid-cols-[auto]">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
@@ -83,26 +83,4 @@ function Spills({ account: { spill }, now }: { account: Account; now: number }) 
   const names = accounts.filter(({ id }) => spill.accounts.includes(id)).map(({ name }) => name);
   const to = spill.all ? "every account" : names.join(", ") || "nobody any more";
   return <p className="text-small text-soft" title={exactTime(spill.allowed_at)}>May spill over to {to}, allowed {clock(spill.allowed_at, now)}</p>;
-}
-
-const levels = { left: "", care: "text-cooling", spent: "text-bad font-medium", unknown: "text-faint" };
-
-function Windows({ account, now }: { account: Account; now: number }) {
-  if (account.windows.length === 0) return <span className="text-faint" title="The upstream has not stated a limit yet.">–</span>;
-  return (
-    <ul>
-      {inTrackOrder(account.windows).map((window) => (
-        <li key={window.name} className="flex gap-3 whitespace-nowrap" title={`Resets ${exactTime(window.resets_at)}`}>
-          <span className="w-16 text-soft">{windowTitle(window)}</span>
-          <span className={`w-12 text-right ${levels[levelOf(window)]}`}>{used(window)}</span>
-          {window.resets_at && (
-            <span className="text-soft">
-              <span className="max-wide:sr-only">resets </span>
-              {clock(window.resets_at, now)} <span className="max-wide:hidden">{ahead(window.resets_at, now)}</span>
-            </span>
-          )}
-        </li>
-      ))}
-    </ul>
-  );
 }
