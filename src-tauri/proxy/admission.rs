@@ -112,12 +112,12 @@ impl Admission {
         }))
     }
 
-    /// Waits for a place; whoever asks gets it after those before him of his own, and in turn with others.
+    /// Waits for a place; whoever asks, at `now`, gets it after those before him of his own, and in turn with others.
     ///
     /// # Errors
     /// [`Failure::Full`] if the queue is full or the wait was too long.
-    pub async fn enter(&self, asker: Asker) -> Result<Permit, Failure> {
-        let (ticket, mut place) = match self.0.take_or_queue(asker)? {
+    pub async fn enter(&self, asker: Asker, now: Instant) -> Result<Permit, Failure> {
+        let (ticket, mut place) = match self.0.take_or_queue(asker, now)? {
             Place::Taken(permit) => return Ok(permit),
             Place::Queued(ticket, place) => (ticket, place),
         };
@@ -157,13 +157,13 @@ enum Place {
 }
 
 impl Gate {
-    fn take_or_queue(self: &Arc<Self>, asker: Asker) -> Result<Place, Failure> {
+    fn take_or_queue(self: &Arc<Self>, asker: Asker, now: Instant) -> Result<Place, Failure> {
         let mut places = self.places();
         if places.taken < self.total && places.has_room(asker, self.per_key) {
             places.taken += 1;
             places.enter(asker, self.per_key);
             drop(places);
-            return Ok(Place::Taken(self.permit(asker)));
+            return Ok(Place::Taken(self.permit(asker, now)));
         }
         if places.waiting >= self.max_waiting {
             drop(places);
@@ -173,13 +173,13 @@ impl Gate {
         Ok(Place::Queued(places.queue(asker, give), place))
     }
 
-    fn permit(self: &Arc<Self>, asker: Asker) -> Permit {
-        Permit { gate: Some(Arc::clone(self)), asker, since: self.clock.instant() }
+    fn permit(self: &Arc<Self>, asker: Asker, since: Instant) -> Permit {
+        Permit { gate: Some(Arc::clone(self)), asker, since }
     }
 
     /// Hands a place on to whoever is next, or frees it.
-    fn hand_on(self: &Arc<Self>, mut from: Asker, stayed: Duration) {
-        self.places().learn(stayed);
+    fn hand_on(self: &Arc<Self>, mut from: Asker, since: Instant, now: Instant) {
+        self.places().learn(now.duration_since(since));
         loop {
             let (next, give) = {
                 let mut places = self.places();
@@ -191,7 +191,7 @@ impl Gate {
                 places.enter(next.0, self.per_key);
                 next
             };
-            match give.send(self.permit(next)) {
+            match give.send(self.permit(next, now)) {
                 Ok(()) => return,
                 // Whoever waited has just left; its place goes to the next one, here and not in its drop.
                 Err(mut permit) => permit.gate = None,
@@ -283,10 +283,19 @@ impl Places {
     }
 }
 
+impl Permit {
+    /// Gives the place back at this moment; a drop would have to ask for it.
+    pub fn leave(mut self, now: Instant) {
+        if let Some(gate) = self.gate.take() {
+            gate.hand_on(self.asker, self.since, now);
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(gate) = self.gate.take() {
-            gate.hand_on(self.asker, gate.clock.instant().duration_since(self.since));
+            gate.hand_on(self.asker, self.since, gate.clock.instant());
         }
     }
 }
@@ -333,6 +342,10 @@ mod tests {
         Asker::conversation(Some(name.as_bytes()))
     }
 
+    async fn enter(gate: &Admission, asker: Asker) -> Result<Permit, Failure> {
+        gate.enter(asker, Clock::system().instant()).await
+    }
+
     async fn poll(waiting: &mut Waiting<'_>) -> Option<Result<Permit, Failure>> {
         std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -342,7 +355,7 @@ mod tests {
     }
 
     async fn queued<'a>(gate: &'a Admission, asker: Asker) -> Waiting<'a> {
-        let mut waiting: Waiting<'a> = Box::pin(gate.enter(asker));
+        let mut waiting: Waiting<'a> = Box::pin(gate.enter(asker, Clock::system().instant()));
         assert!(poll(&mut waiting).await.is_none(), "there is no place");
         waiting
     }
@@ -350,17 +363,17 @@ mod tests {
     #[tokio::test]
     async fn s26_beyond_the_queue_a_request_is_refused_at_once() {
         let gate = gate(1, 0);
-        let first = gate.enter(SOMEBODY).await.unwrap();
-        assert!(matches!(gate.enter(SOMEBODY).await, Err(Failure::Full { .. })));
+        let first = enter(&gate, SOMEBODY).await.unwrap();
+        assert!(matches!(enter(&gate, SOMEBODY).await, Err(Failure::Full { .. })));
         assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 });
         drop(first);
-        assert!(gate.enter(SOMEBODY).await.is_ok(), "the place is free again");
+        assert!(enter(&gate, SOMEBODY).await.is_ok(), "the place is free again");
     }
 
     #[tokio::test]
     async fn whoever_gives_up_waiting_is_no_longer_counted() {
         let gate = gate(1, 8);
-        let first = gate.enter(SOMEBODY).await.unwrap();
+        let first = enter(&gate, SOMEBODY).await.unwrap();
         let waiting = queued(&gate, called("a")).await;
         assert_eq!(gate.occupancy().waiting, 1);
         drop(waiting);
@@ -372,7 +385,7 @@ mod tests {
     #[tokio::test]
     async fn one_asker_with_many_requests_does_not_keep_another_one_out() {
         let gate = gate(1, 8);
-        let running = gate.enter(SOMEBODY).await.unwrap();
+        let running = enter(&gate, SOMEBODY).await.unwrap();
         let mut greedy = [queued(&gate, called("greedy")).await, queued(&gate, called("greedy")).await];
         let mut modest = queued(&gate, called("modest")).await;
         drop(running);
@@ -389,9 +402,9 @@ mod tests {
         let limits = Limits { concurrent_requests: 2, requests_per_key: 1, ..Limits::default() };
         let gate = Admission::new(&limits, Clock::system());
         let key = Asker::Key(KeyId(1));
-        let first = gate.enter(key).await.unwrap();
+        let first = enter(&gate, key).await.unwrap();
         let mut second = queued(&gate, key).await;
-        let other = gate.enter(Asker::Key(KeyId(2))).await.unwrap();
+        let other = enter(&gate, Asker::Key(KeyId(2))).await.unwrap();
         let mut third = queued(&gate, Asker::Key(KeyId(3))).await;
         drop(other);
         let third = poll(&mut third).await.expect("the one in front still may not").unwrap();
@@ -405,7 +418,7 @@ mod tests {
     #[tokio::test]
     async fn a_place_that_is_handed_to_someone_who_left_is_not_lost() {
         let gate = gate(1, 8);
-        let running = gate.enter(SOMEBODY).await.unwrap();
+        let running = enter(&gate, SOMEBODY).await.unwrap();
         let waiting = queued(&gate, called("a")).await;
         drop(running);
         assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 }, "it was handed on");
@@ -418,11 +431,11 @@ mod tests {
         let limits = Limits { concurrent_requests: 1, wait_seconds: 0.001, ..Limits::default() };
         let gate = Admission::new(&limits, Clock::system());
         gate.0.places().usual_stay = Some(20.0);
-        let _running = gate.enter(SOMEBODY).await.unwrap();
-        let refused = gate.enter(SOMEBODY).await.unwrap_err();
+        let _running = enter(&gate, SOMEBODY).await.unwrap();
+        let refused = enter(&gate, SOMEBODY).await.unwrap_err();
         assert_eq!(refused, Failure::Full { retry_after: Duration::from_secs(20) });
         gate.0.places().usual_stay = Some(1e9);
-        let refused = gate.enter(SOMEBODY).await.unwrap_err();
+        let refused = enter(&gate, SOMEBODY).await.unwrap_err();
         assert_eq!(refused, Failure::Full { retry_after: LATEST }, "clients give up at a minute");
     }
 }

@@ -65,7 +65,8 @@ async fn admit(
     holder: Option<Arc<Holder>>,
     request: &Request<Incoming>,
 ) -> Result<Box<Record>, Failure> {
-    let permit = gateway.admission.enter(asker(holder.as_deref(), request.headers())).await?;
+    let permit =
+        gateway.admission.enter(asker(holder.as_deref(), request.headers()), arrived.instant).await?;
     Record::open(gateway, arrived, permit, holder, request.method(), request.uri().path()).await
 }
 

@@ -85,7 +85,9 @@ impl Connections {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         // A hundred headers of one request, one more is refused with 431: hyper's own bound, which it keeps on the
         // stack as long as nobody sets it.
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.client()).max_buf_size(MAX_HEAD);
+        // A head that stops half way is closed with the connection that carries nothing else (`serve`), so it needs no
+        // timer of its own, which would be set anew with each request.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD);
         builder
             .http2()
             .timer(TokioTimer::new())

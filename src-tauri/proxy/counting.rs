@@ -13,7 +13,6 @@ use tokio::sync::Semaphore;
 
 use super::{AnswerBody, Gateway, failure::plain, record::Record, relay::Answer, request::Arrival};
 use crate::{
-    accounts::Roster,
     clock::Clock,
     domain::AccountId,
     formats::error_in,
@@ -52,15 +51,16 @@ impl Counting {
 
     /// Whom a request need not ask, because it wants a count that they can't give. With the first such
     /// request the tables are read, aside.
-    pub fn passed_over(&self, arrival: &Arrival, roster: &Roster, now: Timestamp) -> Vec<Aside> {
+    pub fn passed_over(&self, arrival: &Arrival, gateway: &Gateway) -> Vec<Aside> {
         if !arrival.counts_tokens() {
             return Vec::new();
         }
+        let now = gateway.clock.now();
         if self.scales.should_warm() {
             let scales = self.scales.clone();
             drop(self.tasks.spawn_blocking(move || scales.warm()));
         }
-        let snapshot = roster.snapshot();
+        let snapshot = gateway.roster.snapshot();
         let mut cannot = self.cannot();
         cannot.retain(|id, until| *until > now && snapshot.get(*id).is_some());
         let is_out = |id| cannot.contains_key(&id);

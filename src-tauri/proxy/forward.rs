@@ -38,7 +38,7 @@ pub async fn forward(
     };
     let (counts, converses) = (arrival.counts_tokens(), arrival.converses());
     let idle = gateway.limits.idle();
-    let mut tries = Tries::but(gateway.counting.passed_over(&arrival, &gateway.roster, gateway.clock.now()));
+    let mut tries = Tries::but(gateway.counting.passed_over(&arrival, gateway));
     let (mut patience, mut again) = (Patience::of(gateway), None);
     loop {
         let now = gateway.clock.now();

@@ -116,11 +116,17 @@ impl Record {
 
     /// What the try came to. `error` says why there was no head.
     pub fn learn(&mut self, status: Option<u16>, verdict: &Verdict, error: Option<Arc<str>>) {
-        self.end_attempt(status, verdict.kind(), error);
+        self.end_attempt(status, verdict.kind(), error, self.gateway.clock.instant());
         self.tell();
     }
 
-    fn end_attempt(&mut self, status: Option<u16>, verdict: VerdictKind, error: Option<Arc<str>>) {
+    fn end_attempt(
+        &mut self,
+        status: Option<u16>,
+        verdict: VerdictKind,
+        error: Option<Arc<str>>,
+        now: Instant,
+    ) {
         let Some((account, began)) = self.attempt.take() else { return };
         self.exchange.attempts.push(Attempt {
             account,
@@ -128,7 +134,7 @@ impl Record {
             verdict,
             error,
             began: began.duration_since(self.arrived),
-            took: self.gateway.clock.instant().duration_since(began),
+            took: now.duration_since(began),
         });
     }
 
@@ -200,14 +206,15 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.end_attempt(None, VerdictKind::Abandoned, None);
+        let now = self.gateway.clock.instant();
+        self.end_attempt(None, VerdictKind::Abandoned, None, now);
         let ending = if self.gateway.stopping.load(Ordering::Relaxed) {
             Ending::Interrupted
         } else {
             Ending::ClientLeft
         };
         self.end(ending, None);
-        self.exchange.duration = Some(self.gateway.clock.instant().duration_since(self.arrived));
+        self.exchange.duration = Some(now.duration_since(self.arrived));
         if let Some(holder) = &self.holder {
             holder.spend(&self.exchange.usage, self.exchange.cost, self.exchange.start.started_at);
         }
@@ -218,7 +225,9 @@ impl Drop for Record {
         let made = self.made.take();
         self.exchange.decision = made.map(|made| self.gateway.decisions.keep(&self.exchange.start.ask, made));
         // Whoever hears of the end may count on its place being free.
-        self.permit = None;
+        if let Some(permit) = self.permit.take() {
+            permit.leave(now);
+        }
         let begun =
             self.entry.take().or_else(|| Some(self.slot.take()?.begin(Arc::clone(&self.exchange.start))));
         if let Some(entry) = begun {
