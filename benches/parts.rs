@@ -252,6 +252,7 @@ fn contender(id: i64, now: Timestamp) -> Contender {
         models: headgate::domain::ModelMap::default(),
         spill: None,
         sign_in: None,
+        timed: headgate::domain::Timed::default(),
         created_at: now,
     };
     let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];

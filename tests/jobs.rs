@@ -27,11 +27,11 @@ async fn jobs_are_listed_with_their_times_and_done_on_demand() {
     let house = House::with(&["work"]).await;
     let list = house.done(Method::GET, "/api/v1/jobs", json!({})).await;
     let ids: Vec<&str> = list.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["renew", "models", "retention", "integrity"]);
-    let integrity = &list[3];
+    assert_eq!(ids, ["renew", "models", "windows", "open-window", "retention", "integrity"]);
+    let integrity = &list[5];
     assert_eq!((&integrity["cadence"], &integrity["last"]), (&json!("every 7 days"), &Value::Null));
     assert!(integrity["next_at"].is_string(), "{integrity}");
-    assert!(list[2]["off"].as_str().unwrap().contains("limits.keep_days"), "{list}");
+    assert!(list[4]["off"].as_str().unwrap().contains("limits.keep_days"), "{list}");
 
     let mut events = house.client.call(house.token(), Method::GET, "/api/v1/events", "").await;
     let done = run(&house, "integrity").await;
@@ -50,7 +50,10 @@ async fn jobs_are_listed_with_their_times_and_done_on_demand() {
         let unknown = house.api(Method::POST, path, json!({})).await;
         assert_eq!(unknown.status, StatusCode::NOT_FOUND);
         let says = unknown.json().await["message"].as_str().unwrap().to_owned();
-        assert!(says.ends_with("The jobs are renew, models, retention, integrity."), "{says}");
+        assert!(
+            says.ends_with("The jobs are renew, models, windows, open-window, retention, integrity."),
+            "{says}"
+        );
     }
 }
 
@@ -156,7 +159,7 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     }
     let served = program.serve();
     for (name, code, says) in [
-        ("laundry", 3, "The jobs are renew, models, retention, integrity."),
+        ("laundry", 3, "The jobs are renew, models, windows, open-window, retention, integrity."),
         ("../status", 3, "The jobs are"),
         ("retention", 1, "Retention is off: limits.keep_days"),
     ] {
@@ -170,7 +173,7 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     assert!(served.stop().success());
     let kept = program.json(&["jobs"]);
     assert_eq!(
-        kept[3]["last"]["began_at"].as_str().unwrap()[..19],
+        kept[5]["last"]["began_at"].as_str().unwrap()[..19],
         done["last"]["began_at"].as_str().unwrap()[..19]
     );
 }

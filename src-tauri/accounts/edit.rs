@@ -12,7 +12,8 @@ use url::Url;
 use super::{Brought, EditError, GuardsChange, Roster, guards::zones, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, Caps, ModelMap, Pause, PausedBy, PoolId, Provider, Spill, SpillTo,
+        Account, AccountId, AccountName, Caps, Days, ModelMap, OpenWhen, Opening, Pause, PausedBy, PoolId,
+        Provider, Spill, SpillTo,
     },
     events::Event,
     providers::{base_url, is_this_machine},
@@ -48,6 +49,8 @@ pub struct Change {
     pub pool: Option<PoolId>,
     /// What is kept back of it.
     pub guards: GuardsChange,
+    /// When its windows are opened; `Some(None)`: they are not.
+    pub open_window: Option<Option<OpenWhen>>,
 }
 
 /// What a person says of the paths out of an account that passes sign-ins on.
@@ -133,6 +136,7 @@ impl Roster {
         let offers = inner.models.known_of(&contender);
         let contender = inner.insert(Contender { offers, ..contender });
         inner.models.forget(id);
+        inner.tell_jobs();
         inner.events.tell(|| Event::Accounts);
         Ok(contender)
     }
@@ -188,10 +192,14 @@ impl Roster {
                 return Err(EditError::NoKeyWanted(provider.title.clone()));
             }
             check_login_address(account.base_url.as_ref(), provider)?;
+            if let Some(when) = &change.open_window {
+                wish(account, provider, when.as_ref(), now)?;
+            }
             allow(account, provider, change.spill.as_ref(), now)
         })?;
         if has_new_upstream {
             inner.models.forget(id);
+            inner.usage.forget(id);
             let plain = inner.catalog.get(&changed.provider.id.0).filter(|_| has_new_key);
             inner.update(id, |contender| {
                 // A key goes where keys of this provider do, whatever its tokens did.
@@ -262,6 +270,8 @@ impl Roster {
         inner.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         inner.forget(id);
         inner.models.remove(id);
+        inner.usage.forget(id);
+        inner.openings.forget(id);
         inner.logins.forget(id);
         inner.affinities.forget(id);
         inner.outlays.forget(id);
@@ -312,6 +322,8 @@ impl Roster {
             // Something was learned while the disk was busy, and the row that was saved did not know it.
             inner.store.save_health(id, updated.account.bench.clone(), updated.account.refused.clone());
         }
+        inner.openings.let_go(id);
+        inner.tell_jobs();
         inner.events.tell(|| Event::Accounts);
         Ok(updated)
     }
@@ -330,6 +342,24 @@ impl Roster {
     fn keep_name(&self, id: AccountId, name: AccountName) {
         self.inner().names.write().unwrap_or_else(PoisonError::into_inner).insert(id, name);
     }
+}
+
+/// What is wished already stays as it is, with its date.
+fn wish(
+    account: &mut Account,
+    provider: &Provider,
+    when: Option<&OpenWhen>,
+    now: Timestamp,
+) -> Result<(), EditError> {
+    match when {
+        Some(_) if provider.passes_logins() => return Err(EditError::NoOpening),
+        Some(OpenWhen::At { days, .. }) if *days == Days::default() => return Err(EditError::NoOpeningDays),
+        _ => {}
+    }
+    if account.timed.opens().map(|opening| &opening.when) != when {
+        account.timed.open_window = when.map(|when| Opening { when: when.clone(), since: now });
+    }
+    Ok(())
 }
 
 fn named(error: StoreError, name: &str) -> EditError {

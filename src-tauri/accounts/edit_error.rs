@@ -44,6 +44,12 @@ pub enum EditError {
         "requests spill over to other accounts that have a key of their own; there is none with the id {0}"
     )]
     BadSpill(AccountId),
+    #[error(
+        "its windows can't be opened: it passes on Claude Code's own sign-in, which stays with Claude Code"
+    )]
+    NoOpening,
+    #[error("windows are opened on at least one day of the week; name it, as in \"weekdays 07:00\"")]
+    NoOpeningDays,
     #[error("there is no such pool; `headgate pools` lists them")]
     NoSuchPool,
     #[error("an account has at most {MOST_GUARDS} reserves and {MOST_GUARDS} peak hours; leave some out")]

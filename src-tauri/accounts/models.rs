@@ -60,6 +60,11 @@ impl ModelBook {
         known(contender, told.as_deref().unwrap_or_default())
     }
 
+    /// What its upstream said; empty where it has said nothing.
+    pub(super) fn list(&self, id: AccountId) -> Arc<[Model]> {
+        self.of(id).map(|told| told.models).unwrap_or_default()
+    }
+
     fn told(&self) -> std::sync::MutexGuard<'_, HashMap<AccountId, Told>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,8 +11,8 @@ use tokio::sync::{Notify, futures::Notified};
 use url::Url;
 
 use super::{
-    EditError, affinity, edit::goes_where_a_login_may, guards, logins::Logins, models::ModelBook,
-    outlay::Outlays, plan, signed_in, tokens::Tokens,
+    EditError, affinity, edit::goes_where_a_login_may, guards, logins::Logins, models::ModelBook, opening,
+    opening::Openings, outlay::Outlays, plan, signed_in, tokens::Tokens, usage::UsageBook,
 };
 use crate::{
     clock::Clock,
@@ -40,6 +40,8 @@ pub(super) struct Inner {
     /// Of removed accounts too: history keeps their names.
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
+    pub usage: UsageBook,
+    pub openings: Openings,
     pub logins: Logins,
     /// Where conversations are bound to.
     pub affinities: Affinities,
@@ -75,6 +77,7 @@ impl Roster {
         }
         let (outlays, now) = (Outlays::default(), clock.now());
         let models = ModelBook::load(&store)?;
+        let openings = Openings::load(&store)?;
         let mut contenders: Vec<Arc<Contender>> = Vec::new();
         let (mut keys, mut tokens) = (HashMap::new(), HashMap::new());
         for mut account in store.accounts()? {
@@ -120,6 +123,8 @@ impl Roster {
             tokens: RwLock::new(tokens),
             names: RwLock::new(names),
             models,
+            usage: UsageBook::default(),
+            openings,
             logins: Logins::new()?,
             outlays,
             store,
@@ -196,6 +201,7 @@ impl Roster {
         let Some(known) = snapshot.get(id).filter(has_news) else { return };
         let mut contender = Contender::clone(known);
         let learned = settle(&mut contender, lesson, now);
+        let has_moved = contender.account.timed.opens().is_some() && opening::has_moved(known, &contender);
         if learned.health {
             self.0.store.save_health(id, contender.account.bench.clone(), contender.account.refused.clone());
         }
@@ -207,6 +213,9 @@ impl Roster {
         }
         if learned.health || learned.windows || learned.age {
             self.0.publish(Arc::new(contender));
+        }
+        if learned.health || has_moved {
+            self.0.tell_jobs();
         }
         if learned.health || learned.windows {
             self.0.events.tell(|| Event::Accounts);
@@ -280,6 +289,12 @@ impl Inner {
         }
         self.snapshot.store(Arc::new(next));
         self.tell_waiting();
+    }
+
+    /// What is done by time may be due at another one.
+    pub fn tell_jobs(&self) {
+        self.usage.changed.notify_one();
+        self.openings.changed.notify_one();
     }
 
     /// Whoever waits for an account looks again.

@@ -173,6 +173,7 @@ impl Roster {
             Ok(())
         })?;
         inner.models.forget(id);
+        inner.usage.forget(id);
         let plain = inner.catalog.get(&changed.provider.id.0);
         inner.update(id, |contender| {
             contender.provider = served(plain.unwrap_or_else(|| Arc::clone(&contender.provider)));

@@ -1,4 +1,4 @@
-//! Accounts: list, add, change, pause, resume, renew, remove.
+//! Accounts: list, add, change, pause, resume, renew, open a window, remove.
 
 use axum::{Json, extract::State, http::StatusCode};
 
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     accounts::{self, Change, EditError},
     domain::{AccountId, PoolId},
+    proxy::{self, Opened},
     routing::Contender,
 };
 
@@ -80,7 +81,7 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
     Ok(Json(api.view(found)))
 }
 
-/// Changes name, priority, address, key, model names, pool, guards or where requests may spill over to; whatever
+/// Changes name, priority, address, key, model names, pool, guards, when its windows are opened, or where requests may spill over to; whatever
 /// is absent stays.
 #[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
@@ -101,6 +102,7 @@ pub async fn change(
         models: change.models,
         spill: change.spill_to.map(Into::into),
         pool: change.pool_id.map(PoolId),
+        open_window: change.open_window.map(Into::into),
         guards: change.guards.map(GuardsOrder::read).transpose()?.unwrap_or_default(),
     };
     let changed = blocking(move || roster.change(AccountId(id), change)).await?;
@@ -158,4 +160,27 @@ pub async fn renew(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accou
     found(&api)?;
     api.gateway.renewals.renew(id).await?;
     Ok(Json(api.view(&*found(&api)?)))
+}
+
+/// Opens a usage window of an account now, by a request of one token that is recorded like any other.
+#[utoipa::path(post, path = "/api/v1/accounts/{id}/open-window", operation_id = "open_window", params(("id" = i64, Path)), responses(
+    (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
+    (status = BAD_GATEWAY, body = Problem),
+))]
+pub async fn open_window(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
+    let id = AccountId(id);
+    let found = |api: &Api| api.gateway.roster.snapshot().get(id).cloned().ok_or(EditError::NotFound);
+    let name = found(&api)?.account.name.to_string();
+    // On a task of its own: a person who leaves does not break off what was begun.
+    let (gateway, tasks) = (api.gateway.clone(), api.tasks.clone());
+    let (telling, told) = tokio::sync::oneshot::channel();
+    api.tasks.spawn(async move {
+        let _ = telling.send(proxy::open_window(&gateway, &tasks, id, true).await);
+    });
+    let opened = told.await.map_err(|_| Refused::broken("the act broke off"))?;
+    match opened {
+        Opened::Done => Ok(Json(api.view(&*found(&api)?))),
+        Opened::Failed(_) => Err(Refused::upstream(opened.says(&name))),
+        Opened::Needless(_) | Opened::Held(_) => Err(Refused::not_opened(opened.says(&name))),
+    }
 }

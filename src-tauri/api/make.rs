@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::plan_views::GuardsView;
 use super::sign_in_views::SignedInView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, ProviderView, RenewalView, RequestView, SpillTo, SpillView,
-    SpillWord, StandingView, UsageView, WindowView,
+    AccountView, AttemptView, CredentialKind, OpenWindow, OpeningView, ProviderView, RenewalView,
+    RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView, WindowView,
 };
 use crate::{
-    accounts::{Roster, SpillOrder, renewal::Look},
+    accounts::{OpeningDue, Question, Roster, SpillOrder, renewal::Look},
     domain::{
-        self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, Provider, Spill, Usage, Window,
-        WindowSource,
+        self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, OpenWhen, Provider, Spill, Usage,
+        Window, WindowSource,
     },
     proxy::Gateway,
     routing::{Contender, standing},
@@ -60,8 +60,35 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
         renewal: gateway.renewals.look(account.id).map(renewal),
         spill: account.spill.as_ref().map(spill),
         windows,
+        usage: roster.usage_of(account.id).map(asked),
+        open_window: account.timed.opens().map(|opening| opening.when.clone()),
+        opening: opening(contender, roster),
         in_flight: contender.load.count(),
         created_at: account.created_at,
+    }
+}
+
+fn asked(question: Question) -> UsageAskedView {
+    UsageAskedView {
+        asked_at: question.asked_at,
+        next_at: question.next_at,
+        failure: question.failure.map(|why| why.to_string()),
+    }
+}
+
+fn opening(contender: &Contender, roster: &Roster) -> Option<OpeningView> {
+    let OpeningDue { opened_at, next_at, held } = roster.opening_of(contender);
+    let is_worth_telling = opened_at.is_some() || contender.account.timed.opens().is_some();
+    is_worth_telling.then(|| OpeningView { opened_at, next_at, held: held.map(|why| why.to_string()) })
+}
+
+impl From<OpenWindow> for Option<OpenWhen> {
+    fn from(order: OpenWindow) -> Self {
+        match order {
+            OpenWindow::Off => None,
+            OpenWindow::AtReset => Some(OpenWhen::AtReset),
+            OpenWindow::At { days, time } => Some(OpenWhen::At { days, time }),
+        }
     }
 }
 

@@ -165,6 +165,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(sign_ins::show, sign_ins::cancel))
         .routes(routes!(sign_ins::paste))
         .routes(routes!(accounts::renew))
+        .routes(routes!(accounts::open_window))
         .routes(routes!(sign_ins::callback))
         .routes(routes!(sign_ins::finish))
         .routes(routes!(keys::list, keys::add))

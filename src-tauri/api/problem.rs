@@ -88,6 +88,16 @@ impl Refused {
         Self { status: StatusCode::CONFLICT, code: "off", message: message.into() }
     }
 
+    /// An upstream did not do what it was asked for.
+    pub fn upstream(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_GATEWAY, code: "upstream", message: message.into() }
+    }
+
+    /// There is no window to open, or something holds that back.
+    pub fn not_opened(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::CONFLICT, code: "not_opened", message: message.into() }
+    }
+
     /// Something of ours failed.
     pub fn broken(message: impl Into<String>) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, code: "broken", message: message.into() }

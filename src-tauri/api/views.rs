@@ -12,7 +12,10 @@ use super::{
     sign_in_views::SignedInView,
 };
 use crate::{
-    domain::{DecisionRecord, Ending, Endpoint, PausedBy, Role, StandingState, VerdictKind, WindowSource},
+    domain::{
+        Days, DecisionRecord, Ending, Endpoint, MinuteOfDay, OpenWhen, PausedBy, Role, StandingState,
+        VerdictKind, WindowSource,
+    },
     proxy::{Listener, needs_key},
     secrets::Sensitive,
 };
@@ -46,10 +49,55 @@ pub struct AccountView {
     /// Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
     /// the sign-in that was used last.
     pub windows: Vec<WindowView>,
+    /// When its provider was asked last what it has used; absent where it was not.
+    #[serde(default)]
+    pub usage: Option<UsageAskedView>,
+    /// When its usage windows are opened by themselves; absent: never.
+    #[serde(default)]
+    pub open_window: Option<OpenWhen>,
+    /// How it stands with that; absent where no window of it is ever opened by itself, and none was.
+    #[serde(default)]
+    pub opening: Option<OpeningView>,
     /// Requests that it is serving at this moment.
     pub in_flight: u32,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// The last question to a provider's usage endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UsageAskedView {
+    #[schema(value_type = String, format = DateTime)]
+    pub asked_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub next_at: Timestamp,
+    /// Why no answer came that could be read, as a sentence; absent where one came.
+    pub failure: Option<String>,
+}
+
+/// How it stands with opening an account's usage windows.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct OpeningView {
+    /// When one was opened last, or that was tried.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub opened_at: Option<Timestamp>,
+    /// When that is done next; absent where its reset is not known, or none is asked for.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_at: Option<Timestamp>,
+    /// Why it was not done although it was time.
+    pub held: Option<String>,
+}
+
+/// When an account's usage windows are to be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "when", rename_all = "snake_case")]
+pub enum OpenWindow {
+    /// Never by themselves.
+    Off,
+    /// Each time that one starts anew.
+    AtReset,
+    /// On these days at this time by the machine's clock.
+    At { days: Days, time: MinuteOfDay },
 }
 
 /// How an account's sign-in is kept alive.
@@ -193,6 +241,9 @@ pub struct AccountChange {
     pub pool_id: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guards: Option<GuardsOrder>,
+    /// When its usage windows are opened by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_window: Option<OpenWindow>,
 }
 
 /// The command line sends the key or passphrase that its user piped in, and a client's key is shown to whoever makes it;

@@ -1,6 +1,8 @@
 //! What the scheduler does: each job with its act, put together from the rooms that know how. Nothing of when and how
 //! often is decided while they run.
 
+mod timed;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -27,7 +29,8 @@ type Ended = Result<Said, Unfinished>;
 /// All jobs of a core.
 pub fn all(gateway: &Gateway, store: &Store, tasks: &Tasks) -> Vec<Job> {
     let kept = retention(gateway, store, tasks);
-    vec![renew(gateway), models(gateway, tasks), kept, integrity(store, tasks)]
+    let (windows, opening) = (timed::windows(gateway, tasks), timed::open_windows(gateway, tasks));
+    vec![renew(gateway), models(gateway, tasks), windows, opening, kept, integrity(store, tasks)]
 }
 
 /// Renewals that are under way are not broken off with the run that began them.
@@ -40,6 +43,7 @@ fn renew(gateway: &Gateway) -> Job {
         about: "Renews the sign-ins that are about to expire; `headgate accounts renew NAME` renews one at any time.",
         due: Due::Told(Told {
             words: "shortly before a sign-in expires, and again after one that could not be renewed".into(),
+            idle: Box::new(|| None),
             next: Box::new(move |now| told.next_due(now)),
             changed: Box::new(move || {
                 let news = news.clone();
@@ -156,6 +160,7 @@ fn models(gateway: &Gateway, tasks: &Tasks) -> Job {
         about: "Asks each account's own upstream for its models, under the account's key.",
         due: Due::Told(Told {
             words: words(every),
+            idle: Box::new(|| None),
             next: Box::new(move |_| told.since()),
             changed: Box::new(move || changed.clone().changed().boxed()),
         }),

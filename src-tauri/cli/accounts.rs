@@ -13,6 +13,7 @@ use super::{
     Code, Core, Global, Trouble,
     guards::{self, Guarding},
     named::found,
+    opening,
     out::say,
     pools,
     sign_in::SignIn,
@@ -20,7 +21,8 @@ use super::{
 };
 use crate::{
     api::views::{
-        AccountChange, AccountView, NewAccount, PauseOrder, RenewalView, SpillTo, SpillView, SpillWord,
+        AccountChange, AccountView, NewAccount, OpenWindow, PauseOrder, RenewalView, SpillTo, SpillView,
+        SpillWord,
     },
     clock::Clock,
     domain::StandingState,
@@ -81,6 +83,10 @@ enum Act {
         /// The pool that it is put into, by name or id.
         #[arg(long)]
         pool: Option<String>,
+        /// Open its usage windows by themselves, by a request of one token: at-reset, each time that one starts anew;
+        /// "weekdays 07:00" or "Mon,Wed 06:30" by this machine's clock; or off.
+        #[arg(long, value_name = "WHEN", value_parser = opening::when)]
+        open_window: Option<OpenWindow>,
         #[command(flatten)]
         guarding: Guarding,
     },
@@ -106,6 +112,11 @@ enum Act {
     },
     /// Renew its sign-in now, or wait for the renewal that is under way.
     Renew {
+        /// Name or id.
+        account: String,
+    },
+    /// Open a usage window of it now, by a request of one token that is recorded like any other.
+    OpenWindow {
         /// Name or id.
         account: String,
     },
@@ -193,9 +204,11 @@ async fn perform(
             change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
                 .await
         }
-        Act::Set { account, map, unmap, spill_to, pool, guarding } => {
+        Act::Set { account, map, unmap, spill_to, pool, open_window, guarding } => {
             let names_models = !map.is_empty() || !unmap.is_empty();
-            if !names_models && spill_to.is_empty() && pool.is_none() && guarding.is_empty() {
+            let says_nothing =
+                !names_models && spill_to.is_empty() && pool.is_none() && open_window.is_none();
+            if says_nothing && guarding.is_empty() {
                 return Err(Trouble::no_change("accounts set"));
             }
             let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
@@ -210,7 +223,8 @@ async fn perform(
                 let now: AccountView = core.get(&path_of(core, &account).await?).await?;
                 Some(guarding.change(now.guards.as_ref()))
             };
-            let new = AccountChange { models, spill_to, pool_id, guards, ..AccountChange::default() };
+            let new =
+                AccountChange { models, spill_to, pool_id, guards, open_window, ..AccountChange::default() };
             change(core, global, &account, new).await
         }
         Act::SignIn(sign_in) => sign_in.run(core, global).await,
@@ -233,6 +247,12 @@ async fn perform(
             let path = format!("{}/renew", path_of(core, &account).await?);
             let renewed = core.call(Method::POST, &path, None::<&()>).await?;
             tell("Renewed the sign-in of", &renewed, global);
+            Ok(())
+        }
+        Act::OpenWindow { account } => {
+            let path = format!("{}/open-window", path_of(core, &account).await?);
+            let opened = core.call(Method::POST, &path, None::<&()>).await?;
+            tell("Opened a window of", &opened, global);
             Ok(())
         }
         Act::Remove { account, yes } => remove(core, global, &account, yes).await,
@@ -359,6 +379,10 @@ fn show(accounts: &[AccountView], json: bool) {
             if let Some(renewal) = &account.renewal {
                 let gap = if why.is_empty() { "" } else { "; " };
                 why += &format!("{gap}{}", kept_alive(renewal, now, &zone));
+            }
+            for told in opening::shown(account, now, &zone) {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{told}");
             }
             if let Some(guards) = &account.guards {
                 let gap = if why.is_empty() { "" } else { "; " };

@@ -140,10 +140,16 @@ fn peak(text: &str) -> Result<PeakWord, String> {
 const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// `Mon-Fri`, `Sat,Sun`, `daily`, `Fri-Mon`.
-fn days(text: &str) -> Option<Days> {
+pub(super) fn days(text: &str) -> Option<Days> {
     let text = text.to_lowercase();
-    if text == "daily" {
-        return Some(Day::ALL.into_iter().collect());
+    let whole = match text.as_str() {
+        "daily" => Some(&Day::ALL[..]),
+        "weekdays" => Some(&Day::ALL[..5]),
+        "weekends" => Some(&Day::ALL[5..]),
+        _ => None,
+    };
+    if let Some(whole) = whole {
+        return Some(whole.iter().copied().collect());
     }
     let day = |name: &str| NAMES.iter().position(|known| name.starts_with(known));
     let mut found = Vec::new();
@@ -243,9 +249,14 @@ fn hours(peak: &Peak) -> String {
         Spare::Last => "last",
         Spare::Unused => "not used",
     };
-    let names = Day::ALL.into_iter().zip(NAMES).filter(|(day, _)| peak.days.has(*day as u8));
-    let days = names.map(|(_, name)| format!("{}{}", name[..1].to_uppercase(), &name[1..]));
-    format!("{then} {} {}-{}{zone}", days.collect::<Vec<_>>().join(","), peak.from, peak.to)
+    format!("{then} {} {}-{}{zone}", days_words(peak.days), peak.from, peak.to)
+}
+
+/// `Mon,Tue`.
+pub(super) fn days_words(days: Days) -> String {
+    let names = Day::ALL.into_iter().zip(NAMES).filter(|(day, _)| days.has(*day as u8));
+    let words = names.map(|(_, name)| format!("{}{}", name[..1].to_uppercase(), &name[1..]));
+    words.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod guards;
 mod jobs;
 mod keys;
 mod named;
+mod opening;
 mod out;
 mod passphrase;
 mod pools;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Guards, Model, ModelMap, Pause, PoolId, SignIn};
+use super::{AccountId, Bench, Guards, Model, ModelMap, Pause, PoolId, SignIn, Timed};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,8 @@ pub struct Account {
     pub spill: Option<Spill>,
     /// How it was signed in; `None` for one that was given a key.
     pub sign_in: Option<Arc<SignIn>>,
+    /// What Headgate does with it by itself.
+    pub timed: Timed,
     /// When it was added.
     pub created_at: Timestamp,
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 /// One of the jobs; there are no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum JobId {
     /// Reads the whole database and says what is wrong with it.
     Integrity,
@@ -19,11 +19,16 @@ pub enum JobId {
     Models,
     /// Deletes old requests.
     Retention,
+    /// Asks providers what accounts have used.
+    Windows,
+    /// Opens usage windows.
+    OpenWindow,
 }
 
 impl JobId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Renew, Self::Models, Self::Retention, Self::Integrity];
+    pub const ALL: [Self; 6] =
+        [Self::Renew, Self::Models, Self::Windows, Self::OpenWindow, Self::Retention, Self::Integrity];
 
     /// The word for SQL, the wire and the command line.
     pub fn word(self) -> &'static str {
@@ -32,6 +37,8 @@ impl JobId {
             Self::Renew => "renew",
             Self::Models => "models",
             Self::Retention => "retention",
+            Self::Windows => "windows",
+            Self::OpenWindow => "open-window",
         }
     }
 

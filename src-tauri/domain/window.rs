@@ -189,6 +189,8 @@ pub enum WindowSource {
     Refusal,
     /// From the headers of a reply, less what has come back since.
     Estimate,
+    /// From an endpoint of the provider that tells what an account has used.
+    UsageEndpoint,
 }
 
 #[cfg(test)]

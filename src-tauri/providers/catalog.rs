@@ -12,6 +12,7 @@ use http::HeaderMap;
 
 use super::{
     sign_in::SignIns,
+    usage::{self, UsageEndpoint},
     verdict::{Dialects, Reply},
     windows::WindowReader,
     windows_table::{Told, dialects, patterns},
@@ -30,6 +31,7 @@ struct Parts {
     providers: BTreeMap<ProviderId, Arc<Provider>>,
     dialects: Dialects,
     windows: BTreeMap<ProviderId, WindowReader>,
+    usage: BTreeMap<ProviderId, UsageEndpoint>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +48,7 @@ struct Entry {
     count_tokens: Counts,
     #[serde(default)]
     lacks: Lacking,
+    usage: Option<usage::Entry>,
 }
 
 /// What its upstream does not take.
@@ -154,7 +157,7 @@ impl Catalog {
         let lists = known_models()?;
         let mut verdicts = Dialects::built_in()?;
         let spoken = dialects()?;
-        let (mut providers, mut windows) = (BTreeMap::new(), BTreeMap::new());
+        let (mut providers, mut windows, mut usage) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for (key, entry) in entries {
             let id = ProviderId(key.into());
             let models = match &entry.models {
@@ -177,10 +180,16 @@ impl Catalog {
             };
             let read = patterns(entry.windows.all(), &spoken).map_err(|why| format!("{id}: {why}"))?;
             windows.insert(id.clone(), WindowReader::new(read));
+            if let Some(entry) = entry.usage {
+                if provider.passes_logins() {
+                    return Err(format!("{id}: nobody's sign-in is used for a question that nobody asked"));
+                }
+                usage.insert(id.clone(), UsageEndpoint::of(entry).map_err(|why| format!("{id}: {why}"))?);
+            }
             providers.insert(id, Arc::new(provider));
         }
         let sign_ins = SignIns::built_in()?;
-        Ok(Self(Arc::new(Parts { providers, dialects: verdicts, windows }), sign_ins))
+        Ok(Self(Arc::new(Parts { providers, dialects: verdicts, windows, usage }), sign_ins))
     }
 
     /// The same, with every sign-in led to a stand-in at this origin.
@@ -219,6 +228,11 @@ impl Catalog {
         self.0.windows.get(&provider.id).map_or_else(Vec::new, |reader| reader.read(headers, need, now))
     }
 
+    /// Where this provider tells what an account has used, if it does.
+    pub fn usage(&self, provider: &Provider) -> Option<&UsageEndpoint> {
+        self.0.usage.get(&provider.id)
+    }
+
     /// Their ids in one line, for an error that says what could have been typed.
     pub fn ids(&self) -> String {
         self.0.providers.keys().map(|id| id.0.as_ref()).collect::<Vec<_>>().join(", ")
@@ -244,6 +258,26 @@ mod tests {
             assert!(provider.base_url.as_ref().is_none_or(|url| url.scheme() == "https"), "{}", provider.id);
         }
         assert!(!catalog.get("anthropic").unwrap().models.is_empty());
+    }
+
+    #[test]
+    fn usage_is_asked_for_where_a_provider_documents_it_and_never_with_a_sign_in() {
+        let catalog = Catalog::built_in();
+        let asked: Vec<_> = catalog
+            .iter()
+            .filter_map(|one| Some(format!("{} {}", one.id, catalog.usage(one)?.path())))
+            .collect();
+        assert_eq!(asked, ["openrouter /v1/key"]);
+        let entry = |credential: &str| {
+            Catalog::parse(&format!(
+                "[own]\ntitle = 'Own'\nabout = 'One.'\nbase_url = 'https://own.example'\nverdicts = 'anthropic'\n\
+                 windows = 'anthropic'\ncredential = {credential}\n\
+                 usage = {{ path = '/v1/usage', windows = [{{ name = '5h', share = 'used' }}] }}\n"
+            ))
+        };
+        let own = entry("{ x-api-key = '{key}' }").unwrap();
+        assert_eq!(own.usage(&own.get("own").unwrap()).unwrap().path(), "/v1/usage");
+        assert!(entry("'client'").is_err());
     }
 
     #[test]

@@ -173,11 +173,11 @@ fn named_by(minutes: f64) -> Option<String> {
 }
 
 /// A share or a count: finite and not negative, or unknown.
-fn number(text: &str) -> Option<f64> {
+pub(super) fn number(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|number| number.is_finite() && (0.0..1e15).contains(number))
 }
 
-fn epoch(number: f64) -> Option<Timestamp> {
+pub(super) fn epoch(number: f64) -> Option<Timestamp> {
     let ms = if number >= EPOCH_MS { number } else { number * 1e3 };
     #[expect(clippy::cast_possible_truncation, reason = "below 1e18")]
     Timestamp::from_millisecond(ms as i64).ok()

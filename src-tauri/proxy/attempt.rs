@@ -58,7 +58,9 @@ pub async fn attempt(
             Ok((Answer { change, ..answer }, verdict))
         }
         Err(unreached) => {
-            notice(account, need, Sign::OutOfReach, gateway.clock.now());
+            if !arrival.is_ours {
+                notice(account, need, Sign::OutOfReach, gateway.clock.now());
+            }
             Err((unreached.to_string().into(), Verdict::Weather))
         }
     }
@@ -138,6 +140,8 @@ async fn judge(
     let learned = match &verdict {
         // Counts have a limit of their own (Anthropic's page on token counting): it says nothing of messages.
         Verdict::Throttled { .. } if arrival.counts_tokens() => &Verdict::Throttled { retry_after: None },
+        // What Headgate asks by itself takes nobody out of service; the windows that are stated are true all the same.
+        verdict if arrival.is_ours && *verdict != Verdict::Fine => &Verdict::Forbidden,
         verdict if is_news => verdict,
         _ => &Verdict::Forbidden,
     };
@@ -161,6 +165,7 @@ async fn judge(
         Verdict::Weather => Some(Sign::Failing),
         _ => None,
     };
+    let sign = sign.filter(|sign| !arrival.is_ours || *sign == Sign::Fair);
     if let Some(sign) = sign {
         notice(account, need, sign, now);
     }

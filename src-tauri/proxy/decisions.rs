@@ -155,7 +155,7 @@ fn kept(record: DecisionRecord) -> KeptDecision {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Account, AccountName, ModelMap, PoolId},
+        domain::{Account, AccountName, ModelMap, PoolId, Timed},
         providers::Catalog,
         routing::{Contender, Decision, Load, pick},
     };
@@ -181,6 +181,7 @@ mod tests {
                 models: ModelMap::default(),
                 spill: None,
                 sign_in: None,
+                timed: Timed::default(),
                 created_at: now(),
             };
             Contender::new(account, Arc::clone(&provider), Load::default())

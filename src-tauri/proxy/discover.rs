@@ -4,22 +4,16 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Gateway, attempt::write, headers, upstream::Upstreams};
-use crate::{
-    domain::{Credential, Model},
-    routing::Contender,
-    tasks::Tasks,
-};
+use super::{Gateway, question, upstream::Upstreams};
+use crate::{domain::Model, routing::Contender, tasks::Tasks};
 
 /// All pages of one upstream have to be here by then.
 const PATIENCE: Duration = Duration::from_secs(20);
 const MAX_PAGES: usize = 5;
-const MAX_PAGE: usize = 1 << 20;
 /// The version of the list's shape that we read (Anthropic's API reference, "List Models").
 const VERSION: &str = "2023-06-01";
 
@@ -82,22 +76,9 @@ async fn page(
     contender: &Contender,
     target: &str,
 ) -> Option<Bytes> {
-    let Credential::Key(places) = &contender.provider.credential else { return None };
     let key = gateway.roster.bearer(contender.account.id)?;
-    let mut headers = headers::upstream(&HeaderMap::new(), places, &key)?;
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(
-        header::USER_AGENT,
-        HeaderValue::from_static(concat!("headgate/", env!("CARGO_PKG_VERSION"))),
-    );
-    headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
-    let asked = target.parse().ok()?;
-    let (request, target) = write(upstreams, contender, &Method::GET, &asked, headers, Bytes::new())?;
-    let answer = upstreams.send(&target, request).await.ok()?;
-    if !answer.status().is_success() {
-        return None;
-    }
-    Some(Limited::new(answer.into_body(), MAX_PAGE).collect().await.ok()?.to_bytes())
+    let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(VERSION));
+    question::ask(gateway, upstreams, contender, &key, &target.parse().ok()?, &[version]).await.ok()
 }
 
 struct Page {

@@ -24,7 +24,9 @@ mod meant;
 mod models;
 mod nobody;
 mod patience;
+mod opening;
 mod port;
+mod question;
 mod record;
 mod rehearsal;
 mod relay;
@@ -36,6 +38,7 @@ mod shortage;
 mod tls;
 mod tries;
 mod upstream;
+mod usage;
 
 use std::sync::{
     Arc,
@@ -54,9 +57,11 @@ pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};
 pub use login::{PLACEHOLDER, PROFILE};
 pub use meant::{climbs, is_crooked, is_meant_for_us};
+pub use opening::{Opened, open_window};
 pub use relay::Cut;
 pub use server::{Door, Server};
 pub use upstream::Outward;
+pub use usage::{Usage, ask_for_usage};
 
 use crate::{
     accounts::{Roster, renewal::Renewals},

@@ -38,6 +38,8 @@ pub struct Arrival {
     pub is_model_ambiguous: bool,
     /// The client's own sign-in, where there is an account to pass it through. It ends with the request.
     pub login: Option<Brought>,
+    /// No client sent it: Headgate asks by itself.
+    pub is_ours: bool,
 }
 
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.
@@ -88,6 +90,7 @@ impl Arrival {
             ask,
             is_model_ambiguous,
             login: None,
+            is_ours: false,
         })
     }
 }

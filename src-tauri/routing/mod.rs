@@ -29,7 +29,7 @@ pub use explain::{explain, recall, why_not};
 pub use offers::Offers;
 pub use pick::{Decision, PassedOver, Pick, Wait, Why, last_resort, pick};
 pub use plan::{Plan, Zones};
-pub use settle::{Learned, Lesson, is_news, reopen, settle};
+pub use settle::{Learned, Lesson, is_news, reopen, settle, take_readings};
 pub use snapshot::{Contender, Lease, Load, Ration, Seat, Snapshot};
 pub use standing::{standing, standing_for};
 pub use weather::{Sign, UnderWay, Weather};

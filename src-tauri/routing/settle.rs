@@ -104,6 +104,22 @@ pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) ->
     learned
 }
 
+/// Takes in what a usage endpoint said of windows, and nothing else: whatever it said, standing, pause and bench stay
+/// what they are. A window that keeps requests out does so on its own terms, whatever is said of it here.
+pub fn take_readings(contender: &mut Contender, told: &[Window], now: Timestamp) -> Learned {
+    let mut learned = Learned::default();
+    for window in told {
+        let known = contender.windows.iter().find(|known| known.name == window.name);
+        // Nor does it push out one that is known, which may be the one that keeps requests out.
+        let has_room = known.is_some() || contender.windows.len() < MAX_WINDOWS;
+        if has_room && known.is_none_or(|known| known.closed_until(now).is_none()) {
+            let window = Window { spent: false, again: None, ..window.clone() };
+            take_window(contender, &window, UNKNOWN_RESET, now, &mut learned);
+        }
+    }
+    learned
+}
+
 /// Has an account be tried at once whose pause was of our own choice. True if there was such a window.
 pub fn reopen(contender: &mut Contender) -> bool {
     let ours = contender.windows.iter_mut().filter(|window| window.spent && window.again.is_some());

@@ -55,6 +55,59 @@ fn a_throttled_account_rests_as_long_as_it_asked() {
     assert_eq!(standing(&work, in_minutes(2)).state, StandingState::Ready);
 }
 
+/// A window as a usage endpoint might state it, however it got there.
+fn reading(name: &str, used: f64, spent: bool, resets_in: Option<i64>) -> Window {
+    Window {
+        utilization: Some(used),
+        spent,
+        resets_at: resets_in.map(in_minutes),
+        ..Window::new(WindowName(name.into()), WindowSource::UsageEndpoint, now())
+    }
+}
+
+#[test]
+fn a_reading_teaches_a_window_and_one_that_repeats_what_is_known_is_no_news() {
+    let mut work = account(1);
+    assert!(take_readings(&mut work, &[reading("credits", 0.5, false, None)], now()).windows);
+    assert_eq!(take_readings(&mut work, &[reading("credits", 0.5, false, None)], now()), Learned::default());
+    assert!(take_readings(&mut work, &[reading("credits", 0.6, false, None)], now()).windows);
+    assert_eq!(work.windows.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_usage_endpoint_says_an_account_stands_as_it_did(
+        readings in prop::collection::vec((0usize..4, 0.0f64..3.0, any::<bool>(), prop::option::of(-100i64..100)), 0..6),
+        is_spent: bool, is_paused: bool, is_benched: bool, is_refused: bool, crowd in 0usize..70, later in -200i64..200,
+    ) {
+        let names = ["credits", "5h", "7d_opus", "new"];
+        let mut work = account(1);
+        if is_spent {
+            learn(&mut work, &spent("credits", Some(in_minutes(30))), &[], now());
+            learn(&mut work, &spent("5h", None), &[], now());
+        }
+        for n in 0..crowd {
+            let _ = take_readings(&mut work, &[reading(&format!("other-{n}"), 0.1, false, None)], in_minutes(1));
+        }
+        if is_benched {
+            learn(&mut work, &throttled(20), &[], now());
+        }
+        work.account.refused = is_refused.then(|| "refused".into());
+        work.account.pause = is_paused.then(|| Pause { reason: "on holiday".into(), by: PausedBy::User, at: now() });
+        let (account, at) = (work.account.clone(), in_minutes(later));
+        let needs = [None, Some(Family::Opus), Some(Family::Haiku)];
+        let stands = |work: &Contender| (standing(work, at), needs.map(|need| standing_for(work, need, at)));
+        let before = stands(&work);
+        for (name, used, spent, reset) in readings {
+            let told = reading(names[name], used, spent, reset);
+            take_readings(&mut work, &[Window { learned_at: at, ..told }], at);
+            prop_assert_eq!(stands(&work), before.clone());
+        }
+        prop_assert_eq!(&work.account, &account);
+        prop_assert!(work.windows.len() <= 64);
+    }
+}
+
 #[test]
 fn a_429_without_a_time_benches_nobody() {
     let mut work = account(1);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
 use super::{
@@ -21,6 +21,7 @@ pub struct Account {
     pub key: String,
     /// What every reply carries.
     pub headers: HeaderMap,
+    usage: Mutex<Option<UsageReply>>,
     playing: Mutex<Playing>,
 }
 
@@ -33,6 +34,16 @@ struct Playing {
     at: (usize, u32),
     /// Scripted while it runs; goes first.
     next: VecDeque<Behaviour>,
+}
+
+/// What the usage endpoint of an account says.
+#[derive(Debug, Clone)]
+pub struct UsageReply {
+    pub status: StatusCode,
+    /// JSON, if all is well.
+    pub body: String,
+    /// It comes once this gate lets it pass.
+    pub gate: Option<String>,
 }
 
 /// What is to be done with a request, and what the headers say of the windows then.
@@ -57,6 +68,7 @@ impl Account {
         Self {
             key: scripted.key.clone(),
             headers: scripted.headers.iter().filter_map(header).collect(),
+            usage: Mutex::new(scripted.usage.clone().map(UsageReply::well)),
             playing: Mutex::new(Playing {
                 windows: Windows::start(&scripted.windows, now),
                 script: scripted.script.clone(),
@@ -65,6 +77,16 @@ impl Account {
                 next: VecDeque::new(),
             }),
         }
+    }
+
+    /// What its usage endpoint says; `None` where it has none.
+    pub fn usage(&self) -> Option<UsageReply> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it says this.
+    pub fn tell_usage(&self, reply: UsageReply) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
     }
 
     /// Adds to what comes next.
@@ -85,6 +107,13 @@ impl Account {
 
     fn playing(&self) -> std::sync::MutexGuard<'_, Playing> {
         self.playing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl UsageReply {
+    /// All is well.
+    pub fn well(body: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, body: body.into(), gate: None }
     }
 }
 

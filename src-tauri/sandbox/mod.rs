@@ -19,6 +19,7 @@ use std::{io, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
+pub use account::UsageReply;
 pub use recorder::{Arrival, Counts, TooLate};
 pub use scenario::{Answer, Behaviour, Scenario, ScriptedAccount, ScriptedWindow, Step, UnknownScenario};
 
@@ -90,6 +91,16 @@ impl Sandbox {
     ) -> Result<(), UnknownKey> {
         let account = self.stage.account(key).ok_or_else(|| UnknownKey(key.to_owned()))?;
         account.script(behaviours);
+        Ok(())
+    }
+
+    /// Has an account's usage endpoint say this from now on.
+    ///
+    /// # Errors
+    /// `UnknownKey` if no account has this key.
+    pub fn tell_usage(&self, key: &str, reply: UsageReply) -> Result<(), UnknownKey> {
+        let account = self.stage.account(key).ok_or_else(|| UnknownKey(key.to_owned()))?;
+        account.tell_usage(reply);
         Ok(())
     }
 

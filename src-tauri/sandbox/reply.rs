@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::{
-    account::{Account, Cue, Then},
+    account::{Account, Cue, Then, UsageReply},
     answer::{self, Asked, Turn},
     listen::Line,
     pieces::{End, Gates, Pieces},
@@ -85,8 +85,20 @@ pub async fn reply(
         (&Method::POST, "/v1/messages") => messages(&stage, account, &body, desk).await,
         (&Method::POST, "/v1/messages/count_tokens") => Ok(desk.count(&body)),
         (&Method::GET, "/v1/models") => Ok(desk.json(StatusCode::OK, Bytes::from_static(MODELS.as_bytes()))),
+        (&Method::GET, "/v1/key") => usage(&stage, account, desk).await,
         _ => Ok(desk.refuse(StatusCode::NOT_FOUND, "Not found")),
     }
+}
+
+/// What an account has used, as OpenRouter tells it.
+async fn usage(stage: &Stage, account: &Account, desk: Desk) -> io::Result<Response<Pieces>> {
+    let Some(UsageReply { status, body, gate }) = account.usage() else {
+        return Ok(desk.refuse(StatusCode::NOT_FOUND, "Not found"));
+    };
+    if let Some(gate) = gate {
+        stage.gates.pass(&gate).await;
+    }
+    Ok(desk.json(status, Bytes::from(body)))
 }
 
 fn arrival(number: u64, key: &str, head: &Parts, body: &Bytes) -> Arrival {

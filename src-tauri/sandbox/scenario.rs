@@ -43,6 +43,9 @@ pub struct ScriptedAccount {
     /// Headers that every reply carries besides.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// What its usage endpoint, `/v1/key`, says: a JSON text. It has none if left out.
+    #[serde(default)]
+    pub usage: Option<String>,
     /// What it does with each request to `/v1/messages`, in order.
     #[serde(default)]
     pub script: Vec<Step>,
@@ -280,9 +283,15 @@ impl ScriptedAccount {
             priority: 0,
             windows: Vec::new(),
             headers: BTreeMap::new(),
+            usage: None,
             script: Vec::new(),
             cycle: false,
         }
+    }
+
+    /// The same with a usage endpoint that says this.
+    pub fn with_usage(self, usage: &str) -> Self {
+        Self { usage: Some(usage.to_owned()), ..self }
     }
 
     /// The same with one more window, of which each answer takes a hundredth.

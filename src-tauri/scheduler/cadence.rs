@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use crate::domain::{Day, Days, MinuteOfDay};
+use crate::domain::{Day, Days, MinuteOfDay, first_after};
 
 /// How long a job rests before it is done again for the same reason: whoever tells when it is due still says so.
 pub const REST: SignedDuration = SignedDuration::from_mins(1);
@@ -59,23 +59,6 @@ pub fn when_told(
         }
         _ => Some(due),
     }
-}
-
-/// The first such moment behind `since`. A time that is skipped in spring is an hour later, of one that comes twice
-/// in autumn the first one counts. No days: never, which is the end of time.
-fn first_after(since: Timestamp, days: Days, time: MinuteOfDay, zone: &TimeZone) -> Timestamp {
-    let today = since.to_zoned_datetime(zone.clone()).date();
-    let [hour, minute] =
-        [time.minutes() / 60, time.minutes() % 60].map(|part| i8::try_from(part).unwrap_or_default());
-    // A zone that skips a whole day makes even a daily one take two.
-    (0..=8)
-        .filter_map(|ahead| today.checked_add(jiff::Span::new().days(ahead)).ok())
-        .filter(|date| days.has(date.weekday().to_monday_zero_offset().unsigned_abs()))
-        .filter_map(|date| {
-            Some(date.at(hour, minute, 0, 0).to_zoned_datetime(zone.clone()).ok()?.timestamp())
-        })
-        .find(|at| *at > since)
-        .unwrap_or(Timestamp::MAX)
 }
 
 /// A share of the jitter, whole milliseconds.

@@ -27,7 +27,7 @@ pub struct Job {
     pub due: Due,
     /// A run that takes longer is given up: told to stop, and waited for no more.
     pub limit: Duration,
-    /// Why it is not done at all; `None` where it is.
+    /// Why it is never done; `None` where it is.
     pub off: Option<Arc<str>>,
     /// What is done.
     pub act: Act,
@@ -48,6 +48,8 @@ pub enum Due {
 pub struct Told {
     /// When that is, in words: "when a sign-in is about to expire".
     pub words: String,
+    /// Why there is nothing to do at all at this moment: it is off then, until there is news.
+    pub idle: Box<dyn Fn() -> Option<Arc<str>> + Send + Sync>,
     /// When it is due next, as far as is known at this moment; `None` while it is not.
     pub next: Box<dyn Fn(Timestamp) -> Option<Timestamp> + Send + Sync>,
     /// Completes when `next` may say something else. It may be dropped and called anew at any time.
@@ -108,7 +110,23 @@ pub enum Unfinished {
     Failed(String),
 }
 
+impl Job {
+    /// Why it is not done, for good or at this moment; `None` where it is.
+    pub(super) fn off(&self) -> Option<Arc<str>> {
+        let idle = || match &self.due {
+            Due::Told(told) => told.idle(),
+            Due::By(_) => None,
+        };
+        self.off.clone().or_else(idle)
+    }
+}
+
 impl Told {
+    /// See [`Told::idle`]. Of whoever breaks there, nobody knows.
+    fn idle(&self) -> Option<Arc<str>> {
+        catch_unwind(AssertUnwindSafe(|| (self.idle)())).unwrap_or_default()
+    }
+
     /// See [`Told::next`]. Whoever breaks there costs himself his turn, and not the others theirs.
     pub(super) fn due(&self, now: Timestamp) -> Option<Timestamp> {
         catch_unwind(AssertUnwindSafe(|| (self.next)(now))).unwrap_or_default()

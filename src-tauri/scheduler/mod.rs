@@ -141,8 +141,8 @@ impl Scheduler {
     pub fn run(&self, id: JobId) -> Option<Result<(), NotRun>> {
         let at = self.0.slots.iter().position(|slot| slot.id() == id)?;
         let slot = &self.0.slots[at];
-        Some(match &slot.job.off {
-            Some(why) => Err(NotRun::Off(Arc::clone(why))),
+        Some(match slot.job.off() {
+            Some(why) => Err(NotRun::Off(why)),
             None => self.begin(at, true),
         })
     }
@@ -261,7 +261,7 @@ impl Scheduler {
             about: job.about,
             cadence: job.due.words(),
             limit: job.limit,
-            off: job.off.clone(),
+            off: job.off(),
             running_since: known.running,
             last: known.last,
             next,

@@ -60,7 +60,7 @@ impl Slot {
     pub fn next(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let known = self.known().clone();
         let started = known.started?;
-        if known.running.is_some() || self.job.off.is_some() {
+        if known.running.is_some() || self.job.off().is_some() {
             return None;
         }
         match &self.job.due {

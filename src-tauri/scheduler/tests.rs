@@ -132,6 +132,7 @@ async fn a_job_that_breaks_before_it_has_begun_and_one_whose_owner_breaks_cost_o
     let well = Arc::new(AtomicUsize::new(0));
     let told = Told {
         words: "when told".into(),
+        idle: Box::new(|| None),
         next: Box::new(|_| panic!("as it was meant to")),
         changed: Box::new(|| panic!("as it was meant to")),
     };
@@ -232,6 +233,7 @@ async fn while_nothing_is_due_nobody_wakes_and_news_wakes() {
     let (asking, wakes, told_due) = (Arc::clone(&asked), Arc::clone(&news), Arc::clone(&due));
     let told = Told {
         words: "when told".into(),
+        idle: Box::new(|| None),
         next: Box::new(move |_| {
             asking.fetch_add(1, Ordering::SeqCst);
             *told_due.lock().unwrap()

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{
     Account, AccountId, AccountName, Bench, Guards, ModelMap, Pause, PausedBy, PoolId, ProviderId, SignIn,
-    Spill, SpillTo,
+    Spill, SpillTo, Timed,
 };
 
 /// An account before it has an id.
@@ -51,7 +51,7 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
         bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
-        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20
+        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20, timed = ?21
     WHERE id = ?1 AND removed_at IS NULL";
 
 /// In the column `spill_to`, in place of a list.
@@ -139,6 +139,7 @@ impl Store {
                     account.pool.0,
                     account.guards.as_deref().map(guards::text),
                     account.sign_in.as_deref().map(sign_in_text),
+                    (account.timed != Timed::default()).then(|| timed_text(&account.timed)),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -158,6 +159,31 @@ impl Store {
             one(tx.execute(
                 "UPDATE accounts SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL",
                 params![id.0, Ms(now)],
+            )?)
+        })
+    }
+
+    /// When a window of each live account was opened last.
+    pub fn openings(&self) -> Result<Vec<(AccountId, Timestamp)>, StoreError> {
+        self.read(|conn| {
+            let mut all = conn.prepare_cached(
+                "SELECT id, opened_at FROM accounts WHERE removed_at IS NULL AND opened_at IS NOT NULL",
+            )?;
+            all.query_map([], |row| Ok((AccountId(row.get(0)?), row.get::<_, Ms>(1)?.0)))?
+                .map(|row| Ok(row?))
+                .collect()
+        })
+    }
+
+    /// Notes that a window of an account is being opened; returns once it is committed.
+    ///
+    /// # Errors
+    /// `NoSuchAccount` if it has been removed meanwhile.
+    pub fn save_opening(&self, id: AccountId, at: Timestamp) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            one(tx.execute(
+                "UPDATE accounts SET opened_at = ?2 WHERE id = ?1 AND removed_at IS NULL",
+                params![id.0, Ms(at)],
             )?)
         })
     }
@@ -202,6 +228,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         refused: row.get("refused")?,
         spill: spill(row)?,
         sign_in: sign_in(row)?,
+        timed: timed(row)?,
         created_at: row.get::<_, Ms>("created_at")?.0,
     })
 }
@@ -255,6 +282,15 @@ fn sign_in(row: &Row<'_>) -> rusqlite::Result<Option<Arc<SignIn>>> {
 
 fn sign_in_text(sign_in: &SignIn) -> String {
     serde_json::to_string(sign_in).expect("texts and addresses are JSON")
+}
+
+fn timed(row: &Row<'_>) -> rusqlite::Result<Timed> {
+    let text = row.get_ref("timed")?.as_str_or_null()?;
+    Ok(text.map(serde_json::from_str).transpose().map_err(FromSqlError::other)?.unwrap_or_default())
+}
+
+fn timed_text(timed: &Timed) -> String {
+    serde_json::to_string(timed).expect("days and times are JSON")
 }
 
 fn guards(row: &Row<'_>) -> rusqlite::Result<Option<Arc<Guards>>> {

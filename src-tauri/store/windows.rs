@@ -122,6 +122,7 @@ fn source_word(source: WindowSource) -> &'static str {
     match source {
         WindowSource::Header | WindowSource::Estimate => "header",
         WindowSource::Refusal => "refusal",
+        WindowSource::UsageEndpoint => "usage_endpoint",
     }
 }
 
@@ -129,6 +130,7 @@ fn source(word: &str) -> Result<WindowSource, FromSqlError> {
     match word {
         "header" => Ok(WindowSource::Header),
         "refusal" => Ok(WindowSource::Refusal),
+        "usage_endpoint" => Ok(WindowSource::UsageEndpoint),
         other => Err(unknown_word(other)),
     }
 }

@@ -4,8 +4,8 @@ use super::*;
 use crate::domain::{
     Account, AccountName, Binding, BindingId, Budget, Caps, Credential, Day, Family, Guards, Lacks,
     MinuteOfDay, Model, ModelMap, Need, Needs, Outlay, Peak, Policy, Pool, PoolId, Provider, ProviderId,
-    Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Window, WindowName,
-    WindowSource,
+    Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Timed, Window,
+    WindowName, WindowSource,
 };
 use crate::routing::{Load, Offers, Plan, Ration};
 use jiff::SignedDuration;
@@ -51,6 +51,7 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         models: ModelMap::default(),
         spill: None,
         sign_in: None,
+        timed: Timed::default(),
         created_at: now(),
     };
     Contender::new(account, Arc::new(provider), Load::default())

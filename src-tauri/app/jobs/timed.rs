@@ -1,0 +1,107 @@
+//! The jobs that ask upstreams for an account's own sake: what it has used, and that a window be opened.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::{HOUR, many};
+use crate::{
+    domain::JobId,
+    proxy::{Gateway, Opened, Usage, ask_for_usage, open_window},
+    scheduler::{Due, Job, Said, Told, Unfinished},
+    tasks::Tasks,
+};
+
+/// Asks the usage endpoints that providers document.
+pub fn windows(gateway: &Gateway, tasks: &Tasks) -> Job {
+    let [idle, next, changed] = [&gateway.roster; 3].map(Clone::clone);
+    let (gateway, tasks) = (gateway.clone(), tasks.clone());
+    Job {
+        id: JobId::Windows,
+        title: "Usage",
+        about: "Asks providers that document an endpoint for it what each account has used, under the account's key. \
+                How accounts stand is not touched by it.",
+        due: Due::Told(Told {
+            words: "every 15 minutes for each such account, less often while no answer comes".into(),
+            idle: Box::new(move || {
+                let nobody = "no account in service is at a provider that tells what was used";
+                (!idle.asks_for_usage()).then(|| nobody.into())
+            }),
+            next: Box::new(move |now| next.usage_due(now)),
+            changed: Box::new(move || {
+                let roster = changed.clone();
+                async move { roster.usage_changed().await }.boxed()
+            }),
+        }),
+        limit: HOUR / 4,
+        off: None,
+        act: Box::new(move |run| {
+            let (gateway, tasks) = (gateway.clone(), tasks.clone());
+            async move {
+                let told = ask_for_usage(&gateway, &tasks, run.is_by_hand(), run.stopping()).await;
+                if run.should_stop() {
+                    return Err(Unfinished::Stopped(heard(&told)));
+                }
+                let says = heard(&told);
+                Ok(if told.silent.is_empty() { Said::fine(says) } else { Said::trouble(says) })
+            }
+            .boxed()
+        }),
+    }
+}
+
+fn heard(told: &Usage) -> String {
+    let asked = format!("Asked about {}", many(told.accounts, "account"));
+    match told.silent.first() {
+        _ if told.accounts == 0 => "Nobody was asked about.".into(),
+        None => format!("{asked}, and all was told."),
+        Some((name, why)) => {
+            format!("{asked}, and of {} nothing was heard. {name}: {why}.", told.silent.len())
+        }
+    }
+}
+
+/// Opens windows for those whose owner has asked for that.
+pub fn open_windows(gateway: &Gateway, tasks: &Tasks) -> Job {
+    let [idle, next, changed] = [&gateway.roster; 3].map(Clone::clone);
+    let (gateway, tasks) = (gateway.clone(), tasks.clone());
+    Job {
+        id: JobId::OpenWindow,
+        title: "Opening windows",
+        about: "Opens the next usage window of accounts whose owner has asked for that, by a request of one token.",
+        due: Due::Told(Told {
+            words:
+                "at the reset or the time that an account names; `headgate accounts set NAME --open-window …`"
+                    .into(),
+            idle: Box::new(move || {
+                (!idle.opens_windows()).then(|| "no account's owner has asked for it".into())
+            }),
+            next: Box::new(move |now| next.opening_due(now)),
+            changed: Box::new(move || {
+                let roster = changed.clone();
+                async move { roster.openings_changed().await }.boxed()
+            }),
+        }),
+        limit: Duration::from_mins(10),
+        off: None,
+        act: Box::new(move |run| {
+            let (gateway, tasks) = (gateway.clone(), tasks.clone());
+            async move {
+                let (mut says, mut failed) = (Vec::new(), false);
+                for account in gateway.roster.due_to_open() {
+                    let name = account.account.name.to_string();
+                    let opening = open_window(&gateway, &tasks, account.account.id, false);
+                    let opened = tokio::select! {
+                        opened = opening => opened,
+                        () = run.stopping() => return Err(Unfinished::Stopped(says.join(" "))),
+                    };
+                    failed |= matches!(opened, Opened::Failed(_));
+                    says.push(opened.says(&name));
+                }
+                let says = if says.is_empty() { "No window is due.".into() } else { says.join(" ") };
+                Ok(if failed { Said::trouble(says) } else { Said::fine(says) })
+            }
+            .boxed()
+        }),
+    }
+}

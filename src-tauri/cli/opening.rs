@@ -1,0 +1,71 @@
+//! How the opening of usage windows is written on the command line, and shown by it.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{guards, table};
+use crate::{
+    api::views::{AccountView, OpenWindow},
+    domain::{MinuteOfDay, OpenWhen},
+};
+
+/// `off`, `at-reset`, `weekdays 07:00`, `Mon,Wed 06:30`.
+pub fn when(text: &str) -> Result<OpenWindow, String> {
+    let usage = || "write off, at-reset, or days and a time as in \"weekdays 07:00\"".to_owned();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        ["off"] => Ok(OpenWindow::Off),
+        ["at-reset"] => Ok(OpenWindow::AtReset),
+        [days, time] => {
+            let days = guards::days(days).ok_or_else(usage)?;
+            let time = MinuteOfDay::new(time).map_err(|error| error.to_string())?;
+            Ok(OpenWindow::At { days, time })
+        }
+        _ => Err(usage()),
+    }
+}
+
+/// What Headgate does with an account by itself, and what it heard.
+pub fn shown(account: &AccountView, now: Timestamp, zone: &TimeZone) -> Vec<String> {
+    let at = |at| table::time(at, now, zone);
+    let mut told = Vec::new();
+    if let Some(when) = &account.open_window {
+        let when = match when {
+            OpenWhen::AtReset => "at each reset".into(),
+            OpenWhen::At { days, time } => format!("{} {time}", guards::days_words(*days)),
+        };
+        let opening = account.opening.as_ref();
+        let next = opening.and_then(|opening| opening.next_at);
+        let next = next.map_or_else(String::new, |next| format!(", next {}", at(next)));
+        let held = opening.and_then(|opening| opening.held.as_ref());
+        let held = held.map_or_else(String::new, |held| format!(", held back: {held}"));
+        told.push(format!("windows opened {when}{next}{held}"));
+    }
+    if let Some((usage, failure)) =
+        account.usage.as_ref().and_then(|usage| Some((usage, usage.failure.as_ref()?)))
+    {
+        told.push(format!("its usage was not told {}: {failure}", at(usage.asked_at)));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Day;
+
+    #[test]
+    fn an_opening_is_read_as_it_is_written() {
+        assert_eq!(when("off"), Ok(OpenWindow::Off));
+        assert_eq!(when(" at-reset "), Ok(OpenWindow::AtReset));
+        let at = |days: &[Day], time: &str| {
+            Ok(OpenWindow::At { days: days.iter().copied().collect(), time: MinuteOfDay::new(time).unwrap() })
+        };
+        assert_eq!(when("weekdays 07:00"), at(&Day::ALL[..5], "07:00"));
+        assert_eq!(when("weekends 9:30"), at(&Day::ALL[5..], "09:30"));
+        assert_eq!(when("Mon,Wed 06:30"), at(&[Day::Monday, Day::Wednesday], "06:30"));
+        for wrong in ["", "on", "07:00", "weekdays", "weekdays 25:00", "someday 07:00", "weekdays 07:00 now"]
+        {
+            assert!(when(wrong).is_err(), "{wrong}");
+        }
+    }
+}
