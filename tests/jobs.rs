@@ -27,11 +27,11 @@ async fn jobs_are_listed_with_their_times_and_done_on_demand() {
     let house = House::with(&["work"]).await;
     let list = house.done(Method::GET, "/api/v1/jobs", json!({})).await;
     let ids: Vec<&str> = list.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["renew", "models", "windows", "open-window", "retention", "integrity"]);
-    let integrity = &list[5];
+    assert_eq!(ids, ["renew", "models", "windows", "open-window", "keep-warm", "retention", "integrity"]);
+    let integrity = &list[6];
     assert_eq!((&integrity["cadence"], &integrity["last"]), (&json!("every 7 days"), &Value::Null));
     assert!(integrity["next_at"].is_string(), "{integrity}");
-    assert!(list[4]["off"].as_str().unwrap().contains("limits.keep_days"), "{list}");
+    assert!(list[5]["off"].as_str().unwrap().contains("limits.keep_days"), "{list}");
 
     let mut events = house.client.call(house.token(), Method::GET, "/api/v1/events", "").await;
     let done = run(&house, "integrity").await;
@@ -51,7 +51,9 @@ async fn jobs_are_listed_with_their_times_and_done_on_demand() {
         assert_eq!(unknown.status, StatusCode::NOT_FOUND);
         let says = unknown.json().await["message"].as_str().unwrap().to_owned();
         assert!(
-            says.ends_with("The jobs are renew, models, windows, open-window, retention, integrity."),
+            says.ends_with(
+                "The jobs are renew, models, windows, open-window, keep-warm, retention, integrity."
+            ),
             "{says}"
         );
     }
@@ -159,7 +161,7 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     }
     let served = program.serve();
     for (name, code, says) in [
-        ("laundry", 3, "The jobs are renew, models, windows, open-window, retention, integrity."),
+        ("laundry", 3, "The jobs are renew, models, windows, open-window, keep-warm, retention, integrity."),
         ("../status", 3, "The jobs are"),
         ("retention", 1, "Retention is off: limits.keep_days"),
     ] {
@@ -173,7 +175,7 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     assert!(served.stop().success());
     let kept = program.json(&["jobs"]);
     assert_eq!(
-        kept[5]["last"]["began_at"].as_str().unwrap()[..19],
+        kept[6]["last"]["began_at"].as_str().unwrap()[..19],
         done["last"]["began_at"].as_str().unwrap()[..19]
     );
 }

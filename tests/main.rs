@@ -47,4 +47,5 @@ mod tls;
 mod usage;
 mod vault;
 mod vault_moves;
+mod warm;
 mod windows;

@@ -193,6 +193,7 @@ async fn a_request_is_refused_in_time_when_nothing_can_be_written_down() {
         admission: headgate::proxy::Admission::new(&limits, house.clock.clone()),
         decisions: headgate::proxy::Decisions::default(),
         counting: headgate::proxy::Counting::new(headgate::tasks::Tasks::default()),
+        warm: headgate::proxy::Warm::default(),
         outward: headgate::proxy::Outward::new(&network, 0),
         limits,
         clock: house.clock.clone(),

@@ -12,8 +12,8 @@ use url::Url;
 use super::{Brought, EditError, GuardsChange, Roster, guards::zones, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, Caps, Days, ModelMap, OpenWhen, Opening, Pause, PausedBy, PoolId,
-        Provider, Spill, SpillTo,
+        Account, AccountId, AccountName, Caps, Days, MOST_REPEATS, ModelMap, OpenWhen, Opening, Pause,
+        PausedBy, PoolId, Provider, Spill, SpillTo,
     },
     events::Event,
     providers::{base_url, is_this_machine},
@@ -51,6 +51,8 @@ pub struct Change {
     pub guards: GuardsChange,
     /// When its windows are opened; `Some(None)`: they are not.
     pub open_window: Option<Option<OpenWhen>>,
+    /// How often a prompt of it is kept warm; 0: none is.
+    pub keep_warm: Option<u8>,
 }
 
 /// What a person says of the paths out of an account that passes sign-ins on.
@@ -195,6 +197,9 @@ impl Roster {
             if let Some(when) = &change.open_window {
                 wish(account, provider, when.as_ref(), now)?;
             }
+            if let Some(times) = change.keep_warm {
+                account.timed.keep_warm = warm(times, provider)?;
+            }
             allow(account, provider, change.spill.as_ref(), now)
         })?;
         if has_new_upstream {
@@ -275,6 +280,7 @@ impl Roster {
         inner.logins.forget(id);
         inner.affinities.forget(id);
         inner.outlays.forget(id);
+        inner.tell_jobs();
         inner.events.tell(|| Event::Accounts);
         Ok(())
     }
@@ -352,7 +358,7 @@ fn wish(
     now: Timestamp,
 ) -> Result<(), EditError> {
     match when {
-        Some(_) if provider.passes_logins() => return Err(EditError::NoOpening),
+        Some(_) if provider.passes_logins() => return Err(EditError::NotByItself),
         Some(OpenWhen::At { days, .. }) if *days == Days::default() => return Err(EditError::NoOpeningDays),
         _ => {}
     }
@@ -360,6 +366,15 @@ fn wish(
         account.timed.open_window = when.map(|when| Opening { when: when.clone(), since: now });
     }
     Ok(())
+}
+
+fn warm(times: u8, provider: &Provider) -> Result<Option<u8>, EditError> {
+    match times {
+        0 => Ok(None),
+        _ if provider.passes_logins() => Err(EditError::NotByItself),
+        1..=MOST_REPEATS => Ok(Some(times)),
+        _ => Err(EditError::BadRepeats),
+    }
 }
 
 fn named(error: StoreError, name: &str) -> EditError {

@@ -1,7 +1,7 @@
 //! Why an act of a person was not done. Each is a sentence with a next step, and none holds a secret.
 
 use crate::{
-    domain::{AccountId, BadModelMap, BadName, MOST_GUARDS},
+    domain::{AccountId, BadModelMap, BadName, MOST_GUARDS, MOST_REPEATS},
     providers::BadAddress,
     secrets::VaultError,
     store::StoreError,
@@ -44,10 +44,10 @@ pub enum EditError {
         "requests spill over to other accounts that have a key of their own; there is none with the id {0}"
     )]
     BadSpill(AccountId),
-    #[error(
-        "its windows can't be opened: it passes on Claude Code's own sign-in, which stays with Claude Code"
-    )]
-    NoOpening,
+    #[error("Headgate asks nothing by itself with Claude Code's own sign-in, which this account passes on")]
+    NotByItself,
+    #[error("a prompt is kept warm 1 to {MOST_REPEATS} times, or 0 times for never")]
+    BadRepeats,
     #[error("windows are opened on at least one day of the week; name it, as in \"weekdays 07:00\"")]
     NoOpeningDays,
     #[error("there is no such pool; `headgate pools` lists them")]

@@ -37,7 +37,7 @@ fn account(when: OpenWhen, since: &str) -> Contender {
         models: ModelMap::default(),
         spill: None,
         sign_in: None,
-        timed: Timed { open_window: Some(Opening { when, since: at(since) }) },
+        timed: Timed { open_window: Some(Opening { when, since: at(since) }), ..Timed::default() },
         created_at: at(since),
     };
     Contender::new(account, provider, Load::default())

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -54,6 +57,10 @@ pub(super) struct Inner {
     pub events: Events,
     /// What each account may serve at once. Its bell also rings for each new snapshot.
     pub ration: Ration,
+    /// Whether there is an account whose prompts are kept warm: all that a request looks at.
+    pub warms: AtomicBool,
+    /// Rings when that may have changed.
+    pub warms_anew: Notify,
     /// Rings when another sign-in may be the next to be renewed.
     pub due_anew: Notify,
 }
@@ -114,6 +121,7 @@ impl Roster {
         let zones = guards::zones(contenders.iter().map(AsRef::as_ref), clock.zone());
         let plan = Arc::new(plan::load(&store, zones)?);
         let snapshot = Snapshot { contenders, plan };
+        let warms = warms(&snapshot);
         Ok(Self(Arc::new(Inner {
             affinities: affinity::load(&store, &snapshot, clock.now())?,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -133,6 +141,8 @@ impl Roster {
             clock,
             events,
             ration,
+            warms: AtomicBool::new(warms),
+            warms_anew: Notify::new(),
             due_anew: Notify::new(),
         })))
     }
@@ -163,6 +173,16 @@ impl Roster {
         let with_main = !named.is_empty() && !pools.contains(&PoolId::MAIN);
         let all = || pools.iter().copied().chain([PoolId::MAIN]).collect();
         ask.pools = Some(if with_main { all() } else { Arc::clone(pools) });
+    }
+
+    /// Whether prompts of any account are kept warm. Costs a load.
+    pub fn keeps_warm(&self) -> bool {
+        self.0.warms.load(Ordering::Relaxed)
+    }
+
+    /// Completes when an account's prompts may be kept warm no more, or from now on.
+    pub async fn warms_anew(&self) {
+        self.0.warms_anew.notified().await;
     }
 
     /// What providers there are.
@@ -295,12 +315,18 @@ impl Inner {
     pub fn tell_jobs(&self) {
         self.usage.changed.notify_one();
         self.openings.changed.notify_one();
+        self.warms.store(warms(&self.snapshot.load()), Ordering::Relaxed);
+        self.warms_anew.notify_one();
     }
 
     /// Whoever waits for an account looks again.
     pub fn tell_waiting(&self) {
         self.ration.freed.notify_waiters();
     }
+}
+
+fn warms(snapshot: &Snapshot) -> bool {
+    snapshot.contenders.iter().any(|one| one.account.timed.keep_warm.is_some())
 }
 
 /// The account with the weather of those that share its upstream.

@@ -81,7 +81,7 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
     Ok(Json(api.view(found)))
 }
 
-/// Changes name, priority, address, key, model names, pool, guards, when its windows are opened, or where requests may spill over to; whatever
+/// Changes name, priority, address, key, model names, pool, guards, when its windows are opened, how often prompts are kept warm, or where requests may spill over to; whatever
 /// is absent stays.
 #[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
@@ -103,6 +103,7 @@ pub async fn change(
         spill: change.spill_to.map(Into::into),
         pool: change.pool_id.map(PoolId),
         open_window: change.open_window.map(Into::into),
+        keep_warm: change.keep_warm,
         guards: change.guards.map(GuardsOrder::read).transpose()?.unwrap_or_default(),
     };
     let changed = blocking(move || roster.change(AccountId(id), change)).await?;

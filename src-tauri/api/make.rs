@@ -63,6 +63,7 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
         usage: roster.usage_of(account.id).map(asked),
         open_window: account.timed.opens().map(|opening| opening.when.clone()),
         opening: opening(contender, roster),
+        keep_warm: account.timed.keep_warm,
         in_flight: contender.load.count(),
         created_at: account.created_at,
     }

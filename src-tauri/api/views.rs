@@ -58,6 +58,9 @@ pub struct AccountView {
     /// How it stands with that; absent where no window of it is ever opened by itself, and none was.
     #[serde(default)]
     pub opening: Option<OpeningView>,
+    /// How often in a row a prompt of it is kept in the cache; absent: never.
+    #[serde(default)]
+    pub keep_warm: Option<u8>,
     /// Requests that it is serving at this moment.
     pub in_flight: u32,
     #[schema(value_type = String, format = DateTime)]
@@ -244,6 +247,9 @@ pub struct AccountChange {
     /// When its usage windows are opened by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_window: Option<OpenWindow>,
+    /// How often in a row a prompt of it is kept in the cache, 1 to 12; 0: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_warm: Option<u8>,
 }
 
 /// The command line sends the key or passphrase that its user piped in, and a client's key is shown to whoever makes it;

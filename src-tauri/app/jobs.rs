@@ -30,7 +30,8 @@ type Ended = Result<Said, Unfinished>;
 pub fn all(gateway: &Gateway, store: &Store, tasks: &Tasks) -> Vec<Job> {
     let kept = retention(gateway, store, tasks);
     let (windows, opening) = (timed::windows(gateway, tasks), timed::open_windows(gateway, tasks));
-    vec![renew(gateway), models(gateway, tasks), windows, opening, kept, integrity(store, tasks)]
+    let warm = timed::keep_warm(gateway, tasks);
+    vec![renew(gateway), models(gateway, tasks), windows, opening, warm, kept, integrity(store, tasks)]
 }
 
 /// Renewals that are under way are not broken off with the run that began them.

@@ -37,7 +37,7 @@ use crate::{
     providers::Catalog,
     proxy::{
         Admission, AnswerBody, Counting, Courier, Cut, Decisions, Door, Gateway, Outward, Places, Server,
-        StartError,
+        StartError, Warm,
     },
     routing::Ration,
     scheduler::Scheduler,
@@ -180,6 +180,7 @@ impl App {
             admission: Admission::new(&settings.limits, clock.clone()),
             decisions: Decisions::default(),
             counting: Counting::new(tasks.clone()),
+            warm: Warm::default(),
             outward,
             limits: settings.limits.clone(),
             clock: clock.clone(),
@@ -269,6 +270,7 @@ impl App {
     pub async fn drain(&self) {
         // First, while connections to authorisation servers are still driven.
         self.0.api.gateway.renewals.close().await;
+        self.0.api.gateway.warm.wipe();
         let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.0.tasks.stop();
         if let Some(server) = server {

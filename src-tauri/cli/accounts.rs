@@ -87,6 +87,10 @@ enum Act {
         /// "weekdays 07:00" or "Mon,Wed 06:30" by this machine's clock; or off.
         #[arg(long, value_name = "WHEN", value_parser = opening::when)]
         open_window: Option<OpenWindow>,
+        /// Repeat the last request of a big conversation for one token before its prompt leaves the cache, so often in a
+        /// row; or off.
+        #[arg(long, value_name = "TIMES", value_parser = opening::times)]
+        keep_warm: Option<u8>,
         #[command(flatten)]
         guarding: Guarding,
     },
@@ -204,10 +208,10 @@ async fn perform(
             change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
                 .await
         }
-        Act::Set { account, map, unmap, spill_to, pool, open_window, guarding } => {
+        Act::Set { account, map, unmap, spill_to, pool, open_window, keep_warm, guarding } => {
             let names_models = !map.is_empty() || !unmap.is_empty();
-            let says_nothing =
-                !names_models && spill_to.is_empty() && pool.is_none() && open_window.is_none();
+            let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
+            let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none();
             if says_nothing && guarding.is_empty() {
                 return Err(Trouble::no_change("accounts set"));
             }
@@ -223,8 +227,15 @@ async fn perform(
                 let now: AccountView = core.get(&path_of(core, &account).await?).await?;
                 Some(guarding.change(now.guards.as_ref()))
             };
-            let new =
-                AccountChange { models, spill_to, pool_id, guards, open_window, ..AccountChange::default() };
+            let new = AccountChange {
+                models,
+                spill_to,
+                pool_id,
+                guards,
+                open_window,
+                keep_warm,
+                ..AccountChange::default()
+            };
             change(core, global, &account, new).await
         }
         Act::SignIn(sign_in) => sign_in.run(core, global).await,

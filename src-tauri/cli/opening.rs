@@ -1,11 +1,11 @@
-//! How the opening of usage windows is written on the command line, and shown by it.
+//! How what Headgate does with an account by itself is written on the command line, and shown by it.
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{guards, table};
 use crate::{
     api::views::{AccountView, OpenWindow},
-    domain::{MinuteOfDay, OpenWhen},
+    domain::{MOST_REPEATS, MinuteOfDay, OpenWhen},
 };
 
 /// `off`, `at-reset`, `weekdays 07:00`, `Mon,Wed 06:30`.
@@ -24,6 +24,15 @@ pub fn when(text: &str) -> Result<OpenWindow, String> {
     }
 }
 
+/// `off`, or how often in a row.
+pub fn times(text: &str) -> Result<u8, String> {
+    if text == "off" {
+        return Ok(0);
+    }
+    let usage = || format!("write off, or a number from 1 to {MOST_REPEATS}");
+    text.parse().ok().filter(|times| (1..=MOST_REPEATS).contains(times)).ok_or_else(usage)
+}
+
 /// What Headgate does with an account by itself, and what it heard.
 pub fn shown(account: &AccountView, now: Timestamp, zone: &TimeZone) -> Vec<String> {
     let at = |at| table::time(at, now, zone);
@@ -39,6 +48,9 @@ pub fn shown(account: &AccountView, now: Timestamp, zone: &TimeZone) -> Vec<Stri
         let held = opening.and_then(|opening| opening.held.as_ref());
         let held = held.map_or_else(String::new, |held| format!(", held back: {held}"));
         told.push(format!("windows opened {when}{next}{held}"));
+    }
+    if let Some(times) = account.keep_warm {
+        told.push(format!("prompts kept warm {times} times"));
     }
     if let Some((usage, failure)) =
         account.usage.as_ref().and_then(|usage| Some((usage, usage.failure.as_ref()?)))

@@ -23,12 +23,21 @@ pub enum JobId {
     Windows,
     /// Opens usage windows.
     OpenWindow,
+    /// Keeps prompts in the caches of upstreams.
+    KeepWarm,
 }
 
 impl JobId {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Renew, Self::Models, Self::Windows, Self::OpenWindow, Self::Retention, Self::Integrity];
+    pub const ALL: [Self; 7] = [
+        Self::Renew,
+        Self::Models,
+        Self::Windows,
+        Self::OpenWindow,
+        Self::KeepWarm,
+        Self::Retention,
+        Self::Integrity,
+    ];
 
     /// The word for SQL, the wire and the command line.
     pub fn word(self) -> &'static str {
@@ -39,6 +48,7 @@ impl JobId {
             Self::Retention => "retention",
             Self::Windows => "windows",
             Self::OpenWindow => "open-window",
+            Self::KeepWarm => "keep-warm",
         }
     }
 

@@ -54,7 +54,7 @@ pub use route::{MOST_SLOTS, Route, RouteId, RouteModels, RouteName, Slot, Target
 pub use sign_in::{SignIn, sign_in_again};
 pub use standing::{Bench, Pause, PausedBy, Standing, StandingState};
 pub use sums::{Sum, Sums};
-pub use timed::{OpenWhen, Opening, Timed, first_after};
+pub use timed::{MOST_REPEATS, OpenWhen, Opening, Timed, first_after};
 pub use usage::Usage;
 pub use verdict::{Verdict, VerdictKind};
 pub use window::{Again, SAME_RESET, Window, WindowName, WindowSource};

@@ -12,7 +12,13 @@ pub struct Timed {
     /// Its usage windows are opened; `None`: they are not.
     #[serde(default)]
     pub open_window: Option<Opening>,
+    /// How often in a row a prompt is kept in its upstream's cache; `None`: it is left to go cold.
+    #[serde(default)]
+    pub keep_warm: Option<u8>,
 }
+
+/// More often in a row than this, a prompt is not kept warm: by then it costs more than it saves.
+pub const MOST_REPEATS: u8 = 12;
 
 /// A person's wish that windows are opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

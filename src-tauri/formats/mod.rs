@@ -15,5 +15,5 @@ pub use anthropic::{
 };
 pub use fields::{Fields, Malformed};
 pub use hints::{folder_in, is_filled, shows_images};
-pub use splice::{Unspliceable, splice_model};
+pub use splice::{Unspliceable, splice_model, splice_repeat};
 pub use sse::{EventData, EventLines, MAX_EVENT};

@@ -18,6 +18,7 @@ use super::{
     renewed::{may_be_renewed, second_try},
     tries::Tries,
     upstream::Upstreams,
+    warm,
 };
 use crate::{
     domain::Verdict,
@@ -76,6 +77,9 @@ pub async fn forward(
                 if !is_missing && !is_for_another {
                     if converses && verdict == Verdict::Fine {
                         gateway.roster.serves(&arrival.ask, &pick, now);
+                        if gateway.roster.keeps_warm() {
+                            warm::take_over(gateway, &arrival, &pick, &mut record);
+                        }
                     }
                     return answer.relay(record, &arrival.method, idle);
                 }

@@ -24,7 +24,9 @@ mod meant;
 mod models;
 mod nobody;
 mod patience;
+mod keep_warm;
 mod opening;
+mod ours;
 mod port;
 mod question;
 mod record;
@@ -39,6 +41,7 @@ mod tls;
 mod tries;
 mod upstream;
 mod usage;
+mod warm;
 
 use std::sync::{
     Arc,
@@ -53,6 +56,7 @@ pub use courier::Courier;
 pub use decisions::Decisions;
 pub use discover::{Asked, ask_for_models};
 pub use hints::{folder, is_project};
+pub use keep_warm::{KeptWarm, keep_warm};
 pub use keyholder::{BeyondLoopback, is_key};
 pub use listener::{Listener, Places, StartError, needs_key};
 pub use login::{PLACEHOLDER, PROFILE};
@@ -62,6 +66,7 @@ pub use relay::Cut;
 pub use server::{Door, Server};
 pub use upstream::Outward;
 pub use usage::{Usage, ask_for_usage};
+pub use warm::Warm;
 
 use crate::{
     accounts::{Roster, renewal::Renewals},
@@ -102,6 +107,8 @@ pub struct Parts {
     pub decisions: Decisions,
     /// For requests that no upstream counts.
     pub counting: Counting,
+    /// Prompts that are kept in caches, for accounts whose owner has asked for that.
+    pub warm: Warm,
     /// The way to upstreams.
     pub outward: Outward,
     /// Bounds.

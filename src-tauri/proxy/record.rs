@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Response, StatusCode};
 use jiff::Timestamp;
 
-use super::{AnswerBody, Gateway, admission::Permit, decisions::Made, failure::Failure};
+use super::{AnswerBody, Gateway, admission::Permit, decisions::Made, failure::Failure, warm::Prompt};
 use crate::{
     domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict, VerdictKind},
     keys::Holder,
@@ -31,6 +31,8 @@ pub struct Record {
     arrived: Instant,
     attempt: Option<(AccountId, Instant)>,
     made: Option<Made>,
+    /// What is to be kept warm of it, if somebody has asked for that.
+    prompt: Option<Box<Prompt>>,
     permit: Option<Permit>,
 }
 
@@ -82,6 +84,7 @@ impl Record {
             slot: Some(slot),
             attempt: None,
             made: None,
+            prompt: None,
             permit: Some(permit),
         }))
     }
@@ -142,6 +145,11 @@ impl Record {
     pub fn answers(&mut self, account: AccountId, status: u16) {
         self.exchange.account = Some(account);
         self.exchange.status = Some(status);
+    }
+
+    /// Its prompt may be worth keeping warm.
+    pub fn keep_warm(&mut self, prompt: Box<Prompt>) {
+        self.prompt = Some(prompt);
     }
 
     /// Something that we changed in the request that was answered, or in its answer.
@@ -221,6 +229,16 @@ impl Drop for Record {
         if let Some(account) = self.exchange.account {
             let (usage, began) = (&self.exchange.usage, self.exchange.start.started_at);
             self.gateway.roster.spend(account, usage, self.exchange.cost, began);
+        }
+        if let Some(prompt) = self.prompt.take()
+            && self.exchange.ending == Some(Ending::Complete)
+        {
+            self.gateway.warm.put(
+                &self.gateway,
+                *prompt,
+                &self.exchange.usage,
+                self.exchange.start.started_at,
+            );
         }
         let made = self.made.take();
         self.exchange.decision = made.map(|made| self.gateway.decisions.keep(&self.exchange.start.ask, made));

@@ -1,4 +1,5 @@
-//! The jobs that ask upstreams for an account's own sake: what it has used, and that a window be opened.
+//! The jobs that ask upstreams for an account's own sake: what it has used, that a window be
+//! opened, that a prompt stay in the cache.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use futures_util::FutureExt;
 use super::{HOUR, many};
 use crate::{
     domain::JobId,
-    proxy::{Gateway, Opened, Usage, ask_for_usage, open_window},
+    proxy::{self, Gateway, KeptWarm, Opened, Usage, ask_for_usage, open_window},
     scheduler::{Due, Job, Said, Told, Unfinished},
     tasks::Tasks,
 };
@@ -100,6 +101,46 @@ pub fn open_windows(gateway: &Gateway, tasks: &Tasks) -> Job {
                 }
                 let says = if says.is_empty() { "No window is due.".into() } else { says.join(" ") };
                 Ok(if failed { Said::trouble(says) } else { Said::fine(says) })
+            }
+            .boxed()
+        }),
+    }
+}
+
+/// Keeps prompts in caches, for those whose owner has asked for that.
+pub fn keep_warm(gateway: &Gateway, tasks: &Tasks) -> Job {
+    let [idle, next, changed] = [gateway; 3].map(Clone::clone);
+    let (gateway, tasks) = (gateway.clone(), tasks.clone());
+    Job {
+        id: JobId::KeepWarm,
+        title: "Keeping prompts warm",
+        about: "Repeats the last request of a big conversation for one token before its prompt leaves the cache, for \
+                accounts whose owner has asked for that.",
+        due: Due::Told(Told {
+            words: "shortly before a prompt is five minutes old; `headgate accounts set NAME --keep-warm …`"
+                .into(),
+            idle: Box::new(move || {
+                (!idle.roster.keeps_warm()).then(|| "no account's owner has asked for it".into())
+            }),
+            next: Box::new(move |_| next.warm.next_due()),
+            changed: Box::new(move || {
+                let gateway = changed.clone();
+                async move { gateway.warm.changed(&gateway.roster).await }.boxed()
+            }),
+        }),
+        limit: Duration::from_mins(10),
+        off: None,
+        act: Box::new(move |run| {
+            let (gateway, tasks) = (gateway.clone(), tasks.clone());
+            async move {
+                let kept = proxy::keep_warm(&gateway, &tasks, run.stopping()).await;
+                let says = kept.says();
+                let KeptWarm { failed, .. } = kept;
+                match failed {
+                    _ if run.should_stop() => Err(Unfinished::Stopped(says)),
+                    0 => Ok(Said::fine(says)),
+                    _ => Ok(Said::trouble(says)),
+                }
             }
             .boxed()
         }),

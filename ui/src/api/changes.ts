@@ -64,6 +64,11 @@ export function useResumeAccount(id: number) {
   return useChange((_: void) => answer(api.POST("/api/v1/accounts/{id}/resume", at(id))), ...touchedByAccounts);
 }
 
+export function useOpenWindow(id: number) {
+  const { api } = useCore();
+  return useChange((_: void) => answer(api.POST("/api/v1/accounts/{id}/open-window", at(id))), ...touchedByAccounts);
+}
+
 export function useRemoveAccount(id: number) {
   const { api } = useCore();
   return useChange(

@@ -38,10 +38,27 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes name, priority, address, key, model names, pool, guards or where requests may spill over to; whatever
+         * Changes name, priority, address, key, model names, pool, guards, when its windows are opened, how often prompts are kept warm, or where requests may spill over to; whatever
          *     is absent stays.
          */
         patch: operations["change_account"];
+        trace?: never;
+    };
+    "/api/v1/accounts/{id}/open-window": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens a usage window of an account now, by a request of one token that is recorded like any other. */
+        post: operations["open_window"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/accounts/{id}/pause": {
@@ -822,6 +839,11 @@ export interface components {
             /** @description An empty text removes the custom address. */
             base_url?: string | null;
             guards?: components["schemas"]["GuardsOrder"] | null;
+            /**
+             * Format: int32
+             * @description How often in a row a prompt of it is kept in the cache, 1 to 12; 0: never.
+             */
+            keep_warm?: number | null;
             /** @description A new key for the same account; lifts "needs sign-in". */
             key?: string | null;
             /**
@@ -832,6 +854,7 @@ export interface components {
                 [key: string]: string;
             } | null;
             name?: string | null;
+            open_window?: components["schemas"]["OpenWindow"] | null;
             /**
              * Format: int64
              * @description The pool that it is put into.
@@ -855,11 +878,18 @@ export interface components {
              * @description Requests that it is serving at this moment.
              */
             in_flight: number;
+            /**
+             * Format: int32
+             * @description How often in a row a prompt of it is kept in the cache; absent: never.
+             */
+            keep_warm?: number | null;
             /** @description Models that its upstream knows under another name: asked for to sent. */
             models: {
                 [key: string]: string;
             };
             name: string;
+            open_window?: components["schemas"]["OpenWhen"] | null;
+            opening?: components["schemas"]["OpeningView"] | null;
             /** @description Name of the pool that it is in. */
             pool: string;
             /** Format: int64 */
@@ -875,6 +905,7 @@ export interface components {
             sign_in?: components["schemas"]["SignedInView"] | null;
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
+            usage?: components["schemas"]["UsageAskedView"] | null;
             /**
              * @description Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
              *     the sign-in that was used last.
@@ -1389,7 +1420,7 @@ export interface components {
          * @description One of the jobs; there are no others.
          * @enum {string}
          */
-        JobId: "integrity" | "renew" | "models" | "retention";
+        JobId: "integrity" | "renew" | "models" | "retention" | "windows" | "open-window" | "keep-warm";
         /**
          * @description How a run ended.
          * @enum {string}
@@ -1704,6 +1735,44 @@ export interface components {
             way?: components["schemas"]["SignInWay"] | null;
             /** @description Id of the definition. */
             with?: string | null;
+        };
+        /** @description When an account's window is opened. */
+        OpenWhen: {
+            /** @enum {string} */
+            when: "at_reset";
+        } | {
+            days: components["schemas"]["Days"];
+            time: components["schemas"]["MinuteOfDay"];
+            /** @enum {string} */
+            when: "at";
+        };
+        /** @description When an account's usage windows are to be opened. */
+        OpenWindow: {
+            /** @enum {string} */
+            when: "off";
+        } | {
+            /** @enum {string} */
+            when: "at_reset";
+        } | {
+            days: components["schemas"]["Days"];
+            time: components["schemas"]["MinuteOfDay"];
+            /** @enum {string} */
+            when: "at";
+        };
+        /** @description How it stands with opening an account's usage windows. */
+        OpeningView: {
+            /** @description Why it was not done although it was time. */
+            held?: string | null;
+            /**
+             * Format: date-time
+             * @description When that is done next; absent where its reset is not known, or none is asked for.
+             */
+            next_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When one was opened last, or that was tried.
+             */
+            opened_at?: string | null;
         };
         /** @description A secret that no account owns. */
         OrphanView: {
@@ -2296,6 +2365,15 @@ export interface components {
              */
             rescued: number;
         };
+        /** @description The last question to a provider's usage endpoint. */
+        UsageAskedView: {
+            /** Format: date-time */
+            asked_at: string;
+            /** @description Why no answer came that could be read, as a sentence; absent where one came. */
+            failure?: string | null;
+            /** Format: date-time */
+            next_at: string;
+        };
         /** @description Tokens by kind; absent where the upstream has not said. */
         UsageView: {
             /** Format: int64 */
@@ -2384,7 +2462,7 @@ export interface components {
          * @description Where a window was learned.
          * @enum {string}
          */
-        WindowSource: "header" | "refusal" | "estimate";
+        WindowSource: "header" | "refusal" | "estimate" | "usage_endpoint";
         /** @description One usage limit as the upstream states it. */
         WindowView: {
             /**
@@ -2578,6 +2656,51 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_window: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -14,6 +14,7 @@ import { changesIn, filledIn, modelsIn, newAccountIn } from "./filled.ts";
 import { ModelNames } from "./ModelNames.tsx";
 import { signedInWords } from "../sign-in/words.ts";
 import { SpillField } from "./SpillField.tsx";
+import { TimedFields } from "./TimedFields.tsx";
 
 /** `onSignIn` leads from an account that is signed in to its next sign-in. */
 type Props = { account?: Account; onClose: () => void; onSignIn?: () => void };
@@ -54,6 +55,7 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
         </div>
         {account && <PoolField account={account} />}
         {account && provider?.credential === "client" && <SpillField account={account} />}
+        {account && provider?.credential === "key" && <TimedFields account={account} />}
         {account && <ModelNames models={account.models} />}
         <FormProblem message={problem} />
         <DialogEnd>

@@ -9,6 +9,7 @@ import { WindowList } from "../../parts/WindowList.tsx";
 import { guardWords } from "../../words/guards.ts";
 import { MAIN } from "../../words/plan.ts";
 import { standingDetail } from "../../words/standings.ts";
+import { timedWords } from "../../words/timed.ts";
 import { clock, exactTime } from "../../words/times.ts";
 import { signedInWords } from "../sign-in/words.ts";
 import type { Asked } from "./Accounts.tsx";
@@ -38,6 +39,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         <Mend account={account} onAsk={onAsk} />
         <Spills account={account} now={now} />
         {account.guards && guardWords(account.guards).map((line) => <p key={line} className="text-small text-soft">{line}</p>)}
+        {timedWords(account, now).map((line) => <p key={line} className="text-small text-soft">{line}</p>)}
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
       <td className="max-board:hidden"><WindowList windows={account.windows} now={now} /></td>

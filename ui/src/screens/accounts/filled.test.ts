@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Account } from "../../api/types.ts";
-import { changesIn, filledIn, modelsIn, newAccountIn, spillIn } from "./filled.ts";
+import { changesIn, filledIn, modelsIn, newAccountIn, openingIn, spillIn } from "./filled.ts";
 
 const account = { id: 1, name: "Work", priority: 5, base_url: "https://a.example", models: { a: "b" } } as unknown as Account;
 const filled = { name: "Work", base_url: "https://a.example", priority: "5", key: "" };
@@ -60,4 +60,22 @@ test("every account that was ticked is read from the form", () => {
   const form = new FormData();
   for (const [name, value] of [["name", "Mine"], ["priority", "0"], ["spill", "some"], ["spill_ids", "2"], ["spill_ids", "3"]]) form.append(name!, value!);
   expect(filledIn(form)).toEqual({ name: "Mine", base_url: "", priority: "0", key: "", spill: { word: "some", ids: [2, 3] } });
+});
+
+test("when windows are opened, and how often prompts are kept warm, is sent only where it differs", () => {
+  const opening = openingIn(account);
+  expect(opening).toEqual({ when: "off", days: ["monday", "tuesday", "wednesday", "thursday", "friday"], time: "07:00" });
+  expect(changesIn({ ...filled, opening, warm: "0" }, account)).toEqual({});
+  expect(changesIn({ ...filled, opening: { ...opening, when: "at_reset" }, warm: "3" }, account)).toEqual({ open_window: { when: "at_reset" }, keep_warm: 3 });
+  const weekly = { ...account, open_window: { when: "at", days: ["monday"], time: "07:00" }, keep_warm: 3 } as Account;
+  expect(changesIn({ ...filled, opening: openingIn(weekly), warm: "3" }, weekly)).toEqual({});
+  expect(changesIn({ ...filled, opening: { ...opening, when: "off" }, warm: "0" }, weekly)).toEqual({ open_window: { when: "off" }, keep_warm: 0 });
+  const days = { when: "at", days: ["tuesday", "monday"], time: "06:30" } as const;
+  expect(changesIn({ ...filled, opening: { ...days, days: [...days.days] } }, weekly)).toEqual({ open_window: { ...days, days: ["monday", "tuesday"] } });
+});
+
+test("the fields of what is done by itself are read", () => {
+  const form = new FormData();
+  for (const [name, value] of [["open_when", "at"], ["open_days", "monday"], ["open_days", "friday"], ["open_time", "07:00"], ["keep_warm", "2"]] as const) form.append(name, value);
+  expect(filledIn(form)).toMatchObject({ opening: { when: "at", days: ["monday", "friday"], time: "07:00" }, warm: "2" });
 });

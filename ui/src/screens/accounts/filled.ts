@@ -1,5 +1,6 @@
 // From what was typed to what is sent. The core judges it; here only empty and unchanged are told apart.
 import type { Account, AccountChange, NewAccount } from "../../api/types.ts";
+import { week } from "../../words/guards.ts";
 
 /** The names that a form asks for and sends instead, row by row; rows left empty are no names. */
 export function modelsIn(form: FormData): Record<string, string> {
@@ -11,7 +12,12 @@ export function modelsIn(form: FormData): Record<string, string> {
 const same = (one: Record<string, string>, other: Record<string, string>) =>
   Object.keys(one).length === Object.keys(other).length && Object.entries(one).every(([asked, sent]) => other[asked] === sent);
 
-export type Filled = { name: string; base_url: string; priority: string; key: string; provider?: string; pool?: string; spill?: Spill };
+const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
+
+export type Filled = { name: string; base_url: string; priority: string; key: string; provider?: string; pool?: string; spill?: Spill; opening?: Opening; warm?: string };
+
+/** When windows are opened by themselves: a word, and days and time if it is at one. */
+export type Opening = { when: "off" | "at_reset" | "at"; days: string[]; time: string };
 
 /** Where requests that came with a sign-in may move on to: a word, or the ids of accounts. */
 export type Spill = { word: string; ids: number[] };
@@ -23,6 +29,8 @@ export function filledIn(form: FormData): Filled {
     name: text("name"), base_url: text("base_url"), priority: text("priority"), key: text("key"),
     ...(form.has("provider") && { provider: text("provider") }),
     ...(form.has("pool") && { pool: text("pool") }),
+    ...(form.has("open_when") && { opening: { when: text("open_when") as Opening["when"], days: form.getAll("open_days").map(String), time: text("open_time") } }),
+    ...(form.has("keep_warm") && { warm: text("keep_warm") }),
     ...(form.has("spill") && { spill: { word: text("spill"), ids: form.getAll("spill_ids").map(Number) } }),
   };
 }
@@ -37,6 +45,18 @@ function spillTo({ word, ids }: Spill): NonNullable<AccountChange["spill_to"]> {
 export function spillIn({ spill }: Account): Spill {
   if (!spill) return { word: "none", ids: [] };
   return { word: spill.all ? "all" : "some", ids: spill.accounts };
+}
+
+/** How an account's windows are opened, in the form. What a new time begins as: weekdays at seven. */
+export function openingIn({ open_window }: Account): Opening {
+  const usual = { days: week.slice(0, 5) as string[], time: "07:00" };
+  if (!open_window) return { when: "off", ...usual };
+  return open_window.when === "at" ? { when: "at", days: open_window.days, time: open_window.time } : { when: "at_reset", ...usual };
+}
+
+/** As it is sent. */
+function openWindow({ when, days, time }: Opening): NonNullable<AccountChange["open_window"]> {
+  return when === "at" ? { when, days: week.filter((day) => days.includes(day)), time } : { when };
 }
 
 export function newAccountIn(filled: Filled): NewAccount {
@@ -57,6 +77,8 @@ export function changesIn(filled: Filled, account: Account, models = account.mod
   const priority = Number(filled.priority) || 0;
   const key = filled.key.trim();
   const spill_to = filled.spill && String(spillTo(filled.spill)) !== String(spillTo(spillIn(account))) ? spillTo(filled.spill) : undefined;
+  const open_window = filled.opening && differs(openWindow(filled.opening), openWindow(openingIn(account))) ? openWindow(filled.opening) : undefined;
+  const keep_warm = filled.warm === undefined ? undefined : Number(filled.warm) || 0;
   return {
     ...(name !== account.name && { name }),
     ...(base_url !== (account.base_url ?? "") && { base_url }),
@@ -65,5 +87,7 @@ export function changesIn(filled: Filled, account: Account, models = account.mod
     ...(key && { key }),
     ...(filled.pool !== undefined && Number(filled.pool) !== account.pool_id && { pool_id: Number(filled.pool) }),
     ...(spill_to !== undefined && { spill_to }),
+    ...(open_window !== undefined && { open_window }),
+    ...(keep_warm !== undefined && keep_warm !== (account.keep_warm ?? 0) && { keep_warm }),
   };
 }

@@ -1,0 +1,322 @@
+//! The prompts that may be kept in the caches of upstreams: in memory alone, sixteen conversations and 32 MiB at most,
+//! of which the one used longest ago makes room. Holds nothing while no account's owner has asked for it, and forgets
+//! all of it when the last one takes that back, and at the drain.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http::{HeaderMap, HeaderValue, Method, header, uri::PathAndQuery};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+use super::{Gateway, record::Record, request::Arrival};
+use crate::{
+    accounts::Roster,
+    domain::{AccountId, Ask, CachePrice, Conversation, Usage},
+    routing::Pick,
+};
+
+/// What Headgate calls itself in a repeat.
+pub(super) const CLIENT: &str = concat!("headgate/", env!("CARGO_PKG_VERSION"), " (+keeps a prompt cached)");
+/// A cache is kept for five minutes from its last use (Anthropic's page on prompt caching); so long after it a prompt is
+/// repeated.
+const REPEAT: SignedDuration = SignedDuration::from_secs(4 * 60 + 20);
+/// Later than this it has gone cold, and to repeat it would be to write it anew.
+const COLD: SignedDuration = SignedDuration::from_secs(4 * 60 + 50);
+/// A prompt of fewer tokens in the cache is cheap to write anew.
+const LEAST: u64 = 20_000;
+const MOST: usize = 16;
+const MOST_BYTES: usize = 32 << 20;
+
+/// The book.
+#[derive(Default)]
+pub struct Warm {
+    kept: Mutex<Vec<Kept>>,
+    changed: Notify,
+}
+
+/// What is to be done about a conversation once its request has ended.
+pub struct Prompt {
+    conversation: Conversation,
+    /// `None`: nobody has asked for it to be kept at the account that serves it now.
+    request: Option<Request>,
+}
+
+/// A request that can be repeated. No credential of the client's is in it.
+#[derive(Clone)]
+struct Request {
+    account: AccountId,
+    model: Arc<str>,
+    /// Whether the body names the model that went up.
+    is_renamed: bool,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    body: Bytes,
+    ask: Ask,
+}
+
+/// A prompt that lies in a cache.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub conversation: Conversation,
+    request: Request,
+    /// When the cache was used last.
+    used_at: Timestamp,
+    /// How often it was repeated in a row.
+    pub times: u8,
+    pub tokens: u64,
+    price: CachePrice,
+}
+
+/// A prompt is in use again: what is kept of it is taken out, and noted anew when this request has ended.
+pub(super) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &Pick, record: &mut Record) {
+    let Some(conversation) = arrival.ask.conversation() else { return };
+    gateway.warm.kept().retain(|kept| kept.conversation != conversation);
+    let account = &pick.contender.account;
+    // A sign-in that a client brought ends with its request.
+    let may_be = account.timed.keep_warm.is_some()
+        && !pick.contender.provider.passes_logins()
+        && arrival.method == Method::POST
+        && arrival.target.path() == "/v1/messages";
+    let request = || {
+        let asked = arrival.ask.model.clone()?;
+        let sent = pick.sent(&arrival.ask).cloned();
+        let mut headers = HeaderMap::new();
+        for name in ["anthropic-version", "anthropic-beta"] {
+            for value in arrival.headers.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
+        Some(Request {
+            account: account.id,
+            is_renamed: sent.is_some(),
+            model: sent.unwrap_or(asked),
+            target: arrival.target.clone(),
+            headers,
+            body: arrival.body.clone(),
+            ask: Ask {
+                session: arrival.ask.session.clone(),
+                agent: arrival.ask.agent.clone(),
+                needs: arrival.ask.needs.clone(),
+                client: Some(CLIENT.into()),
+                only: Some([account.id].into()),
+                pools: Some([account.pool].into()),
+                ..Ask::default()
+            },
+        })
+    };
+    let request = if may_be { request() } else { None };
+    record.keep_warm(Box::new(Prompt { conversation, request }));
+}
+
+impl Warm {
+    /// A request has ended well. Its prompt is kept in mind if it is big, lies in the cache for five minutes, and its
+    /// price is known.
+    pub(super) fn put(&self, gateway: &Gateway, prompt: Prompt, usage: &Usage, used_at: Timestamp) {
+        // Somebody may have taken it back meanwhile.
+        if !gateway.roster.keeps_warm() {
+            return;
+        }
+        let Prompt { conversation, request: Some(request) } = prompt else { return };
+        let tokens = usage.cache_read.unwrap_or(0).saturating_add(usage.cache_write.unwrap_or(0));
+        let is_short = usage.cache_write_1h.unwrap_or(0) == 0;
+        let Some(price) = gateway.prices.of_cache(&request.model) else { return };
+        if tokens >= LEAST && is_short {
+            self.keep(Kept { conversation, request, used_at, times: 0, tokens, price });
+        }
+    }
+
+    fn keep(&self, new: Kept) {
+        let mut kept = self.kept();
+        // A later request of the same conversation was quicker.
+        if kept.iter().any(|known| known.conversation == new.conversation && known.used_at > new.used_at) {
+            return;
+        }
+        kept.retain(|known| known.conversation != new.conversation);
+        let is_first = kept.iter().all(|known| known.used_at > new.used_at);
+        kept.push(new);
+        kept.sort_by_key(|known| known.used_at);
+        let bytes = |kept: &[Kept]| kept.iter().map(|known| known.request.body.len()).sum::<usize>();
+        while kept.len() > MOST || bytes(&kept) > MOST_BYTES {
+            kept.remove(0);
+        }
+        if is_first {
+            self.changed.notify_one();
+        }
+    }
+
+    /// When the first one is to be repeated.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.kept().iter().map(Kept::due).min()
+    }
+
+    /// Completes when another one may be due first. What nobody wants to be kept any more is forgotten.
+    pub async fn changed(&self, roster: &Roster) {
+        let (here, there) = (pin!(self.changed.notified()), pin!(roster.warms_anew()));
+        if let Either::Right(_) = select(here, there).await {
+            let snapshot = roster.snapshot();
+            let wants = |id| snapshot.get(id).is_some_and(|one| one.account.timed.keep_warm.is_some());
+            self.kept().retain(|kept| wants(kept.account()));
+        }
+    }
+
+    /// Forgets everything.
+    pub fn wipe(&self) {
+        self.kept().clear();
+    }
+
+    /// How many are kept, and how many bytes of them.
+    pub fn held(&self) -> (usize, usize) {
+        let kept = self.kept();
+        (kept.len(), kept.iter().map(|known| known.request.body.len()).sum())
+    }
+
+    /// Takes out those that are due, and forgets those that have gone cold.
+    pub(super) fn take_due(&self, now: Timestamp) -> Vec<Kept> {
+        let mut kept = self.kept();
+        kept.retain(|known| !known.is_cold(now));
+        let (due, later) = kept.drain(..).partition(|known| known.due() <= now);
+        *kept = later;
+        due
+    }
+
+    /// It was repeated at this moment.
+    pub(super) fn put_back(&self, repeated: Kept, at: Timestamp) {
+        self.keep(Kept { used_at: at, times: repeated.times.saturating_add(1), ..repeated });
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    pub fn account(&self) -> AccountId {
+        self.request.account
+    }
+
+    fn due(&self) -> Timestamp {
+        self.used_at.checked_add(REPEAT).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Used too long ago, or by a clock that was ahead.
+    fn is_cold(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.used_at);
+        age > COLD || age < -REPEAT
+    }
+
+    /// What this repeat and those before it cost, and what they save if the conversation goes on: micro-dollars by the
+    /// price list.
+    pub fn weigh(&self) -> (u64, u64) {
+        let each = |price: u64| self.tokens.saturating_mul(price) / 1000;
+        let repeats = u64::from(self.times) + 1;
+        (
+            each(self.price.read).saturating_mul(repeats),
+            each(self.price.write.saturating_sub(self.price.read)),
+        )
+    }
+
+    /// As it is sent; `None` where it can't be asked for a single token.
+    pub fn arrival(&self) -> Option<Arrival> {
+        let request = &self.request;
+        let body = crate::formats::splice_repeat(&request.body)?;
+        let body =
+            if request.is_renamed { crate::formats::splice_model(&body, &request.model).ok()? } else { body };
+        let ask =
+            Ask { model: Some(Arc::clone(&request.model)), bytes: body.len() as u64, ..request.ask.clone() };
+        Some(Arrival {
+            method: Method::POST,
+            target: request.target.clone(),
+            headers: request.headers.clone(),
+            body,
+            ask,
+            is_model_ambiguous: false,
+            login: None,
+            is_ours: true,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    fn kept(session: &str, used: i64, bytes: usize) -> Kept {
+        let request = Request {
+            account: AccountId(1),
+            model: "claude-opus-4-8".into(),
+            is_renamed: false,
+            target: PathAndQuery::from_static("/v1/messages"),
+            headers: HeaderMap::new(),
+            body: vec![b' '; bytes].into(),
+            ask: Ask::default(),
+        };
+        let price = CachePrice { read: 500, write: 6250 };
+        let conversation = Conversation { session: session.into(), agent: None };
+        Kept { conversation, request, used_at: at(used), times: 0, tokens: 100_000, price }
+    }
+
+    #[test]
+    fn so_many_bytes_are_kept_and_those_used_longest_ago_make_room() {
+        let warm = Warm::default();
+        for (n, session) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            warm.keep(kept(session, i64::try_from(n).unwrap(), 10 << 20));
+        }
+        assert_eq!(warm.held(), (3, 30 << 20));
+        assert_eq!(warm.next_due(), Some(at(1) + REPEAT));
+        warm.keep(kept("huge", 9, MOST_BYTES + 1));
+        assert_eq!(warm.held(), (0, 0), "one that is too big for itself is not kept either");
+    }
+
+    #[test]
+    fn repeats_are_worth_it_until_together_they_cost_what_a_cold_prompt_does() {
+        let worth = |times| {
+            let (costs, saves) = Kept { times, ..kept("a", 0, 1) }.weigh();
+            costs < saves
+        };
+        assert_eq!(kept("a", 0, 1).weigh(), (50_000, 575_000), "micro-dollars");
+        assert!(worth(0) && worth(10) && !worth(11) && !worth(250));
+    }
+
+    #[test]
+    fn an_earlier_use_of_a_conversation_does_not_replace_a_later_one() {
+        let warm = Warm::default();
+        warm.keep(kept("a", 100, 1));
+        warm.put_back(kept("a", 0, 1), at(50));
+        assert_eq!(warm.next_due(), Some(at(100) + REPEAT));
+        assert_eq!(warm.take_due(at(100))[..].len(), 0);
+        assert_eq!(warm.take_due(at(365)).len(), 1);
+        assert_eq!(warm.held(), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_clock_does_what_is_repeated_is_due_and_not_cold_and_nothing_is_kept_for_ever(
+            uses in prop::collection::vec((0u8..40, -1_000i64..1_000, 0usize..100), 0..60), now in -2_000i64..3_000,
+        ) {
+            let warm = Warm::default();
+            for (session, used, bytes) in uses {
+                warm.keep(kept(&session.to_string(), used, bytes));
+                prop_assert!(warm.held().0 <= MOST && warm.held().1 <= MOST_BYTES);
+            }
+            for due in warm.take_due(at(now)) {
+                let age = at(now).duration_since(due.used_at);
+                prop_assert!((REPEAT..=COLD).contains(&age), "{age:?}");
+            }
+            prop_assert!(warm.next_due().is_none_or(|due| due > at(now) && due.duration_since(at(now)) <= REPEAT * 2));
+        }
+    }
+}
