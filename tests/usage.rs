@@ -9,6 +9,7 @@ use headgate::{
     events::Event,
     sandbox::{Behaviour, Scenario, ScriptedAccount, UsageReply},
     secrets::Sensitive,
+    settings::Limits,
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ const NO_LIMIT: &str = r#"{"data":{"limit":null,"limit_remaining":null,"limit_re
 /// One account at OpenRouter, which the sandbox plays; its endpoint says this.
 async fn house(says: &str) -> House {
     let scripted = ScriptedAccount::new("router", "key-router").with_usage(says);
-    let house = House::of(Default::default(), Scenario::of([scripted])).await;
+    let house = House::of(Limits::default(), Scenario::of([scripted])).await;
     // The house's own account is at Anthropic, which has no such endpoint.
     let roster = &house.app.api().gateway.roster;
     roster.remove(AccountId(house.id("router"))).unwrap();
