@@ -184,7 +184,7 @@ async fn a_restart_repeats_no_opening_and_forgets_none() {
 }
 
 #[tokio::test]
-async fn tb196_what_headgate_asks_by_itself_takes_no_account_out_of_service() {
+async fn what_headgate_asks_by_itself_takes_no_account_out_of_service() {
     let mut house = house().await;
     set(&house, json!({ "when": "at_reset" })).await;
     teach(&mut house).await;

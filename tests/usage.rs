@@ -159,7 +159,7 @@ async fn a_rest_is_not_ended_by_what_an_endpoint_says() {
 }
 
 #[tokio::test]
-async fn s25_an_endpoint_that_fails_takes_nobody_out_of_service_and_is_told() {
+async fn an_endpoint_that_fails_takes_nobody_out_of_service_and_is_told() {
     let mut house = house(NO_LIMIT).await;
     until_asked(&house, 1).await;
     let mut count = 1;

@@ -126,6 +126,20 @@ test("an account is added, renamed, paused with a reason, resumed and removed", 
   await expect(accountRow("Third desk")).toBeVisible();
   await expect(accountRow("Second desk")).toHaveCount(0);
 
+  await accountRow("Third desk").getByRole("button", { name: "Change" }).click();
+  await page.getByLabel("Open its usage windows").selectOption("at");
+  await page.getByRole("checkbox", { name: "Wed" }).uncheck();
+  await page.getByLabel("Time").fill("06:30");
+  await page.getByLabel("Keep prompts warm").fill("2");
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(accountRow("Third desk")).toContainText("Windows are opened Mon, Tue, Thu, Fri at 06:30, next");
+  await expect(accountRow("Third desk")).toContainText("Prompts are kept warm 2 times");
+  await accountRow("Third desk").getByRole("button", { name: "Change" }).click();
+  await page.getByLabel("Open its usage windows").selectOption("off");
+  await page.getByLabel("Keep prompts warm").fill("0");
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(accountRow("Third desk")).not.toContainText("Windows are opened");
+
   await accountRow("Third desk").getByRole("button", { name: "Pause" }).click();
   await page.getByLabel("Reason").fill("Saving it for tonight");
   await page.getByRole("button", { name: "Pause the account" }).click();
@@ -143,6 +157,14 @@ test("an account is added, renamed, paused with a reason, resumed and removed", 
   await accountRow("Third desk").getByRole("button", { name: "Remove" }).click();
   await page.getByRole("button", { name: "Remove the account" }).click();
   await expect(accountRow("Third desk")).toHaveCount(0);
+});
+
+test("a window is opened from the form, or the form says why not", async () => {
+  const name = (await page.locator("tr[data-account]").first().getAttribute("data-account")) ?? "";
+  await accountRow(name).getByRole("button", { name: "Change" }).click();
+  await page.getByRole("button", { name: "Start one now" }).click();
+  await expect(page.getByRole("dialog").getByRole("status")).toHaveText(/A window was opened|window is open already|is held back/);
+  await page.getByRole("button", { name: "Cancel" }).click();
 });
 
 test("bad input is answered at the form, and nothing is lost", async () => {

@@ -256,6 +256,33 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`what is done with an account by itself stands in its row and its form, accessible in ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme });
+    const complaints = await open(page, "#/accounts", scenes.full);
+    const row = page.locator('tr[data-account="Night shift"]');
+    await expect(row).toContainText("Windows are opened Mon, Tue, Wed, Thu, Fri at 07:00, next");
+    await expect(row).toContainText("Prompts are kept warm 3 times");
+    await row.getByRole("button", { name: "Change" }).click();
+    await expect(page.getByLabel("Open its usage windows")).toHaveValue("at");
+    await expect(page.getByLabel("Time")).toHaveValue("07:00");
+    await expect(page.getByRole("checkbox", { name: "Fri" })).toBeChecked();
+    await expect(page.getByRole("checkbox", { name: "Sat" })).not.toBeChecked();
+    await expect(page.getByLabel("Keep prompts warm")).toHaveValue("3");
+    await expectAccessible(page);
+    await page.getByLabel("Open its usage windows").selectOption("at_reset");
+    await expect(page.getByLabel("Time")).toHaveCount(0);
+    expect(complaints).toEqual([]);
+  });
+}
+
+test("by default nothing is done with an account by itself", async ({ page }) => {
+  await open(page, "#/accounts", scenes.full);
+  await page.locator('tr[data-account="Burst"]').getByRole("button", { name: "Change" }).click();
+  await expect(page.getByLabel("Open its usage windows")).toHaveValue("off");
+  await expect(page.getByLabel("Keep prompts warm")).toHaveValue("0");
+});
+
 test("what was kept from costing money stands by path, and leads to where it can be allowed", async ({ page }) => {
   await open(page, "#/accounts", scenes.full);
   const kept = page.getByRole("region", { name: "Kept from costing money" });
