@@ -33,6 +33,7 @@ mod models;
 mod opening;
 mod passthrough;
 mod pools;
+mod probe;
 mod profiles;
 mod refusals;
 mod renewal;

@@ -119,6 +119,15 @@ impl Roster {
         offers.list
     }
 
+    /// The first model of an account's list: as its upstream has told it, else as its provider's are known, else as
+    /// its names are translated. `None` where nobody has named one.
+    pub fn first_model(&self, contender: &Contender) -> Option<Arc<str>> {
+        let told = self.inner().models.of(contender.account.id);
+        let told = told.as_ref().and_then(|told| told.models.first());
+        let listed = told.or(contender.provider.models.first()).map(|model| &model.id);
+        listed.or(contender.account.models.iter().next().map(|(asked, _)| asked)).cloned()
+    }
+
     /// Waits until somebody should be asked for his models.
     pub async fn models_wanted(&self) {
         self.inner().models.wanted.notified().await;

@@ -22,6 +22,8 @@ mod overview;
 mod page;
 pub mod plan_views;
 mod pools;
+pub mod probe_views;
+mod probes;
 mod problem;
 pub mod profile_views;
 mod profiles;
@@ -50,7 +52,7 @@ use crate::{
     accounts::{homes::Homes, sign_in::Desk},
     clock::Clock,
     events::Events,
-    proxy::{Gateway, Listener},
+    proxy::{Gateway, Listener, Probes},
     scheduler::Scheduler,
     store::Store,
     tasks::Tasks,
@@ -88,6 +90,8 @@ pub struct Parts {
     pub started_at: Timestamp,
     /// One back-test at a time.
     pub backtests: Arc<Semaphore>,
+    /// One connection test of an account at a time.
+    pub probes: Probes,
 }
 
 /// Whether and where the proxy listens.
@@ -160,6 +164,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::show, accounts::change, accounts::remove))
         .routes(routes!(accounts::pause))
         .routes(routes!(accounts::resume))
+        .routes(routes!(probes::test))
         .routes(routes!(sign_ins::definitions))
         .routes(routes!(sign_ins::list, sign_ins::begin))
         .routes(routes!(sign_ins::show, sign_ins::cancel))

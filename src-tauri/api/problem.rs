@@ -17,6 +17,7 @@ use crate::{
     },
     clients::ProfileError,
     keys::{self, Denial},
+    proxy::NotProbed,
     secrets::VaultError,
     store::StoreError,
 };
@@ -179,6 +180,19 @@ impl From<NotRenewed> for Refused {
             _ => (StatusCode::SERVICE_UNAVAILABLE, "not_yet"),
         };
         Self { status, code, message: error.to_string() }
+    }
+}
+
+impl From<NotProbed> for Refused {
+    fn from(error: NotProbed) -> Self {
+        let message = format!("{error}.");
+        match error {
+            NotProbed::NoModel(_) | NotProbed::BadModel(_) => Self::bad_input(message),
+            NotProbed::NoPlace(message) => {
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, code: "full", message }
+            }
+            _ => Self { status: StatusCode::CONFLICT, code: "not_testable", message },
+        }
     }
 }
 

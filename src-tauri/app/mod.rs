@@ -35,7 +35,7 @@ use crate::{
     ledger::{self, Ledger},
     metering::Prices,
     providers::Catalog,
-    proxy::{
+    proxy::{Probes, 
         Admission, AnswerBody, Counting, Courier, Cut, Decisions, Door, Gateway, Outward, Places, Server,
         StartError, Warm,
     },
@@ -202,6 +202,7 @@ impl App {
             data_dir: folder,
             started_at: clock.now(),
             backtests: Arc::new(tokio::sync::Semaphore::new(1)),
+            probes: Probes::default(),
             clock,
         });
         let inner = Inner { settings, api, ledger, store, tasks, carrier, server: Mutex::default(), lock };

@@ -16,6 +16,7 @@ use super::{
     opening,
     out::say,
     pools,
+    probe::Test,
     sign_in::SignIn,
     table,
 };
@@ -114,6 +115,9 @@ enum Act {
         /// Name or id.
         account: String,
     },
+    /// Ask its upstream for one token with its credential, and say what came of it. It is recorded, and costs what a
+    /// token costs; what fails takes nothing out of service.
+    Test(Test),
     /// Renew its sign-in now, or wait for the renewal that is under way.
     Renew {
         /// Name or id.
@@ -266,6 +270,7 @@ async fn perform(
             tell("Opened a window of", &opened, global);
             Ok(())
         }
+        Act::Test(test) => test.run(core, global).await,
         Act::Remove { account, yes } => remove(core, global, &account, yes).await,
     }
 }
@@ -342,7 +347,7 @@ pub(super) fn confirmed(question: &str) -> Result<bool, Trouble> {
 }
 
 /// The path of an account given by name, without regard to case, or by id.
-async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
+pub(super) async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
     let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
     Ok(format!("/api/v1/accounts/{}", found(&accounts, given)?.id))
 }

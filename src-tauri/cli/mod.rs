@@ -17,6 +17,7 @@ mod opening;
 mod out;
 mod passphrase;
 mod pools;
+mod probe;
 mod profiles;
 mod reach;
 mod requests;

@@ -6,6 +6,7 @@ mod ask;
 mod binding;
 mod decision;
 mod exchange;
+mod finding;
 mod guard;
 mod id;
 mod job;
@@ -35,6 +36,7 @@ pub use decision::{
     Weighed,
 };
 pub use exchange::{Attempt, Ending, Exchange, ExchangeStart};
+pub use finding::Finding;
 pub use guard::{
     BadPercent, BadTime, BadZone, Cap, Caps, Day, Days, Guards, MOST_GUARDS, MinuteOfDay, Outlay, Peak,
     Percent, Reserve, Spare, ZoneName,

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, header, uri::PathAndQuery};
+use http::{HeaderMap, Method, Request, Response, header, response, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ use super::{
     upstream::{Target, UpstreamBody, Upstreams, Whole},
 };
 use crate::{
-    domain::{Endpoint, Need, Verdict},
+    domain::{Endpoint, Need, Verdict, Window},
     formats, providers,
     routing::{Contender, Lease, Lesson, Pick, Sign},
     secrets::Sensitive,
@@ -105,18 +105,32 @@ pub(super) fn write(
     Some((request, target))
 }
 
-/// Reads the verdict out of a head, and out of the beginning of the body where it is an error.
-async fn judge(
+/// What an answer says as far as it was read.
+pub(super) struct Told {
+    /// As it came.
+    pub head: response::Parts,
+    /// The beginning of an error's body.
+    pub begun: Bytes,
+    /// The rest of it.
+    pub body: UpstreamBody,
+    /// The windows that the head states.
+    pub windows: Vec<Window>,
+    /// What it says of the account.
+    pub verdict: Verdict,
+    /// A web page stands where a model should have answered.
+    pub is_page: bool,
+}
+
+/// Reads the verdict out of a head, and out of the beginning of the body where it is an error. Nobody learns of it yet.
+pub(super) async fn read(
     gateway: &Gateway,
-    arrival: &Arrival,
-    pick: &Pick,
+    account: &Contender,
+    need: Need,
+    asks_a_model: bool,
     response: Response<UpstreamBody>,
-    lease: Lease,
-    key: Arc<Sensitive<String>>,
-) -> (Answer, Verdict) {
+) -> Told {
     let (head, mut body) = response.into_parts();
     let begun = if head.status.as_u16() >= 400 { Box::pin(beginning(&mut body)).await } else { Bytes::new() };
-    let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
     let (now, catalog) = (gateway.clock.now(), gateway.roster.catalog());
     let windows = catalog.windows(&account.provider, &head.headers, need, now);
     let reply = providers::Reply {
@@ -126,10 +140,27 @@ async fn judge(
         windows: &windows,
         family: need.family,
     };
-    let is_page = arrival.ask.model.is_some() && headers::is_page(&head.headers);
+    let is_page = asks_a_model && headers::is_page(&head.headers);
     let read = catalog.verdict(&account.provider, &reply, now);
     // No model answers with a web page, whatever status it has.
     let verdict = if is_page && read == Verdict::Fine { Verdict::Weather } else { read };
+    Told { head, begun, body, windows, verdict, is_page }
+}
+
+/// Lets the roster learn what an answer says.
+async fn judge(
+    gateway: &Gateway,
+    arrival: &Arrival,
+    pick: &Pick,
+    response: Response<UpstreamBody>,
+    lease: Lease,
+    key: Arc<Sensitive<String>>,
+) -> (Answer, Verdict) {
+    let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
+    let asks_a_model = arrival.ask.model.is_some();
+    let Told { head, begun, body, windows, verdict, is_page } =
+        read(gateway, account, need, asks_a_model, response).await;
+    let now = gateway.clock.now();
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
     // Nor does one of the sign-in that a client brought: it renews that itself. And a sign-in of the account's own

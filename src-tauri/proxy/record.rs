@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{AnswerBody, Gateway, admission::Permit, decisions::Made, failure::Failure, warm::Prompt};
 use crate::{
-    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeStart, Verdict, VerdictKind},
+    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Verdict, VerdictKind},
     keys::Holder,
     ledger::{Entry, Slot},
     metering::Heard,
@@ -95,6 +95,11 @@ impl Record {
         if let Some(slot) = self.slot.take() {
             self.entry = Some(slot.begin(Arc::clone(&self.exchange.start)));
         }
+    }
+
+    /// Under which it is found.
+    pub fn id(&self) -> ExchangeId {
+        self.exchange.start.id
     }
 
     /// Whether a model is to answer.

@@ -2,6 +2,7 @@
 //! Refuses to lead back to Headgate itself, whatever name was used.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, OnceLock},
 };
@@ -10,9 +11,14 @@ use http::{HeaderValue, Method, Request, header};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::{client::proxy::matcher::Intercept, rt::TokioIo};
-use tokio::net::TcpStream;
+use rustls::ProtocolVersion;
+use tokio::net::{TcpStream, lookup_host};
 
-use super::{line::Io, origin::Origin, unreached::Unreached};
+use super::{
+    line::Io,
+    origin::Origin,
+    unreached::{Stage, Unreached},
+};
 use crate::{
     providers::base_url,
     proxy::{
@@ -40,6 +46,8 @@ pub struct Open {
     pub io: Box<dyn Io>,
     /// Whether the other side chose HTTP/2.
     pub is_http2: bool,
+    /// The version of TLS, where that is spoken.
+    pub tls: Option<ProtocolVersion>,
 }
 
 impl Outward {
@@ -94,18 +102,20 @@ impl Outward {
     /// Opens a way to an origin.
     ///
     /// # Errors
-    /// [`Unreached::Connect`] with a sentence, or [`Unreached::Itself`].
+    /// [`Unreached::Connect`] with a sentence and how far it came, or [`Unreached::Itself`].
     pub async fn open(&self, origin: &Origin) -> Result<Open, Unreached> {
-        let io = match self.proxy(origin).map_err(Unreached::Connect)? {
-            Some(proxy) => self.tunnel(&proxy, origin).await.map_err(Unreached::Connect)?,
+        let at = |at| move |why| Unreached::Connect { at, why };
+        let io = match self.proxy(origin).map_err(at(Stage::Proxy))? {
+            Some(proxy) => self.tunnel(&proxy, origin).await.map_err(at(Stage::Proxy))?,
             None => Box::new(self.socket(origin).await?),
         };
         if !origin.tls {
-            return Ok(Open { io, is_http2: false });
+            return Ok(Open { io, is_http2: false, tls: None });
         }
-        let io = self.tls.connect(&origin.host, io).await.map_err(Unreached::Connect)?;
-        let is_http2 = io.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Open { io: Box::new(io), is_http2 })
+        let io = self.tls.connect(&origin.host, io).await.map_err(at(Stage::Tls))?;
+        let spoken = io.get_ref().1;
+        let (is_http2, tls) = (spoken.alpn_protocol() == Some(b"h2"), spoken.protocol_version());
+        Ok(Open { io: Box::new(io), is_http2, tls })
     }
 
     /// The proxy that leads there. Nothing on this machine is asked of another one, and no plain text: only
@@ -120,7 +130,8 @@ impl Outward {
     }
 
     async fn socket(&self, origin: &Origin) -> Result<TcpStream, Unreached> {
-        let socket = dial(&origin.host, origin.port).await.map_err(Unreached::Connect)?;
+        let failed = |(at, why)| Unreached::Connect { at, why };
+        let socket = dial(&origin.host, origin.port).await.map_err(failed)?;
         let ends = socket.peer_addr().and_then(|peer| Ok((peer, socket.local_addr()?)));
         let leads_back =
             ends.is_ok_and(|(peer, local)| self.own().iter().any(|own| is_same(peer, local, *own)));
@@ -134,7 +145,7 @@ impl Outward {
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let named = |why: String| format!("the proxy {host}:{port} gives no way: {why}");
-        let socket = dial(host, port).await.map_err(named)?;
+        let socket = dial(host, port).await.map_err(|(_, why)| named(why))?;
         let io: Box<dyn Io> = if is_tls {
             Box::new(self.tls.connect_proxy(host, socket).await.map_err(named)?)
         } else {
@@ -144,10 +155,14 @@ impl Outward {
     }
 }
 
-async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
-    let socket = TcpStream::connect((host.trim_matches(['[', ']']), port))
-        .await
-        .map_err(|error| format!("{host} can't be reached: {error}"))?;
+async fn dial(host: &str, port: u16) -> Result<TcpStream, (Stage, String)> {
+    let failed = |at, error: &io::Error| (at, format!("{host} can't be reached: {error}"));
+    let found = lookup_host((host.trim_matches(['[', ']']), port)).await;
+    let addresses: Vec<SocketAddr> = found.map_err(|error| failed(Stage::Name, &error))?.collect();
+    let socket = TcpStream::connect(addresses.as_slice()).await.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => failed(Stage::Refused, &error),
+        _ => failed(Stage::Socket, &error),
+    })?;
     // A refused option costs latency, not correctness.
     let _ = socket.set_nodelay(true);
     Ok(socket)

@@ -21,6 +21,7 @@ use std::{
 
 use http::Response;
 use hyper::body::Incoming;
+use rustls::ProtocolVersion;
 use url::Url;
 
 pub use body::UpstreamBody;
@@ -31,7 +32,7 @@ use origin::Origin;
 pub use target::Target;
 use target::Targets;
 use trunk::{Stream, Trunks};
-pub use unreached::Unreached;
+pub use unreached::{Stage, Unreached};
 
 use crate::{clock::Clock, settings::Limits, tasks::Tasks};
 
@@ -60,6 +61,10 @@ struct Idle {
     lines: HashMap<Origin, Vec<(Line, Instant)>>,
     has_sweeper: bool,
 }
+
+/// Stands in the extensions of an answer for which a connection with TLS was opened: the version of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Secured(pub ProtocolVersion);
 
 /// A way that is open for one request.
 enum Way {
@@ -131,16 +136,21 @@ impl Upstreams {
             }
         }
         // The rare ways are kept apart: each request's future would be as large as the largest of them.
-        match Box::pin(self.open(origin)).await? {
+        let (way, tls) = Box::pin(self.open(origin)).await?;
+        let mut answer = match way {
             Way::Alone(mut line) => match line.exchange(request).await {
-                Ok(head) => Ok(self.answer(head, line, origin)),
-                Err(why) => Err(lost(why)),
+                Ok(head) => self.answer(head, line, origin),
+                Err(why) => return Err(lost(why)),
             },
             Way::Shared(stream) => match Box::pin(stream.exchange(target, request)).await {
-                Ok(head) => Ok(self.answer_on(head, stream, origin)),
-                Err(why) => Err(lost(why)),
+                Ok(head) => self.answer_on(head, stream, origin),
+                Err(why) => return Err(lost(why)),
             },
+        };
+        if let Some(tls) = tls {
+            answer.extensions_mut().insert(Secured(tls));
         }
+        Ok(answer)
     }
 
     fn answer(&self, head: Response<()>, line: Line, origin: &Origin) -> Response<UpstreamBody> {
@@ -152,33 +162,36 @@ impl Upstreams {
         Response::from_parts(parts, UpstreamBody::on(body, stream, origin.clone(), self.clone()))
     }
 
-    async fn open(&self, origin: &Origin) -> Result<Way, Unreached> {
+    async fn open(&self, origin: &Origin) -> Result<(Way, Option<ProtocolVersion>), Unreached> {
         let limit = self.0.connect_limit;
         let late = || Unreached::ConnectLate { host: origin.host.to_string(), seconds: limit.as_secs_f64() };
         tokio::time::timeout(limit, self.connect(origin)).await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn connect(&self, origin: &Origin) -> Result<Way, Unreached> {
+    async fn connect(&self, origin: &Origin) -> Result<(Way, Option<ProtocolVersion>), Unreached> {
         // Looked at here alone: there is no open connection to ourselves that could be taken instead.
         if self.0.outward.is_ourselves(origin) {
             return Err(Unreached::Itself);
         }
-        let no_http = |error| Unreached::Connect(format!("{} does not speak HTTP: {error}", origin.host));
+        let no_http = |error| Unreached::Connect {
+            at: Stage::Http,
+            why: format!("{} does not speak HTTP: {error}", origin.host),
+        };
         let may_share = origin.tls && self.0.outward.tls.offers_http2();
         let _turn = if may_share { self.0.trunks.turn(origin).await } else { None };
         if may_share && let Some(stream) = self.0.trunks.take(origin) {
-            return Ok(Way::Shared(stream));
+            return Ok((Way::Shared(stream), None));
         }
         let open = self.0.outward.open(origin).await?;
         if open.is_http2 {
             let stream = self.0.trunks.begin(origin, open.io, &self.0.clock, &self.0.tasks).await;
             self.sweep_from_now_on(self.idle());
-            return stream.map(Way::Shared).map_err(no_http);
+            return stream.map(|stream| (Way::Shared(stream), open.tls)).map_err(no_http);
         }
         if may_share {
             self.0.trunks.is_single(origin);
         }
-        Ok(Way::Alone(Line::new(open.io)))
+        Ok((Way::Alone(Line::new(open.io)), open.tls))
     }
 
     fn idle(&self) -> MutexGuard<'_, Idle> {

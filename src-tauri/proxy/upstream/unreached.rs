@@ -3,8 +3,8 @@
 /// Why no head came back. Each is a sentence and holds no credential.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unreached {
-    #[error("{0}")]
-    Connect(String),
+    #[error("{why}")]
+    Connect { at: Stage, why: String },
     #[error("{host} did not accept a connection within {seconds:.0} s")]
     ConnectLate { host: String, seconds: f64 },
     #[error("{host} sent no answer within {seconds:.0} s")]
@@ -15,4 +15,21 @@ pub enum Unreached {
     Garbled { host: String },
     #[error("the address leads back to Headgate itself")]
     Itself,
+}
+
+/// Where the way to an upstream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its name leads to no address.
+    Name,
+    /// Nobody listens there.
+    Refused,
+    /// No connection comes about.
+    Socket,
+    /// The proxy gives no way.
+    Proxy,
+    /// TLS does not come about.
+    Tls,
+    /// What was begun is no HTTP.
+    Http,
 }
