@@ -5,7 +5,7 @@ import { useState } from "react";
 import { answer } from "./client.ts";
 import { useCore } from "./core.tsx";
 import { keys } from "./live.ts";
-import type { AccountChange, Job, KeyChange, MintedKey, NewAccount, NewKey } from "./types.ts";
+import type { Account, AccountChange, Job, KeyChange, MintedKey, NewAccount, NewKey } from "./types.ts";
 
 export type Change<Input> = {
   /** True when it was done; otherwise `problem` says why not. */
@@ -38,9 +38,10 @@ export function useChange<Input>(act: (input: Input) => Promise<unknown>, ...tou
 const touchedByAccounts = [keys.accounts, keys.overview];
 export const at = (id: number) => ({ params: { path: { id } } });
 
-export function useAddAccount() {
+/** `onAdded` gets the account as it was added. */
+export function useAddAccount(onAdded: (added: Account) => void) {
   const { api } = useCore();
-  return useChange((body: NewAccount) => answer(api.POST("/api/v1/accounts", { body })), ...touchedByAccounts);
+  return useChange(async (body: NewAccount) => onAdded(await answer(api.POST("/api/v1/accounts", { body }))), ...touchedByAccounts);
 }
 
 export function useChangeAccount(id: number) {

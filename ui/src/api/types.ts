@@ -33,6 +33,7 @@ export type PoolChange = Schemas["PoolChange"];
 export type Prevented = Schemas["PreventedView"];
 export type NewProfile = Schemas["NewProfile"];
 export type Profile = Schemas["ProfileView"];
+export type Probe = Schemas["ProbeView"];
 export type Problem = Schemas["Problem"];
 export type Provider = Schemas["ProviderView"];
 export type RemovedPool = Schemas["RemovedPool"];

@@ -8,7 +8,7 @@ const kinds = {
   text: "h-7 px-1.5 -mx-1.5 rounded-sm text-accent hover:underline underline-offset-3",
 };
 
-type Props = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: keyof typeof kinds; "data-first"?: boolean };
+type Props = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: keyof typeof kinds; "data-first"?: boolean; "data-then"?: string };
 
 export function Button({ kind = "quiet", className = "", type = "button", ...rest }: Props) {
   const off = "disabled:opacity-50 disabled:cursor-default whitespace-nowrap";

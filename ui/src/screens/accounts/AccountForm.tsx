@@ -1,10 +1,12 @@
 // Adds an account or changes one. The key is read from its field when the form is sent; it is never
 // held as state, and never shown again.
-import { useState, type FormEvent } from "react";
+import { useRef, useState, type FormEvent } from "react";
 import { useAddAccount, useChangeAccount } from "../../api/changes.ts";
 import { usePools, useProviders, useStatus } from "../../api/queries.ts";
 import { useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account, Provider } from "../../api/types.ts";
+import { linkTo } from "../../nav/place.ts";
+import { go } from "../../nav/usePlace.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
 import { Choice, Field } from "../../parts/Field.tsx";
@@ -20,7 +22,8 @@ import { TimedFields } from "./TimedFields.tsx";
 type Props = { account?: Account; onClose: () => void; onSignIn?: () => void };
 
 export function AccountForm({ account, onClose, onSignIn }: Props) {
-  const add = useAddAccount();
+  const added = useRef<Account>(null);
+  const add = useAddAccount((account) => { added.current = account; });
   const change = useChangeAccount(account?.id ?? 0);
   const { busy, problem } = account ? change : add;
   const { data: providers = [] } = useProviders();
@@ -30,12 +33,14 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
   async function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = event.currentTarget;
+    const { submitter } = event.nativeEvent as SubmitEvent;
     const typed = new FormData(form);
     const filled = filledIn(typed);
     const done = account ? await change.run(changesIn(filled, account, modelsIn(typed))) : await add.run(newAccountIn(filled));
     if (!done) return;
     form.reset();
     onClose();
+    if (submitter?.dataset.then === "test" && added.current) go(linkTo("accounts", { test: String(added.current.id) }), true);
   }
 
   return (
@@ -60,6 +65,7 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
         <FormProblem message={problem} />
         <DialogEnd>
           <Button onClick={onClose}>Cancel</Button>
+          {!account && provider?.credential !== "client" && <Button type="submit" data-then="test" disabled={busy}>Add it and test it</Button>}
           <Button kind="loud" type="submit" disabled={busy}>{account ? "Save changes" : "Add the account"}</Button>
         </DialogEnd>
       </form>

@@ -3,6 +3,8 @@ import { useResumeAccount } from "../../api/changes.ts";
 import { useAccounts, useProviders } from "../../api/queries.ts";
 import { useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account } from "../../api/types.ts";
+import { linkTo } from "../../nav/place.ts";
+import { go } from "../../nav/usePlace.ts";
 import { Button } from "../../parts/Button.tsx";
 import { StandingMark } from "../../parts/Standing.tsx";
 import { WindowList } from "../../parts/WindowList.tsx";
@@ -47,6 +49,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         <span className="inline-grid grid-flow-col justify-items-end gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:grid-flow-row max-[1080px]:grid-cols-[auto_auto] max-[760px]:grid-cols-[auto]">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
           <Button kind="text" onClick={() => onAsk({ act: "guard", account })}>Keep back</Button>
+          <Button kind="text" onClick={() => go(linkTo("accounts", { test: String(account.id) }))}>Test</Button>
           {standing.state === "paused"
             ? <Button kind="text" disabled={resume.busy} onClick={() => void resume.run()}>Resume</Button>
             : <Button kind="text" onClick={() => onAsk({ act: "pause", account })}>Pause</Button>}

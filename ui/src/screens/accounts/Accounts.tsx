@@ -16,6 +16,7 @@ import { PauseForm } from "./PauseForm.tsx";
 import { Prevented } from "./Prevented.tsx";
 import { SignIn } from "../sign-in/SignIn.tsx";
 import { RemoveForm } from "./RemoveForm.tsx";
+import { TestForm } from "./TestForm.tsx";
 
 export type Asked = { act: "change" | "guard" | "pause" | "remove" | "sign-in"; account: Account };
 
@@ -24,6 +25,7 @@ export function Accounts({ place }: { place: Place }) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const adding = place.params.has("add");
   const signingIn = place.params.has("sign-in");
+  const tested = data?.find(({ id }) => String(id) === place.params.get("test"));
   const close = () => setAsked(null);
   return (
     <>
@@ -47,6 +49,7 @@ export function Accounts({ place }: { place: Place }) {
       {asked?.act === "sign-in" && <SignIn account={asked.account} onClose={close} />}
       {asked?.act === "guard" && <GuardsForm account={asked.account} onClose={close} />}
       {asked?.act === "pause" && <PauseForm account={asked.account} onClose={close} />}
+      {tested && <TestForm account={tested} onClose={() => go(withParams(place, { test: null }), true)} />}
       {asked?.act === "remove" && <RemoveForm account={asked.account} onClose={close} />}
     </>
   );
