@@ -25,7 +25,7 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "states", testMatch: ["states.spec.ts", "sign-in-states.spec.ts", "vault-states.spec.ts"], use: scripted },
+    { name: "states", testMatch: ["states.spec.ts", "sign-in-states.spec.ts", "vault-states.spec.ts", "probe-states.spec.ts"], use: scripted },
     { name: "journeys", testMatch: ["journeys.spec.ts", "plan.spec.ts", "sign-in.spec.ts", "profiles.spec.ts"] },
     { name: "shots", testMatch: "shots.ts", use: scripted },
   ],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use headgate::{
-    domain::{AccountId, Ending},
+    domain::Ending,
     sandbox::{Answer, Behaviour, Sandbox, Scenario, ScriptedAccount, ScriptedWindow},
     settings::Limits,
     tasks::Tasks,
@@ -26,7 +26,10 @@ async fn a_test_asks_one_account_for_one_token_under_our_own_name_and_is_recorde
     let mut house = House::with(&["work", "spare"]).await;
     let found = test(&house, "spare", json!({})).await;
     assert_eq!((&found["works"], &found["finding"]), (&true.into(), &"works".into()), "{found}");
-    assert_eq!((&found["status"], &found["http"], &found["tls"]), (&200.into(), &"HTTP/1.1".into(), &Value::Null));
+    assert_eq!(
+        (&found["status"], &found["http"], &found["tls"]),
+        (&200.into(), &"HTTP/1.1".into(), &Value::Null)
+    );
     assert_eq!(found["url"], format!("{}/v1/messages", house.sandbox.base_url()));
     assert_eq!(found["next"], Value::Null, "{found}");
     assert!(found["first_byte_ms"].as_f64().is_some());
@@ -80,8 +83,9 @@ async fn what_an_upstream_refuses_is_told_and_takes_nobody_out_of_service() {
         assert_eq!(house.sandbox.counts().arrived, 1, "{finding}: it is asked once, and nobody takes over");
         assert_eq!(house.standing("work").await["state"], "ready", "{finding}: it is not held against it");
         house.ended().await;
-        let reply = house.ask().await;
-        assert_eq!(house.answered_by(reply).await, "work", "{finding}: it serves the next request");
+        house.ask().await.bytes().await;
+        let next = house.ended().await;
+        assert_eq!(house.tried(&next)[0], "work", "{finding}: it is asked first, as before");
     }
 }
 
@@ -98,7 +102,8 @@ async fn a_success_teaches_windows_and_a_failure_does_not() {
     account.windows = vec![window];
     let house = House::of(Limits::default(), Scenario::of([account])).await;
     let windows = async || {
-        let account = house.done(Method::GET, &format!("/api/v1/accounts/{}", house.id("work")), json!({})).await;
+        let account =
+            house.done(Method::GET, &format!("/api/v1/accounts/{}", house.id("work")), json!({})).await;
         account["windows"].as_array().unwrap().len()
     };
     house.script("work", [Behaviour::RateLimited { retry_after: None, unified: true }]);
@@ -211,7 +216,10 @@ async fn http2_and_the_version_of_tls_are_told() {
     let house = House::on(Limits::default(), authority.network(), &["work"]).await;
     house.lead("work", &upstream.url());
     let found = test(&house, "work", json!({})).await;
-    assert_eq!((&found["works"], &found["http"], &found["tls"]), (&true.into(), &"HTTP/2".into(), &"TLS 1.3".into()));
+    assert_eq!(
+        (&found["works"], &found["http"], &found["tls"]),
+        (&true.into(), &"HTTP/2".into(), &"TLS 1.3".into())
+    );
 }
 
 #[tokio::test]
@@ -222,6 +230,15 @@ async fn an_upstream_that_stays_silent_is_given_up() {
     assert_eq!(found["finding"], "late", "{found}");
     assert_eq!(house.ended().await.ending, Some(Ending::UpstreamError));
     assert_eq!(house.standing("work").await["state"], "ready");
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_is_given_up_as_late() {
+    let mut house = House::within(Limits { idle_seconds: 0.2, ..Limits::default() }, &["work"]).await;
+    house.script("work", [Behaviour::Stall { after: 1, answer: Answer::default() }]);
+    let found = soon("the end of the test", test(&house, "work", json!({}))).await;
+    assert_eq!((&found["finding"], &found["status"]), (&"late".into(), &200.into()), "{found}");
+    assert_eq!(house.ended().await.ending, Some(Ending::UpstreamStalled));
 }
 
 #[tokio::test]
@@ -244,7 +261,8 @@ async fn an_account_is_tested_by_one_at_a_time_and_another_one_beside_it() {
     house.script("work", [Behaviour::SlowHead { gate: "slow".into(), answer: Answer::default() }]);
     let path = format!("/api/v1/accounts/{}/test", house.id("work"));
     let (client, token, first) = (house.client.clone(), house.token().to_owned(), path.clone());
-    let mut running = aside(async move { client.call(&token, Method::POST, &first, "{}").await.json().await });
+    let mut running =
+        aside(async move { client.call(&token, Method::POST, &first, "{}").await.json().await });
     house.sandbox.await_held("slow").await.unwrap();
 
     let second = house.api(Method::POST, &path, json!({})).await;
@@ -277,13 +295,13 @@ async fn whoever_leaves_ends_the_test_and_gives_its_turn_back() {
 async fn a_test_counts_against_what_the_account_may_spend() {
     let house = House::with(&["work"]).await;
     let path = format!("/api/v1/accounts/{}", house.id("work"));
-    house.done(Method::PATCH, &path, json!({ "guards": { "caps": { "day": { "tokens": 1_000_000 } } } })).await;
+    house
+        .done(Method::PATCH, &path, json!({ "guards": { "caps": { "day": { "tokens": 1_000_000 } } } }))
+        .await;
     test(&house, "work", json!({})).await;
     let account = house.done(Method::GET, &path, json!({})).await;
     assert!(account["guards"]["caps"]["day"]["used_tokens"].as_u64().unwrap() > 0, "{account}");
     assert_eq!(account["in_flight"], 0);
-    let id = AccountId(house.id("work"));
-    assert!(house.app.api().gateway.roster.snapshot().get(id).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,7 +314,10 @@ async fn the_command_tells_what_was_found_and_fails_where_the_test_does() {
     let done = program.run(&["accounts", "test", "WORK", "--model", "claude-haiku-4-5"]);
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{text}{}", String::from_utf8_lossy(&done.stderr));
-    assert!(text.contains("for one token of claude-haiku-4-5.\nIt answered 200, first byte after "), "{text}");
+    assert!(
+        text.contains("for one token of claude-haiku-4-5.\nIt answered 200, first byte after "),
+        "{text}"
+    );
     assert!(text.contains("work works: claude-haiku-4-5 answered after "), "{text}");
 
     sandbox.script("sk-canary-work", [Behaviour::CredentialRefused]).unwrap();

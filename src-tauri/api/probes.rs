@@ -1,5 +1,7 @@
 //! Tests an account's connection. An account by one at a time; whoever asks and leaves ends the test.
 
+use std::pin::pin;
+
 use axum::{Json, extract::State};
 
 use super::{
@@ -23,13 +25,14 @@ pub async fn test(
 ) -> Result<Json<ProbeView>, Refused> {
     let id = AccountId(id);
     let contender = api.gateway.roster.snapshot().get(id).cloned().ok_or(EditError::NotFound)?;
+    let mut testing = pin!(proxy::probe(&api.gateway, &api.tasks, &contender, order.model.as_deref()));
+    // Where its client leaves it is given back first: whoever hears of the test's end may begin the next one.
     let Some(_turn) = api.probes.take(id) else {
         let name = &contender.account.name;
         return Err(Refused::running(format!("{name} is being tested: wait for the end of that.")));
     };
-    let testing = proxy::probe(&api.gateway, &api.tasks, &contender, order.model.as_deref());
     tokio::select! {
-        probed = testing => Ok(Json(probed?.into())),
+        probed = &mut testing => Ok(Json(probed?.into())),
         () = api.tasks.stopping() => Err(Refused::stopping()),
     }
 }

@@ -35,9 +35,9 @@ use crate::{
     ledger::{self, Ledger},
     metering::Prices,
     providers::Catalog,
-    proxy::{Probes, 
-        Admission, AnswerBody, Counting, Courier, Cut, Decisions, Door, Gateway, Outward, Places, Server,
-        StartError, Warm,
+    proxy::{
+        Admission, AnswerBody, Counting, Courier, Cut, Decisions, Door, Gateway, Outward, Places, Probes,
+        Server, StartError, Warm,
     },
     routing::Ration,
     scheduler::Scheduler,

@@ -42,7 +42,8 @@ const WORDS: &str =
 /// The version of the request's shape (Anthropic's API reference, "Versioning").
 const VERSION: &str = "2023-06-01";
 const PATH: &str = "/v1/messages";
-/// The answer has to be here by then, whole.
+/// The head has to be here by then, and silence behind it lasts no longer than what is left. An answer that trickles
+/// has as long again.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// One token needs less. Of a longer answer no more is read, and it is none.
 const MOST_ANSWER: usize = 256 * 1024;
@@ -176,10 +177,8 @@ pub async fn probe(
         }
         Ok(Err(unreached)) => miss(record, finding::of_unreached(&unreached), &unreached.to_string()),
         Err(_) => {
-            let late = Unreached::HeadLate {
-                host: target.origin.host.to_string(),
-                seconds: PATIENCE.as_secs_f64(),
-            };
+            let late =
+                Unreached::HeadLate { host: target.origin.host.to_string(), seconds: PATIENCE.as_secs_f64() };
             miss(record, Finding::Late, &late.to_string())
         }
     };
@@ -243,10 +242,13 @@ async fn hear(
         early_error: None,
     };
     let told = formats::error_in(&begun).map(|(kind, message)| answer.in_short(&kind, &message));
-    let left = PATIENCE.saturating_sub(took);
+    let left = PATIENCE.saturating_sub(took).min(gateway.limits.idle());
+    let began = gateway.clock.instant();
     // The record ends with the answer, as any other does.
-    let whole = whole(answer.relay(record, &Method::POST, left), left).await;
+    let whole = whole(answer.relay(record, &Method::POST, left)).await;
+    let was_late = gateway.clock.instant().saturating_duration_since(began) >= left;
     let finding = match whole {
+        Err(Finding::BrokeOff) if was_late && status.is_success() => Finding::Late,
         Ok(body) if status.is_success() && !is_page => finding::of_message(&body),
         Err(finding) if status.is_success() => finding,
         _ if is_page => Finding::WebPage,
@@ -260,9 +262,10 @@ async fn hear(
 }
 
 /// The answer's body, as far as one token's may reach.
-async fn whole(answer: Response<AnswerBody>, left: Duration) -> Result<Bytes, Finding> {
+async fn whole(answer: Response<AnswerBody>) -> Result<Bytes, Finding> {
     let reading = Limited::new(answer.into_body(), MOST_ANSWER).collect();
-    match tokio::time::timeout(left, reading).await {
+    // Of silence the relay makes an end of its own; this is for an answer that trickles.
+    match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Finding::NoMessage),
         Ok(Err(_)) => Err(Finding::BrokeOff),
@@ -282,7 +285,9 @@ impl Question {
             return Err(NotProbed::NeedsClient(name()));
         };
         let asked = match model.map(str::trim).filter(|typed| !typed.is_empty()) {
-            Some(typed) => Model::told(typed, None, None).ok_or_else(|| NotProbed::BadModel(typed.into()))?.id,
+            Some(typed) => {
+                Model::told(typed, None, None).ok_or_else(|| NotProbed::BadModel(typed.into()))?.id
+            }
             None => gateway.roster.first_model(contender).ok_or_else(|| NotProbed::NoModel(name()))?,
         };
         let key = gateway.roster.bearer(contender.account.id).ok_or_else(|| NotProbed::NoKey(name()))?;

@@ -167,6 +167,16 @@ test("a window is opened from the form, or the form says why not", async () => {
   await page.getByRole("button", { name: "Cancel" }).click();
 });
 
+test("an account's connection is tested, and the test stands among the requests", async () => {
+  await page.goto(`${demo.address}/#/accounts`);
+  await accountRow("Spare").getByRole("button", { name: "Test" }).click();
+  await page.getByRole("button", { name: "Test the connection" }).click();
+  await expect(page.getByRole("dialog")).toContainText("Spare works: claude-opus-5-5 answered after");
+  await page.getByRole("link", { name: "See the request" }).click();
+  await expect(page.getByRole("complementary")).toContainText("connection test");
+  await page.goto(`${demo.address}/#/accounts`);
+});
+
 test("bad input is answered at the form, and nothing is lost", async () => {
   const taken = await page.locator("tr[data-account]").first().getAttribute("data-account");
   await page.getByRole("button", { name: "Add an account" }).click();

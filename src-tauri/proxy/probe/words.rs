@@ -85,7 +85,9 @@ pub fn next(finding: Finding, of: &Subject<'_>) -> Option<String> {
         Finding::BrokeOff => "Try again; if it stays so, something between here and there cuts connections.",
         Finding::Itself => "Give the account its upstream's own address.",
         Finding::Redirected => "Give the account the address that is pointed to, if you trust it.",
-        Finding::WebPage => "A network that wants a sign-in, or a wrong address, answers like that: check both.",
+        Finding::WebPage => {
+            "A network that wants a sign-in, or a wrong address, answers like that: check both."
+        }
         Finding::NoMessage | Finding::NotFound => {
             "Check the base URL: it is what stands before /v1/messages, and the upstream has to speak that API."
         }
@@ -94,7 +96,9 @@ pub fn next(finding: Finding, of: &Subject<'_>) -> Option<String> {
         }
         Finding::CredentialRefused => "Replace the key, and make sure that it belongs to this address.",
         Finding::OrganisationDisabled => "Only its owner or the provider can switch it on again.",
-        Finding::Forbidden => "Look at the provider's console whether this account may use its API and this model.",
+        Finding::Forbidden => {
+            "Look at the provider's console whether this account may use its API and this model."
+        }
         Finding::ModelMissing => "Test it with another model, or translate the name in the account's form.",
         Finding::Throttled => "Wait a minute and test again. Headgate changed nothing about the account.",
         Finding::QuotaSpent => "It serves again after the reset. Headgate changed nothing about the account.",

@@ -112,6 +112,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks an account's own upstream for one token, with its credential, and says what came of it. Nobody takes over, and
+         *     what fails takes nobody out of service. It costs what one token costs, and is recorded.
+         */
+        post: operations["test_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/backtest": {
         parameters: {
             query?: never;
@@ -1397,6 +1417,11 @@ export interface components {
             tools: boolean;
         };
         /**
+         * @description How a connection test ended.
+         * @enum {string}
+         */
+        Finding: "works" | "unknown_host" | "refused" | "out_of_reach" | "proxy_refused" | "tls_failed" | "no_http" | "late" | "broke_off" | "itself" | "redirected" | "web_page" | "no_message" | "credential_refused" | "organisation_disabled" | "forbidden" | "model_missing" | "not_found" | "throttled" | "quota_spent" | "extra_usage_spent" | "weather" | "request_refused";
+        /**
          * @description What a move would gain.
          * @enum {string}
          */
@@ -1919,6 +1944,44 @@ export interface components {
              * @description Lower goes first; -1,000 to 1,000.
              */
             priority: number;
+        };
+        /** @description What a connection test is to ask for. */
+        ProbeOrder: {
+            /** @description The model; absent: the first one of the account's list. */
+            model?: string | null;
+        };
+        /** @description What a connection test found. It asked for one token, which is paid for and recorded like any other. */
+        ProbeView: {
+            /** @description The same in one word, and why not. */
+            finding: components["schemas"]["Finding"];
+            /**
+             * Format: double
+             * @description From the beginning to the first byte of the answer, the way to it included, in milliseconds.
+             */
+            first_byte_ms?: number | null;
+            /** @description `HTTP/1.1` or `HTTP/2`, where an answer began. */
+            http?: string | null;
+            /** @description The model as the upstream was asked for it. */
+            model: string;
+            /** @description What to do next; absent where there is nothing to do. */
+            next?: string | null;
+            /** @description The request as it was recorded. */
+            request_id: string;
+            /** @description What it found, as a sentence. */
+            says: string;
+            /**
+             * Format: int32
+             * @description The upstream's status; absent where no answer began.
+             */
+            status?: number | null;
+            /** @description `TLS 1.2` or `TLS 1.3`, where that was spoken. */
+            tls?: string | null;
+            /** @description What the upstream said itself, or why it could not be reached, in short. */
+            told?: string | null;
+            /** @description The whole address that was asked. */
+            url: string;
+            /** @description Whether the model answered. */
+            works: boolean;
         };
         /** @description What went wrong, for a person and for a program. */
         Problem: {
@@ -2816,6 +2879,63 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProbeOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

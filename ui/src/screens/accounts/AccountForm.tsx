@@ -65,8 +65,9 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
         <FormProblem message={problem} />
         <DialogEnd>
           <Button onClick={onClose}>Cancel</Button>
+          {/* The first in the document is what Enter does. */}
+          <Button kind="loud" type="submit" className="order-last" disabled={busy}>{account ? "Save changes" : "Add the account"}</Button>
           {!account && provider?.credential !== "client" && <Button type="submit" data-then="test" disabled={busy}>Add it and test it</Button>}
-          <Button kind="loud" type="submit" disabled={busy}>{account ? "Save changes" : "Add the account"}</Button>
         </DialogEnd>
       </form>
     </Dialog>
