@@ -183,7 +183,7 @@ async fn a_key_that_is_off_expired_or_revoked_opens_nothing() {
     assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
 
     let gone = call(&house, Method::DELETE, &format!("/api/v1/keys/{id}"), json!({})).await;
-    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(gone.json().await["key"]["state"], "revoked");
     refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "revoked").await;
     let changed =
         call(&house, Method::PATCH, &format!("/api/v1/keys/{id}"), json!({ "enabled": true })).await;
@@ -403,6 +403,10 @@ fn the_command_line_makes_lists_changes_and_revokes_keys() {
         (&["keys", "add", "ci", "--expires", "someday"], 2),
         (&["keys", "add", "ci", "--scope", "everything"], 2),
         (&["keys", "add", "ci", "--per-minute", "0"], 1),
+        (&["keys", "add", "ci", "--daily-usd", "nan"], 2),
+        (&["keys", "add", "ci", "--monthly-usd", "inf"], 2),
+        (&["keys", "add", "ci", "--daily-usd", "0"], 2),
+        (&["keys", "add", "ci", "--daily-usd", "0.0000001"], 1),
         (&["keys", "add", "ci", "--expires", "2020-01-31"], 1),
         (&["keys", "set", "ci"], 2),
         (&["accounts", "set", "work"], 2),
@@ -428,7 +432,11 @@ fn the_command_line_makes_lists_changes_and_revokes_keys() {
     assert_eq!(changed["scopes"], json!(["proxy", "read"]), "what was not said stays");
 
     assert_eq!(program.run(&["keys", "revoke", "build"]).status.code(), Some(1), "nobody is there to ask");
-    assert!(program.run(&["keys", "revoke", "build", "--yes"]).status.success());
+    assert!(program.run(&["pools", "add", "ci"]).status.success());
+    assert!(program.run(&["bindings", "add", "--key", "build", "--pool", "ci"]).status.success());
+    let revoked = program.json(&["keys", "revoke", "build", "--yes"]);
+    assert_eq!(revoked["key"]["state"], "revoked", "as it is now, and not as it was");
+    assert_eq!(revoked["bindings"][0]["what"], "key Build", "and what is bound to nothing by that");
     assert_eq!(program.json(&["keys"]), json!([]));
 }
 

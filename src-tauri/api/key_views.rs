@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{Api, Refused, views::sent_by_its_owner};
+use super::{Api, Refused, plan_views::BindingView, views::sent_by_its_owner};
 use crate::{
     domain::{AccountId, Budget, Grant, Micros, ModelRule, PoolId, Scope, Spent},
     keys::{Holder, Minted},
@@ -52,6 +52,16 @@ pub enum KeyState {
     /// Switched off by a person.
     Disabled,
     Expired,
+    /// Void for ever; told once, in the answer to that.
+    Revoked,
+}
+
+/// A key that was revoked, and what is bound to nothing now.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RevokedKey {
+    pub key: KeyView,
+    /// The bindings of what came with it.
+    pub bindings: Vec<BindingView>,
 }
 
 /// One period of a key: what it may use, and what it has used.
@@ -257,6 +267,7 @@ impl KeyView {
             name: key.name.to_string(),
             prefix: key.prefix.to_string(),
             state: match grant.expires_at {
+                _ if key.revoked_at.is_some() => KeyState::Revoked,
                 _ if !key.enabled => KeyState::Disabled,
                 Some(end) if end <= now => KeyState::Expired,
                 _ => KeyState::Active,

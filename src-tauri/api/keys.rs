@@ -5,10 +5,13 @@ use axum::{Json, extract::State, http::StatusCode};
 use super::{
     Api, Refused, blocking,
     input::{Body, Id},
-    key_views::{KeyChange, KeyView, MintedKey, NewKey},
+    key_views::{KeyChange, KeyView, MintedKey, NewKey, RevokedKey},
     views::Problem,
 };
-use crate::{domain::KeyId, keys::EditError};
+use crate::{
+    domain::{KeyId, Subject},
+    keys::EditError,
+};
 
 impl Api {
     /// Every key that is not revoked, with what it has used.
@@ -73,12 +76,17 @@ pub async fn rotate(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Mint
     Ok(Json(MintedKey::of(minted, api.clock.now())))
 }
 
-/// Voids a key for ever. Its history stays; running requests go on.
+/// Voids a key for ever. Its history stays; running requests go on. The answer says which bindings are of no use now.
 #[utoipa::path(delete, path = "/api/v1/keys/{id}", operation_id = "revoke_key", params(("id" = i64, Path)), responses(
-    (status = NO_CONTENT), (status = NOT_FOUND, body = Problem),
+    (status = OK, body = RevokedKey), (status = NOT_FOUND, body = Problem),
 ))]
-pub async fn revoke(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCode, Refused> {
-    let keys = api.gateway.keys.clone();
-    blocking(move || keys.revoke(KeyId(id))).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub async fn revoke(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<RevokedKey>, Refused> {
+    let (keys, id) = (api.gateway.keys.clone(), KeyId(id));
+    let revoked = blocking(move || keys.revoke(id)).await?;
+    let plan = &api.gateway.roster.snapshot().plan;
+    let bound = plan.bindings.iter().filter(|binding| binding.subject == Subject::Key(id));
+    Ok(Json(RevokedKey {
+        key: KeyView::of(&revoked, api.clock.now()),
+        bindings: bound.map(|binding| api.binding_view(binding, plan)).collect(),
+    }))
 }

@@ -397,7 +397,11 @@ fn cap(budget: Budget, spent: Spent, period: Period) -> Option<BudgetView> {
 }
 
 impl GuardsOrder {
+    /// A limit is more than nothing, as a key's is: an account that is to serve nobody is paused.
     pub(super) fn read(self) -> Result<GuardsChange, Refused> {
+        if self.reserves.iter().flatten().any(|reserve| u8::from(reserve.stop_at) == 0) {
+            return Err(Refused::bad_input("a reserve stops at 1 % or later; to use the account for nothing, pause it"));
+        }
         Ok(GuardsChange {
             reserves: self.reserves,
             caps: self.caps.map(CapsOrder::read).transpose()?,
@@ -406,10 +410,22 @@ impl GuardsOrder {
     }
 }
 
+impl CapOrder {
+    /// Whether it would let nothing at all be spent.
+    pub fn is_nothing(&self) -> bool {
+        self.tokens == Some(0) || self.usd.is_some_and(|usd| usd <= 0.0)
+    }
+}
+
 impl CapsOrder {
     fn read(self) -> Result<Caps, Refused> {
         let budget = |cap: Option<CapOrder>| {
             let cap = cap.unwrap_or_default();
+            if cap.is_nothing() {
+                return Err(Refused::bad_input(
+                    "a cap is more than nothing; leave it out for none, or pause the account",
+                ));
+            }
             Ok::<_, Refused>(Budget { tokens: cap.tokens, money: cap.usd.map(money).transpose()? })
         };
         Ok(Caps { day: budget(self.day)?, week: budget(self.week)?, month: budget(self.month)? })

@@ -17,7 +17,7 @@ use crate::{
     },
     clients::ProfileError,
     keys::{self, Denial},
-    proxy::NotProbed,
+    proxy::{NotProbed, with_scope},
     secrets::VaultError,
     store::StoreError,
 };
@@ -50,12 +50,13 @@ impl Refused {
     /// A client's key that does not open this.
     pub fn denied(denial: &Denial) -> Self {
         let (status, code, message) = match denial {
-            Denial::Scope(scope) => (
+            Denial::Scope { lacks, has } => (
                 StatusCode::FORBIDDEN,
                 "forbidden",
                 format!(
-                    "This key lacks the scope `{0}`. Add it with `headgate keys set NAME --scope {0}`.",
-                    scope.word()
+                    "This key lacks the scope `{}`. Add it with `headgate keys set NAME {}`.",
+                    lacks.word(),
+                    with_scope(*has, *lacks)
                 ),
             ),
             _ => (

@@ -13,12 +13,12 @@ use crate::{
 /// What is kept back of an account.
 #[derive(Debug, Default, Args)]
 pub struct Guarding {
-    /// Stop using its windows at this percentage: 90 for all, 5h=80 for one of them, 5h=none to take that back, none
-    /// to take all back. May be repeated.
+    /// Stop using its windows at this percentage, 1 to 100: 90 for all, 5h=80 for one of them, 5h=none to take that
+    /// back, none to take all back. May be repeated.
     #[arg(long = "reserve", value_name = "PERCENT", value_parser = reserve)]
     reserves: Vec<ReserveWord>,
-    /// What it may spend: day=2M, week=10M tokens, month=$50, month=none to take that back, none to take all back.
-    /// Periods are UTC's. May be repeated.
+    /// What it may spend, more than nothing: day=2M, week=10M tokens, month=$50, month=none to take that back, none to
+    /// take all back. Periods are UTC's. May be repeated.
     #[arg(long = "cap", value_name = "CAP", value_parser = cap)]
     caps: Vec<CapWord>,
     /// Hours in which it is not used: "Mon-Fri 09:00-17:00", with a time zone like Europe/Berlin behind it if it is
@@ -55,6 +55,8 @@ enum PeakWord {
     Is(Peak),
 }
 
+const INSTEAD: &str = "to use the account for nothing, pause it with `headgate accounts pause`";
+
 fn reserve(text: &str) -> Result<ReserveWord, String> {
     let usage = || "write 90, 5h=80, 5h=none or none".to_owned();
     let (window, amount) = match text.rsplit_once('=') {
@@ -67,6 +69,9 @@ fn reserve(text: &str) -> Result<ReserveWord, String> {
     }
     let number = amount.trim_end_matches('%').trim().parse::<u8>().map_err(|_| usage())?;
     let stop_at = Percent::new(number).map_err(|error| error.to_string())?;
+    if number == 0 {
+        return Err(format!("a reserve stops at 1 % or later; {INSTEAD}"));
+    }
     Ok(ReserveWord::Is(Reserve { window, stop_at }))
 }
 
@@ -84,7 +89,13 @@ fn cap(text: &str) -> Result<CapWord, String> {
     };
     match amount.trim() {
         "none" => Ok(CapWord::None(span)),
-        amount => Ok(CapWord::Is(span, amount_of(amount).ok_or(usage)?)),
+        amount => {
+            let cap = amount_of(amount).ok_or(usage)?;
+            if cap.is_nothing() {
+                return Err(format!("a cap is more than nothing; {INSTEAD}"));
+            }
+            Ok(CapWord::Is(span, cap))
+        }
     }
 }
 
@@ -310,6 +321,10 @@ mod tests {
         let left = words.into_iter().fold(CapsOrder::default(), put_cap);
         assert_eq!(left.day, Some(CapOrder { tokens: Some(2_000_000), usd: Some(5.0) }));
         assert_eq!((left.week, left.month), (None, None));
-        assert!(reserve("101").is_err() && reserve("5h").is_err() && reserve("5h=x").is_err());
+        assert!(reserve("0").is_err() && reserve("5h=0").is_err() && reserve("101").is_err());
+        for nothing in ["day=0", "day=$0", "week=0k", "month=$0.0"] {
+            assert!(cap(nothing).unwrap_err().contains("accounts pause"), "{nothing}");
+        }
+        assert!( reserve("5h").is_err() && reserve("5h=x").is_err());
     }
 }

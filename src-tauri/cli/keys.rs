@@ -9,7 +9,7 @@ use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use super::{Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, pools, table};
 use crate::{
     api::{
-        key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey},
+        key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey, RevokedKey},
         plan_views::PoolView,
         views::AccountView,
     },
@@ -92,13 +92,13 @@ struct Terms {
     #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>)]
     daily_tokens: Option<Limit<u64>>,
     /// US dollars by the price list from midnight to midnight UTC, or none. Counts priced requests only.
-    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
     daily_usd: Option<Limit<f64>>,
     /// Tokens of every kind in a month, or none.
     #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>)]
     monthly_tokens: Option<Limit<u64>>,
     /// US dollars by the price list in a month, or none. Counts priced requests only.
-    #[arg(long, value_name = "USD", value_parser = limit::<f64>)]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
     monthly_usd: Option<Limit<f64>>,
 }
 
@@ -118,6 +118,17 @@ where
         return Ok(Limit(None));
     }
     text.parse().map(|value| Limit(Some(value))).map_err(|error: T::Err| error.to_string())
+}
+
+/// What is no number, or without an end, would reach the core as no limit at all.
+fn dollars(text: &str) -> Result<Limit<f64>, String> {
+    let read: Limit<f64> = limit(text.strip_prefix('$').unwrap_or(text))?;
+    match read.0 {
+        Some(usd) if !usd.is_finite() || usd <= 0.0 => {
+            Err("a budget is an amount of US dollars above 0; none takes the limit away".into())
+        }
+        _ => Ok(read),
+    }
 }
 
 fn when(text: &str) -> Result<Limit<Timestamp>, String> {
@@ -183,8 +194,19 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
             if !yes && !confirmed(&format!("Revoke the key {} for ever? [y/N] ", found.name))? {
                 return Err(Trouble::new(Code::Failed, "not revoked"));
             }
-            core.order(Method::DELETE, &path_of(&found)).await?;
-            tell("Revoked", &found, global);
+            let revoked: RevokedKey = core.call(Method::DELETE, &path_of(&found), None::<&()>).await?;
+            if global.json {
+                table::json(&revoked);
+                return Ok(());
+            }
+            tell("Revoked", &revoked.key, global);
+            for binding in &revoked.bindings {
+                say!(
+                    "Nothing comes with it any more, so this binding is of no use: {} (`headgate bindings remove {}`).",
+                    binding.what,
+                    binding.id
+                );
+            }
             Ok(())
         }
     }
@@ -303,6 +325,7 @@ fn state(state: KeyState) -> &'static str {
         KeyState::Active => "active",
         KeyState::Disabled => "switched off",
         KeyState::Expired => "expired",
+        KeyState::Revoked => "revoked",
     }
 }
 

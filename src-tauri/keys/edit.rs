@@ -139,18 +139,17 @@ impl Register {
         Ok(Minted { holder, secret })
     }
 
-    /// Voids a key for ever. Its history stays.
+    /// Voids a key for ever, and gives it back as it is then. Its history stays.
     ///
     /// # Errors
     /// If there is no such key, or the store refuses.
-    pub fn revoke(&self, id: KeyId) -> Result<(), EditError> {
+    pub fn revoke(&self, id: KeyId) -> Result<Arc<Holder>, EditError> {
         let now = self.inner().clock.now();
         self.act(id, |store, key| {
             store.revoke_key(id, now)?;
             key.revoked_at = Some(now);
             Ok(None)
         })
-        .map(drop)
     }
 
     /// Does something to a key on disk and then in force; `change` may give it another digest.

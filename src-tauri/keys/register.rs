@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{Ask, ClientKey, KeyId, KeyName, Micros, Scope, Usage},
+    domain::{Ask, ClientKey, KeyId, KeyName, Micros, ModelRule, Scope, Scopes, Usage},
     events::Events,
     store::{Digest, Store},
 };
@@ -71,10 +71,10 @@ pub enum Denial {
     Disabled,
     /// Its time is over.
     Expired(Timestamp),
-    /// It opens other doors.
-    Scope(Scope),
-    /// It may not ask for this model.
-    Model(Arc<str>),
+    /// It opens other doors: these.
+    Scope { lacks: Scope, has: Scopes },
+    /// It may not ask for this model, but for those.
+    Model { asked: Arc<str>, allowed: Arc<[ModelRule]> },
     /// It is limited to models or by a budget, and the request names no model by which to tell.
     NoModel,
     /// Too many within a minute.
@@ -189,7 +189,8 @@ impl Holder {
     /// # Errors
     /// [`Denial::Scope`] if it does not.
     pub fn opens(&self, scope: Scope) -> Result<(), Denial> {
-        if self.key.grant.scopes.has(scope) { Ok(()) } else { Err(Denial::Scope(scope)) }
+        let has = self.key.grant.scopes;
+        if has.has(scope) { Ok(()) } else { Err(Denial::Scope { lacks: scope, has }) }
     }
 
     /// Lets a request in, which then counts as one of this minute. What is refused here does not count.
@@ -213,7 +214,7 @@ impl Holder {
         let grant = &self.key.grant;
         match (&ask.model, &grant.models) {
             (Some(model), Some(rules)) if !rules.iter().any(|rule| rule.allows(model)) => {
-                return Err(Denial::Model(Arc::clone(model)));
+                return Err(Denial::Model { asked: Arc::clone(model), allowed: Arc::clone(rules) });
             }
             // What names no model can hold many, as a batch does, and its cost is told to nobody.
             (None, _) if spends && self.is_limited() => return Err(Denial::NoModel),

@@ -14,7 +14,7 @@ use super::{
     request::{Arrival, Patience, ignore},
 };
 use crate::{
-    domain::KeyName,
+    domain::{KeyName, ModelRule, Scope, Scopes},
     formats::ErrorKind,
     keys::{Denial, Holder, looks_like_a_key},
 };
@@ -117,7 +117,7 @@ impl Denied {
             Denial::Unknown | Denial::Revoked | Denial::Disabled | Denial::Expired(_) => {
                 (401, ErrorKind::AuthenticationError)
             }
-            Denial::Scope(_) | Denial::Model(_) | Denial::NoModel => (403, ErrorKind::PermissionError),
+            Denial::Scope { .. } | Denial::Model { .. } | Denial::NoModel => (403, ErrorKind::PermissionError),
             Denial::Rate { .. } => (429, ErrorKind::RateLimitError),
             // Claude Code shows a 402 as it is and does not ask again.
             Denial::Budget(_) => (402, ErrorKind::BillingError),
@@ -130,15 +130,20 @@ impl Denied {
             Some(name) => format!("the key \"{name}\""),
             None => "this key".into(),
         };
+        let name = self.key.as_ref().map_or_else(|| "NAME".into(), |name| shell_word(name.as_str()));
         match &self.why {
             Denial::Unknown => "Headgate does not know this key, or was shown two. Make one with `headgate keys add NAME`, or give an old one a new secret with `headgate keys rotate`.".into(),
             Denial::Revoked => "This key was revoked. Make another with `headgate keys add NAME`.".into(),
             Denial::Disabled => "This key is switched off. Switch it on with `headgate keys set NAME --enable`.".into(),
             Denial::Expired(end) => format!("This key expired on {}. Extend it with `headgate keys set NAME --expires`.", moment(*end)),
-            Denial::Scope(scope) => format!("Headgate does not open this for {key}: it lacks the scope `{0}`. Add it with `headgate keys set NAME --scope {0}`.", scope.word()),
-            Denial::Model(model) => {
-                let model: String = model.chars().filter(|c| !c.is_control()).take(80).collect();
-                format!("The model {model} is not among those that {key} may ask for. See `headgate keys`, or allow it with `headgate keys set NAME --model`.")
+            Denial::Scope { lacks, has } => {
+                let flags = with_scope(*has, *lacks);
+                format!("Headgate does not open this for {key}: it lacks the scope `{}`. Add it with `headgate keys set {name} {flags}`.", lacks.word())
+            }
+            Denial::Model { asked, allowed } => {
+                let model: String = asked.chars().filter(|c| !c.is_control()).take(80).collect();
+                let flags = with_model(allowed, &model);
+                format!("The model {model} is not among those that {key} may ask for. Allow it beside them with `headgate keys set {name} {flags}`.")
             }
             Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model, once, as `model`."),
             Denial::Rate { limit, wait } => {
@@ -155,6 +160,36 @@ impl Denied {
     }
 }
 
+/// The flags that leave a key the scopes that it has and give it another: what is named replaces what there was.
+pub fn with_scope(has: Scopes, more: Scope) -> String {
+    let flags = has.iter().filter(|scope| *scope != more).chain([more]);
+    flags.map(|scope| format!("--scope {}", scope.word())).collect::<Vec<_>>().join(" ")
+}
+
+/// Of a list that is longer, a person looks it up.
+const MOST_TOLD: usize = 8;
+
+/// The same for models.
+fn with_model(allowed: &[ModelRule], more: &str) -> String {
+    let mut flags: Vec<String> = Vec::new();
+    if allowed.len() > MOST_TOLD {
+        flags.push("… (every --model that `headgate keys` lists for it)".into());
+    } else {
+        flags.extend(allowed.iter().map(|rule| format!("--model {}", shell_word(rule.as_str()))));
+    }
+    flags.push(format!("--model {}", shell_word(more)));
+    flags.join(" ")
+}
+
+/// As a shell takes it for one word.
+fn shell_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 fn moment(at: Timestamp) -> jiff::fmt::strtime::Display<'static> {
     at.strftime("%Y-%m-%d %H:%M UTC")
 }
@@ -169,6 +204,18 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         keys_in(&headers).into_iter().map(|key| String::from_utf8(key.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn advice_that_is_followed_takes_no_right_away() {
+        let told = |why| Denied { key: Some(KeyName::new("my laptop").unwrap()), why }.message(Timestamp::MIN);
+        let has = [Scope::Proxy, Scope::Read].into_iter().collect();
+        let scope = told(Denial::Scope { lacks: Scope::Manage, has });
+        let flags = "keys set 'my laptop' --scope proxy --scope read --scope manage`";
+        assert!(scope.contains(flags), "{scope}");
+        let allowed = [ModelRule::new("claude-haiku-*").unwrap()].into_iter().collect();
+        let model = told(Denial::Model { asked: "claude-opus-5".into(), allowed });
+        assert!(model.contains("--model 'claude-haiku-*' --model claude-opus-5`"), "{model}");
     }
 
     #[test]

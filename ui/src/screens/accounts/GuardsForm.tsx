@@ -48,7 +48,7 @@ function Reserves({ account, reserves }: { account: Account; reserves: Reserve[]
             {is.window && !known.some(({ name }) => name === is.window) && <option value={is.window}>{is.window}</option>}
           </select>
           <span className="text-soft">stops at</span>
-          <input name="stop_at" aria-label={`Reserve ${at + 1}: percent`} type="number" min={0} max={100} step={1} required defaultValue={is.stop_at} placeholder="90" className={fieldLook} />
+          <input name="stop_at" aria-label={`Reserve ${at + 1}: percent`} type="number" min={1} max={100} step={1} required defaultValue={is.stop_at} placeholder="90" className={fieldLook} />
           <span className="text-soft">%</span>
           <Button className="!px-2" aria-label={`Leave out reserve ${at + 1}`} onClick={() => drop(key)}>×</Button>
         </div>
@@ -88,5 +88,5 @@ function spent({ tokens, usd, used_tokens, used_usd }: Budget): string {
 type AmountProps = { label: string; name: string; value: number | null | undefined; placeholder: string; step: 1 | "any" };
 
 function Amount({ label, value, ...rest }: AmountProps) {
-  return <input aria-label={label} type="number" min={0} defaultValue={value ?? ""} className={fieldLook} autoComplete="off" {...rest} />;
+  return <input aria-label={label} type="number" min={rest.step === 1 ? 1 : 0.000001} defaultValue={value ?? ""} className={fieldLook} autoComplete="off" {...rest} />;
 }

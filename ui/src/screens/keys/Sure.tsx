@@ -1,5 +1,6 @@
 // Asks before a secret stops working, and says what stops with it.
 import { useRevokeKey, useRotateKey } from "../../api/changes.ts";
+import { useBindings } from "../../api/queries.ts";
 import type { ClientKey, MintedKey } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
@@ -23,9 +24,12 @@ export function RotateForm({ clientKey, onMinted, onClose }: Props & { onMinted:
 
 export function RevokeForm({ clientKey, onClose }: Props) {
   const revoke = useRevokeKey(clientKey.id);
+  const { data: bindings = [] } = useBindings();
+  const bound = bindings.filter(({ subject }) => "key" in subject && subject.key === clientKey.id);
   return (
     <Dialog title={`Revoke ${clientKey.name}?`} onClose={onClose}>
       <p className="text-soft">Whoever has it is refused from now on, for ever. Requests that run go on to their end, and its past requests keep its name.</p>
+      {bound.length > 0 && <p className="mt-2 text-soft">Nothing will come with it any more: {bound.length === 1 ? "a binding of it is" : `${bound.length} bindings of it are`} of no use then.</p>}
       <FormProblem message={revoke.problem} />
       <DialogEnd>
         <Button data-first onClick={onClose}>Keep it</Button>
