@@ -42,7 +42,11 @@ async fn an_account_is_added_changed_paused_resumed_and_removed() {
 
     let resumed = call(&house, Method::POST, &format!("{path}/resume"), json!({})).await.json().await;
     assert_eq!(resumed["standing"]["state"], "ready");
-    assert_eq!(call(&house, Method::DELETE, &path, json!({})).await.status, StatusCode::NO_CONTENT);
+    let to_it = json!({ "name": "Mine", "models": "opus", "slots": [{ "account_id": 1 }] });
+    call(&house, Method::POST, "/api/v1/routes", to_it).await;
+    call(&house, Method::POST, "/api/v1/keys", json!({ "name": "laptop", "accounts": [1] })).await;
+    let removed = call(&house, Method::DELETE, &path, json!({})).await.json().await;
+    assert_eq!((&removed["routes"], &removed["keys"]), (&json!(["Mine"]), &json!(["laptop"])), "{removed}");
     assert_eq!(call(&house, Method::GET, &path, json!({})).await.status, StatusCode::NOT_FOUND);
 }
 
@@ -51,10 +55,8 @@ async fn a_removed_accounts_name_stays_in_history_and_is_free_again() {
     let mut house = House::with(&["work"]).await;
     house.ask().await.bytes().await;
     house.ended().await;
-    assert_eq!(
-        call(&house, Method::DELETE, "/api/v1/accounts/1", json!({})).await.status,
-        StatusCode::NO_CONTENT
-    );
+    let removed = call(&house, Method::DELETE, "/api/v1/accounts/1", json!({})).await.json().await;
+    assert_eq!((&removed["account"]["name"], &removed["routes"]), (&json!("work"), &json!([])));
     assert_eq!(house.written().await[0].account.as_deref(), Some("work"));
     let again =
         call(&house, Method::POST, "/api/v1/accounts", new_account(&house, "work")).await.json().await;

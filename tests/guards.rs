@@ -62,6 +62,12 @@ async fn a_cap_counts_what_was_spent_before_it_was_set_holds_to_the_token_and_en
     let reply = house.ask().await;
     let why = house.refused(reply).await;
     assert!(why.contains("work: its daily cap is reached"), "{why}");
+    let overview = house.api(Method::GET, "/api/v1/overview", json!({})).await.json().await;
+    let shown = &overview["accounts"][0];
+    assert_eq!(shown["held"]["reason"], "its daily cap is reached", "what routing knows is shown");
+    assert!(shown["held"]["until"].is_string() && shown["standing"]["state"] == "ready", "{shown}");
+    let sentence = overview["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("Nobody can work until") && sentence.contains("work is back"), "{sentence}");
     to_midnight(&house);
     let reply = house.ask().await;
     house.answered_by(reply).await;
@@ -126,6 +132,9 @@ async fn guards_that_can_not_be_meant_are_refused_with_a_next_step() {
         (peak("Mars/Olympus", &["monday"]), "no time zone"),
         (peak("Europe/Berlin", &[]), "at least one day"),
         (json!({ "reserves": [{ "window": null, "stop_at": 101 }] }), "0 to 100 percent"),
+        (json!({ "reserves": [{ "window": null, "stop_at": 0 }] }), "1 % or later"),
+        (json!({ "caps": { "day": { "tokens": 0 } } }), "more than nothing"),
+        (json!({ "caps": { "month": { "usd": 0.0 } } }), "pause the account"),
         (json!({ "reserves": [{ "window": "5 h", "stop_at": 90 }] }), "as its upstream names it"),
         (json!({ "reserves": many }), "at most 32"),
         (json!({ "caps": { "day": { "usd": -1.0 } } }), "US dollars"),

@@ -1,5 +1,7 @@
 //! Accounts: list, add, change, pause, resume, renew, open a window, remove.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
@@ -7,11 +9,12 @@ use super::{
     input::{Body, Id},
     make,
     plan_views::GuardsOrder,
-    views::{AccountChange, AccountView, NewAccount, PauseOrder, Problem, ProviderView},
+    views::{AccountChange, AccountView, NewAccount, PauseOrder, Problem, ProviderView, RemovedAccount},
 };
 use crate::{
     accounts::{self, Change, EditError},
-    domain::{AccountId, PoolId},
+    domain::{AccountId, PoolId, Route, SpillTo, Target},
+    keys::Holder,
     proxy::{self, Opened},
     routing::Contender,
 };
@@ -28,6 +31,30 @@ impl Api {
     pub(super) fn refuse_own_address(&self, typed: Option<&str>) -> Result<(), Refused> {
         let leads_back = typed.is_some_and(|typed| self.gateway.outward.leads_back(typed));
         if leads_back { Err(EditError::OwnAddress.into()) } else { Ok(()) }
+    }
+
+    /// What would point at nothing without an account.
+    fn without(&self, contender: &Contender) -> RemovedAccount {
+        let (id, snapshot) = (contender.account.id, self.gateway.roster.snapshot());
+        let leads_there = |route: &&Route| route.slots.iter().any(|slot| slot.target == Target::Account(id));
+        let live = self.gateway.keys.live();
+        let lists_it =
+            |one: &&Arc<Holder>| one.key.grant.accounts.as_ref().is_some_and(|all| all.contains(&id));
+        let spills_there = |one: &&Arc<Contender>| match one.account.spill.as_ref().map(|spill| &spill.to) {
+            Some(SpillTo::Only(ids)) => ids.contains(&id),
+            Some(SpillTo::All) | None => false,
+        };
+        RemovedAccount {
+            account: make::account(contender, &self.gateway, self.clock.now()),
+            routes: snapshot.plan.routes.iter().filter(leads_there).map(|one| one.name.to_string()).collect(),
+            keys: live.iter().filter(lists_it).map(|one| one.key.name.to_string()).collect(),
+            spills: snapshot
+                .contenders
+                .iter()
+                .filter(spills_there)
+                .map(|one| one.account.name.to_string())
+                .collect(),
+        }
     }
 
     fn view(&self, changed: &Contender) -> AccountView {
@@ -111,11 +138,15 @@ pub async fn change(
 }
 
 /// Removes an account and its key. Its history stays. A sign-in is given back to its provider where that is possible.
+/// The answer says what points at nothing now.
 #[utoipa::path(delete, path = "/api/v1/accounts/{id}", operation_id = "remove_account", params(("id" = i64, Path)), responses(
-    (status = NO_CONTENT), (status = NOT_FOUND, body = Problem),
+    (status = OK, body = RemovedAccount), (status = NOT_FOUND, body = Problem),
 ))]
-pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCode, Refused> {
+pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<RemovedAccount>, Refused> {
     let (roster, id) = (api.gateway.roster.clone(), AccountId(id));
+    let before = roster.shown();
+    let was = before.get(id).ok_or(EditError::NotFound)?;
+    let removed = api.without(was);
     let terms = roster.snapshot().get(id).and_then(|known| known.account.sign_in.clone());
     let tokens = roster.tokens(id);
     blocking(move || roster.remove(id)).await?;
@@ -123,7 +154,7 @@ pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<StatusCod
     if let (Some(terms), Some(tokens)) = (terms, tokens) {
         api.sign_ins.give_back(terms, &tokens).await;
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(removed))
 }
 
 /// Takes an account out of service until it is resumed. Running requests go on.

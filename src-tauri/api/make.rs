@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::plan_views::GuardsView;
 use super::sign_in_views::SignedInView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, OpenWindow, OpeningView, ProviderView, RenewalView,
+    AccountView, AttemptView, CredentialKind, HeldView, OpenWindow, OpeningView, ProviderView, RenewalView,
     RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView, WindowView,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         Window, WindowSource,
     },
     proxy::Gateway,
-    routing::{Contender, standing},
+    routing::{Contender, bad_weather, hold, standing},
 };
 
 /// An account as it stands at `now`.
@@ -56,6 +56,12 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
             until: standing.until,
             paused_by: account.pause.as_ref().map(|pause| pause.by),
         },
+        held: hold(contender, plan, now).map(|hold| HeldView {
+            reason: hold.reason.to_string(),
+            until: hold.until,
+            family: hold.family.map(|family| family.to_string()),
+        }),
+        trouble_until: bad_weather(contender, now),
         sign_in: SignedInView::of(contender, roster),
         renewal: gateway.renewals.look(account.id).map(renewal),
         spill: account.spill.as_ref().map(spill),

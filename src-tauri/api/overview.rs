@@ -56,19 +56,19 @@ pub fn sentence(
         return (Mood::Care, "Headgate is paused: requests are refused until you resume it.".into());
     }
     let count = |state| accounts.iter().filter(|account| account.standing.state == state).count();
-    let ready = count(StandingState::Ready);
+    let ready = accounts.iter().filter(|account| account.is_ready()).count();
     let total = accounts.len();
     if total == 0 {
         return (Mood::Care, "No account yet. Add one, and Claude Code can work through it.".into());
     }
     let back = accounts
         .iter()
-        .filter(|account| account.standing.state == StandingState::Cooling)
-        .filter_map(|account| Some((account.standing.until?, account)))
+        .filter_map(|account| Some((back_at(account)?, account)))
         .min_by_key(|(until, _)| *until);
     if ready == 0 {
         let needs_key = count(StandingState::NeedsSignIn) > 0;
-        return (Mood::Bad, nobody_can_work(back, needs_key, now, zone));
+        let is_any_held = accounts.iter().any(|account| account.held_wholly().is_some());
+        return (Mood::Bad, nobody_can_work(back, needs_key, is_any_held, now, zone));
     }
     let mut text = match (ready, total) {
         (1, 1) => "Your account is ready.".to_owned(),
@@ -78,12 +78,13 @@ pub fn sentence(
         }
     };
     if let Some((until, account)) = back {
-        let reason = account.standing.reason.as_deref().unwrap_or("it rests");
+        let reason = account.standing.reason.as_deref();
+        let reason = reason.or(account.held_wholly().map(|held| held.reason.as_str())).unwrap_or("it rests");
         text += &format!(" {} is back at {} ({reason}).", account.name, clock_time(until, now, zone));
     }
     let fullest = accounts
         .iter()
-        .filter(|account| account.standing.state == StandingState::Ready)
+        .filter(|account| account.is_ready())
         .flat_map(|account| account.windows.iter().map(move |window| (account, window)))
         .filter(|(_, window)| window.limits == Some(Endpoint::Messages))
         .filter_map(|(account, window)| Some((window.utilization?, account, window)))
@@ -95,9 +96,23 @@ pub fn sentence(
     (if ready == total { Mood::Good } else { Mood::Care }, text)
 }
 
+/// When an account that rests or is held back may be asked again; of two rests the longer one counts.
+fn back_at(account: &AccountView) -> Option<Timestamp> {
+    let held = account.held_wholly();
+    match account.standing.state {
+        StandingState::Ready => held?.until,
+        StandingState::Cooling => {
+            let rest = account.standing.until?;
+            held.map_or(Some(rest), |held| Some(held.until?.max(rest)))
+        }
+        StandingState::Paused | StandingState::NeedsSignIn => None,
+    }
+}
+
 fn nobody_can_work(
     back: Option<(Timestamp, &AccountView)>,
     needs_key: bool,
+    is_any_held: bool,
     now: Timestamp,
     zone: &TimeZone,
 ) -> String {
@@ -106,6 +121,7 @@ fn nobody_can_work(
             format!("Nobody can work until {}: then {} is back.", clock_time(until, now, zone), account.name)
         }
         None if needs_key => "Nobody can work: an account needs a new key.".into(),
+        None if is_any_held => "Nobody can work: what you keep back of your accounts has no end.".into(),
         None => "Nobody can work: every account is paused.".into(),
     }
 }

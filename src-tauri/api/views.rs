@@ -39,6 +39,13 @@ pub struct AccountView {
     /// Models that its upstream knows under another name: asked for to sent.
     pub models: BTreeMap<String, String>,
     pub standing: StandingView,
+    /// What a person keeps back of it and that holds it back now, although it may stand ready.
+    #[serde(default)]
+    pub held: Option<HeldView>,
+    /// Until when its upstream is in trouble; it is still asked where nobody else can serve.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub trouble_until: Option<Timestamp>,
     /// How it was signed in. Absent: it has a key that a person gave it, or none of its own.
     pub sign_in: Option<SignedInView>,
     /// How the sign-in stands that it pays with; absent where it has a key.
@@ -177,6 +184,30 @@ pub struct StandingView {
     pub paused_by: Option<PausedBy>,
 }
 
+/// Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldView {
+    /// A sentence without its full stop.
+    pub reason: String,
+    /// When it is over; absent where nobody knows.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// The model family that is held back; absent where all are.
+    pub family: Option<String>,
+}
+
+impl AccountView {
+    /// Whether it may be asked now, for one family of models at least.
+    pub fn is_ready(&self) -> bool {
+        self.standing.state == StandingState::Ready && self.held_wholly().is_none()
+    }
+
+    /// What holds it back from everything.
+    pub fn held_wholly(&self) -> Option<&HeldView> {
+        self.held.as_ref().filter(|held| held.family.is_none())
+    }
+}
+
 /// One usage limit as the upstream states it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct WindowView {
@@ -270,6 +301,19 @@ pub(super) fn perhaps_sent_by_its_owner<S: Serializer>(
         Some(key) => sent_by_its_owner(key, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+/// An account that was removed, and what points at nothing without it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RemovedAccount {
+    /// As it was.
+    pub account: AccountView,
+    /// Names of the routes that have a slot which points at nothing now.
+    pub routes: Vec<String>,
+    /// Names of the clients' keys whose list has it in it.
+    pub keys: Vec<String>,
+    /// Names of the accounts from which requests with a sign-in might move on to it.
+    pub spills: Vec<String>,
 }
 
 /// Why an account is to be paused.

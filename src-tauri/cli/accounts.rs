@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     api::views::{
-        AccountChange, AccountView, NewAccount, OpenWindow, PauseOrder, RenewalView, SpillTo, SpillView,
-        SpillWord,
+        AccountChange, AccountView, HeldView, NewAccount, OpenWindow, PauseOrder, RemovedAccount, RenewalView, SpillTo,
+        SpillView, SpillWord,
     },
     clock::Clock,
     domain::StandingState,
@@ -320,11 +320,21 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
     if !yes && !confirmed(&format!("Remove {account} and its key from the keychain? [y/N] "))? {
         return Err(Trouble::new(Code::Failed, "nothing was removed"));
     }
-    core.order(Method::DELETE, &path).await?;
+    let removed: RemovedAccount = core.call(Method::DELETE, &path, None::<&()>).await?;
     if global.json {
-        table::json(&serde_json::json!({ "removed": account }));
-    } else {
-        say!("Removed {account} and its key. Its history stays.");
+        table::json(&removed);
+        return Ok(());
+    }
+    let name = table::printable(&removed.account.name);
+    say!("Removed {name} and its key. Its history stays.");
+    if !removed.routes.is_empty() {
+        say!("These routes have a slot that points at nothing now: {}.", removed.routes.join(", "));
+    }
+    if !removed.keys.is_empty() {
+        say!("These keys name it, and are served by the others that they name alone: {}.", removed.keys.join(", "));
+    }
+    if !removed.spills.is_empty() {
+        say!("Nothing spills over to it any more from: {}.", removed.spills.join(", "));
     }
     Ok(())
 }
@@ -387,6 +397,15 @@ fn show(accounts: &[AccountView], json: bool) {
                 (Some(reason), None) => reason.clone(),
                 (None, _) => String::new(),
             };
+            if let Some(held) = &account.held {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{}", held_back(held, now, &zone));
+            }
+            if let Some(until) = account.trouble_until {
+                let gap = if why.is_empty() { "" } else { "; " };
+                let until = table::time(until, now, &zone);
+                why += &format!("{gap}its upstream is in trouble, at least until {until}; it is still tried");
+            }
             if let Some(spill) = &account.spill {
                 let gap = if why.is_empty() { "" } else { "; " };
                 let since = table::time(spill.allowed_at, now, &zone);
@@ -409,13 +428,24 @@ fn show(accounts: &[AccountView], json: bool) {
                 account.provider.clone(),
                 account.pool.clone(),
                 account.priority.to_string(),
-                state(standing.state).into(),
+                if account.is_ready() || standing.state != StandingState::Ready {
+                    state(standing.state).into()
+                } else {
+                    "◐ held back".into()
+                },
                 windows.collect::<Vec<_>>().join(", "),
                 why,
             ]
         })
         .collect();
     table::print(["NAME", "PROVIDER", "POOL", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+}
+
+/// `its daily cap is reached, back 2026-11-24 01:00`
+fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
+    let whom = held.family.as_ref().map_or_else(String::new, |family| format!("{family} is held back: "));
+    let until = held.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
+    format!("{whom}{}{until}", held.reason)
 }
 
 /// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that.

@@ -9,7 +9,7 @@ use super::{
     Aside, Bound, Contender, PassedOver, Snapshot, Wait,
     case::{Case, Lack, Obstacle},
     course::{Bounds, Place},
-    guarded::{self, HeldBy},
+    guarded,
     health::{self, Hindrance},
     last_resort,
     pick::{Stand, Survey, Why, for_each_place},
@@ -244,12 +244,8 @@ fn held(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Standing {
     let Some(held) = guarded::held(contender, family, &case.snapshot.plan.zones, case.now) else {
         return Standing::READY;
     };
-    let reason = match held.by {
-        HeldBy::Reserve(window, stop_at) => format!("its {window} window is to stop at {stop_at}"),
-        HeldBy::Cap(period) => format!("its {period} cap is reached"),
-        HeldBy::Peak => "it is not used at this hour".into(),
-    };
-    Standing { state: StandingState::Cooling, reason: Some(reason.into()), until: held.until }
+    let reason = Some(held.by.reason().into());
+    Standing { state: StandingState::Cooling, reason, until: held.until }
 }
 
 /// A reason that lies in the request.

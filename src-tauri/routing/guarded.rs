@@ -25,6 +25,17 @@ pub(super) enum HeldBy {
     Peak,
 }
 
+impl HeldBy {
+    /// As the end of a sentence about the account.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Reserve(window, stop_at) => format!("its {window} window is to stop at {stop_at}"),
+            Self::Cap(period) => format!("its {period} cap is reached"),
+            Self::Peak => "it is not used at this hour".into(),
+        }
+    }
+}
+
 /// Whether a guard holds it back from requests of this family; of several the one that does so longest.
 pub(super) fn held(
     contender: &Contender,

@@ -1,12 +1,19 @@
-// What screens can ask. Answers are fresh until an event says otherwise, so nothing polls.
+// What screens can ask. Answers are fresh until an event says otherwise, so nothing polls, but for what begins and ends
+// by the clock.
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { answer } from "./client.ts";
 import { useCore } from "./core.tsx";
 import { keys } from "./live.ts";
 import type { RequestFilter } from "./merge.ts";
-import type { ExplainOrder } from "./types.ts";
+import type { Account, ExplainOrder } from "./types.ts";
 
 const PAGE = 100;
+const MINUTE = 60_000;
+
+/** Of hours, of the end of a hold and of weather no event tells. */
+function byTheClock(accounts: Account[] | undefined): number | false {
+  return accounts?.some(({ guards, held, trouble_until }) => (guards?.peaks.length ?? 0) > 0 || held || trouble_until) ? MINUTE : false;
+}
 
 export function useStatus() {
   const { api } = useCore();
@@ -15,12 +22,12 @@ export function useStatus() {
 
 export function useOverview() {
   const { api } = useCore();
-  return useQuery({ queryKey: [keys.overview], queryFn: () => answer(api.GET("/api/v1/overview")) });
+  return useQuery({ queryKey: [keys.overview], queryFn: () => answer(api.GET("/api/v1/overview")), refetchInterval: ({ state }) => byTheClock(state.data?.accounts) });
 }
 
 export function useAccounts() {
   const { api } = useCore();
-  return useQuery({ queryKey: [keys.accounts], queryFn: () => answer(api.GET("/api/v1/accounts")) });
+  return useQuery({ queryKey: [keys.accounts], queryFn: () => answer(api.GET("/api/v1/accounts")), refetchInterval: ({ state }) => byTheClock(state.data) });
 }
 
 export function useProviders() {

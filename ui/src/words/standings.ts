@@ -1,24 +1,45 @@
-// The four standings of an account in words. Their colours and shapes are drawn by parts/Standing.
+// The standings of an account in words, and what holds back one that stands ready. Their colours and shapes are drawn
+// by parts/Standing.
 import type { Account, Standing } from "../api/types.ts";
 import { clock, until } from "./times.ts";
 
-export const standingWord: Record<Standing["state"], string> = {
+export type ShownState = Standing["state"] | "held";
+export type Shown = Pick<Standing, "reason" | "until" | "paused_by"> & { state: ShownState };
+
+/** Its standing, or what a person keeps back of it where that alone keeps it from being asked. */
+export function shownStanding({ standing, held }: Account): Shown {
+  if (standing.state !== "ready" || !held || held.family) return standing;
+  return { state: "held", reason: held.reason, until: held.until, paused_by: null };
+}
+
+/** What else speaks against it now, each as a line. */
+export function hindrances({ standing, held, trouble_until }: Account, now: number): string[] {
+  const lines: string[] = [];
+  if (held && (held.family || standing.state !== "ready")) {
+    lines.push(`${held.family ? `Held back from ${held.family}: ` : ""}${held.reason}${held.until ? `, until ${until(held.until, now)}` : ""}`);
+  }
+  if (trouble_until && Date.parse(trouble_until) > now) lines.push(`Its upstream is in trouble until ${until(trouble_until, now)}; it is still tried.`);
+  return lines;
+}
+
+export const standingWord: Record<ShownState, string> = {
   ready: "Ready",
+  held: "Held back",
   cooling: "Cooling",
   paused: "Paused",
   needs_sign_in: "Needs sign-in",
 };
 
 /** What stands behind the word: "until 14:20 (in 38 min)", "by you". */
-export function standingDetail(standing: Standing, now: number): string {
-  if (standing.state === "cooling" && standing.until) return `until ${until(standing.until, now)}`;
+export function standingDetail(standing: Shown, now: number): string {
+  if ((standing.state === "cooling" || standing.state === "held") && standing.until) return `until ${until(standing.until, now)}`;
   if (standing.state === "paused" && standing.paused_by === "user") return "by you";
   return "";
 }
 
 /** One line for a narrow place: "back 14:20". */
-export function standingBrief(standing: Standing, now: number): string {
-  if (standing.state === "cooling" && standing.until) return `back ${clock(standing.until, now)}`;
+export function standingBrief(standing: Shown, now: number): string {
+  if ((standing.state === "cooling" || standing.state === "held") && standing.until) return `back ${clock(standing.until, now)}`;
   return standingWord[standing.state];
 }
 

@@ -10,7 +10,7 @@ import { StandingMark } from "../../parts/Standing.tsx";
 import { WindowList } from "../../parts/WindowList.tsx";
 import { guardWords } from "../../words/guards.ts";
 import { MAIN } from "../../words/plan.ts";
-import { standingDetail } from "../../words/standings.ts";
+import { hindrances, shownStanding, standingDetail } from "../../words/standings.ts";
 import { timedWords } from "../../words/timed.ts";
 import { clock, exactTime } from "../../words/times.ts";
 import { signedInWords } from "../sign-in/words.ts";
@@ -20,7 +20,7 @@ type Props = { account: Account; now: number; onAsk: (asked: Asked) => void };
 
 export function AccountRow({ account, now, onAsk }: Props) {
   const resume = useResumeAccount(account.id);
-  const { standing } = account;
+  const standing = shownStanding(account);
   const detail = standingDetail(standing, now);
   return (
     <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-4 [&>th]:py-2.5 [&>th]:pr-4 wide:[&>td]:pr-6 wide:[&>th]:pr-6" data-account={account.name}>
@@ -38,6 +38,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
           {account.in_flight > 0 && <span className="text-soft">, {account.in_flight} running</span>}
         </p>
         {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
+        {hindrances(account, now).map((line) => <p key={line} className="text-small text-soft first-letter:uppercase">{line}</p>)}
         <Mend account={account} onAsk={onAsk} />
         <Spills account={account} now={now} />
         {account.guards && guardWords(account.guards).map((line) => <p key={line} className="text-small text-soft">{line}</p>)}

@@ -1,6 +1,6 @@
 // The board as a table: the same facts for a reader who listens to the page.
 import type { Account } from "../../api/types.ts";
-import { standingDetail, standingWord } from "../../words/standings.ts";
+import { hindrances, shownStanding, standingDetail, standingWord } from "../../words/standings.ts";
 import { until } from "../../words/times.ts";
 import { inTrackOrder, limiting, used, windowTitle } from "../../words/windows.ts";
 
@@ -13,10 +13,10 @@ export function BoardTable({ accounts, now }: { accounts: Account[]; now: number
           <tr><th scope="col">Account</th><th scope="col">Standing</th><th scope="col">Windows</th><th scope="col">Running</th></tr>
         </thead>
         <tbody>
-          {accounts.map(({ id, name, standing, windows, in_flight }) => (
+          {accounts.map((account) => ({ ...account, shown: shownStanding(account), more: hindrances(account, now) })).map(({ id, name, shown, more, windows, in_flight }) => (
             <tr key={id}>
               <th scope="row">{name}</th>
-              <td>{[standingWord[standing.state], standingDetail(standing, now), standing.reason].filter(Boolean).join(", ")}</td>
+              <td>{[standingWord[shown.state], standingDetail(shown, now), shown.reason, ...more].filter(Boolean).join(", ")}</td>
               <td>
                 {inTrackOrder(limiting(windows))
                   .map((window) => `${windowTitle(window)}: ${used(window)}${window.resets_at ? `, resets ${until(window.resets_at, now)}` : ""}`)

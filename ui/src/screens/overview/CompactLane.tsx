@@ -2,19 +2,20 @@
 import type { Account } from "../../api/types.ts";
 import { linkTo } from "../../nav/place.ts";
 import { Shape, standingColour } from "../../parts/Standing.tsx";
-import { standingBrief } from "../../words/standings.ts";
+import { shownStanding, standingBrief } from "../../words/standings.ts";
 import { clock } from "../../words/times.ts";
 import { binding, levelOf, used, windowTitle } from "../../words/windows.ts";
 
 export function CompactLane({ account, now }: { account: Account; now: number }) {
+  const standing = shownStanding(account);
   const window = binding(account.windows);
   const level = window && levelOf(window);
   return (
     <article className="compact-lane" data-account={account.name}>
       <h2 className="truncate"><a href={linkTo("requests", { account: String(account.id) })}>{account.name}</a></h2>
-      <span className={`inline-flex items-center gap-1.5 font-medium ${standingColour[account.standing.state]}`}>
-        <Shape state={account.standing.state} />
-        {standingBrief(account.standing, now)}
+      <span className={`inline-flex items-center gap-1.5 font-medium ${standingColour[standing.state]}`}>
+        <Shape state={standing.state} />
+        {standingBrief(standing, now)}
       </span>
       {window
         ? (

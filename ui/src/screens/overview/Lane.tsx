@@ -3,13 +3,13 @@ import type { Account, UsageWindow } from "../../api/types.ts";
 import { linkTo } from "../../nav/place.ts";
 import { StandingMark } from "../../parts/Standing.tsx";
 import { plural } from "../../words/numbers.ts";
-import { standingDetail } from "../../words/standings.ts";
+import { hindrances, shownStanding, standingDetail } from "../../words/standings.ts";
 import { clock, exactTime } from "../../words/times.ts";
 import { inTrackOrder, levelOf, limiting, used, windowTitle } from "../../words/windows.ts";
 import { barOf, leftOf, type Range } from "./board.ts";
 
 export function Lane({ account, range }: { account: Account; range: Range }) {
-  const { standing } = account;
+  const standing = shownStanding(account);
   const detail = standingDetail(standing, range.now);
   return (
     <article className="lane" data-account={account.name} data-standing={standing.state}>
@@ -24,6 +24,7 @@ export function Lane({ account, range }: { account: Account; range: Range }) {
           {detail && <span className="text-soft"> {detail}</span>}
         </p>
         {standing.reason && <p className="text-small text-soft first-letter:uppercase">{standing.reason}</p>}
+        {hindrances(account, range.now).map((line) => <p key={line} className="text-small text-soft first-letter:uppercase">{line}</p>)}
       </header>
       <div className="lane-tracks">
         {limiting(account.windows).length === 0 && <NoWindows />}
@@ -72,7 +73,9 @@ function NoWindows() {
 }
 
 /** A rest ahead as a hatched stretch, and what runs now as a dot on the line. */
-function Marks({ account: { standing, in_flight }, range }: { account: Account; range: Range }) {
+function Marks({ account, range }: { account: Account; range: Range }) {
+  const { in_flight } = account;
+  const standing = shownStanding(account);
   const now = leftOf(range.now, range);
   const back = standing.until ? Math.min(100, leftOf(Date.parse(standing.until), range)) : 100;
   return (

@@ -3,7 +3,7 @@ import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Shape } from "../../parts/Standing.tsx";
 import { capital, MAIN, policyMeaning, policyWord } from "../../words/plan.ts";
-import { inOrder, standingWord } from "../../words/standings.ts";
+import { inOrder, shownStanding, standingWord } from "../../words/standings.ts";
 import { leadsTo, type World } from "./faults.ts";
 import type { Asked } from "./Routing.tsx";
 import { Acts, Idle, PlanTable, RowName, rowLook, Section } from "./Section.tsx";
@@ -50,10 +50,10 @@ export function Pools({ world, onAsk, onAdd }: Props) {
 function Members({ accounts }: { accounts: Account[] }) {
   return (
     <ul className="flex flex-wrap gap-x-4">
-      {accounts.map(({ id, name, standing }) => (
-        <li key={id} className="inline-flex min-w-0 items-baseline gap-1.5" title={standingWord[standing.state]}>
-          <Shape state={standing.state} />
-          <span className="min-w-0 break-words">{name}<span className="sr-only">, {standingWord[standing.state]}</span></span>
+      {accounts.map((account) => ({ ...account, state: shownStanding(account).state })).map(({ id, name, state }) => (
+        <li key={id} className="inline-flex min-w-0 items-baseline gap-1.5" title={standingWord[state]}>
+          <Shape state={state} />
+          <span className="min-w-0 break-words">{name}<span className="sr-only">, {standingWord[state]}</span></span>
         </li>
       ))}
     </ul>

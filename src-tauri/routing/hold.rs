@@ -1,0 +1,81 @@
+//! What keeps an account from being asked at this moment although it stands ready: a guard of its owner, or bad weather
+//! at its upstream. For whoever looks; a request is judged by `case`, which asks the same two rooms.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{
+    Contender, Plan, guarded,
+    health::{self, Hindrance},
+};
+use crate::domain::{Family, Need};
+
+/// A guard that holds an account back now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hold {
+    /// A sentence without its full stop.
+    pub reason: Arc<str>,
+    /// `None`: nobody knows.
+    pub until: Option<Timestamp>,
+    /// Only what asks for this family is held back; `None`: everything is.
+    pub family: Option<Family>,
+}
+
+/// What holds it back: from everything if anything does, else from the first family that it is held back from.
+pub fn hold(contender: &Contender, plan: &Plan, now: Timestamp) -> Option<Hold> {
+    let families = std::iter::once(None).chain(Family::ALL.into_iter().map(Some));
+    families.into_iter().find_map(|family| {
+        let held = guarded::held(contender, family, &plan.zones, now)?;
+        Some(Hold { reason: held.by.reason().into(), until: held.until, family })
+    })
+}
+
+/// Until when its upstream is in bad weather, for whatever kind of request that lasts longest. It is still asked where
+/// nobody else can serve.
+pub fn bad_weather(contender: &Contender, now: Timestamp) -> Option<Timestamp> {
+    let needs = std::iter::once(Need::from(None)).chain(Family::ALL.into_iter().map(|one| Some(one).into()));
+    let until = |need| match health::hindrance(contender, need, now) {
+        Some(Hindrance::Weather(until)) => Some(until),
+        Some(Hindrance::Probation | Hindrance::Crowd) | None => None,
+    };
+    needs.filter_map(until).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Sign,
+        pick::tests::{account, in_minutes, now, window},
+    };
+    use super::*;
+    use crate::domain::{Guards, Percent, Reserve};
+
+    fn stops_at(percent: u8) -> Contender {
+        let reserves = vec![Reserve { window: None, stop_at: Percent::new(percent).unwrap() }];
+        let mut work = account(1);
+        work.account.guards = Some(Arc::new(Guards { reserves, ..Guards::default() }));
+        work
+    }
+
+    #[test]
+    fn an_account_at_its_reserve_is_shown_as_held_back_and_until_when() {
+        let plan = Plan::default();
+        let work = stops_at(80).with(window("5h", 0.9, false, 60));
+        let held = hold(&work, &plan, now()).unwrap();
+        assert_eq!(&*held.reason, "its 5h window is to stop at 80 %");
+        assert_eq!((held.until, held.family), (Some(in_minutes(60)), None));
+        assert_eq!(hold(&work, &plan, in_minutes(60)), None);
+        let of_opus = stops_at(80).with(window("7d_opus", 0.9, false, 60));
+        assert_eq!(hold(&of_opus, &plan, now()).unwrap().family, Some(Family::Opus));
+        assert_eq!(hold(&account(1), &plan, now()), None);
+    }
+
+    #[test]
+    fn bad_weather_is_told_although_the_account_stands_ready() {
+        let work = account(1);
+        assert_eq!(bad_weather(&work, now()), None);
+        work.weather.learn(Some(Family::Opus).into(), Sign::Overloaded, now());
+        assert!(bad_weather(&work, now()).is_some_and(|until| until > now()));
+    }
+}
