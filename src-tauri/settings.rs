@@ -175,10 +175,7 @@ impl Settings {
     /// # Errors
     /// Where no folder can be found, or the file can't be read or has a mistake in it.
     pub fn load(choices: Choices) -> Result<Self, SettingsError> {
-        let data_dir = match choices.data_dir {
-            Some(folder) => folder,
-            None => default_data_dir().ok_or(SettingsError::NoHome)?,
-        };
+        let data_dir = Self::folder(choices.data_dir)?;
         let path = data_dir.join("settings.toml");
         let file = read_file(&path)?;
         let mistake = |message| SettingsError::Mistake { path: path.clone(), message };
@@ -201,6 +198,16 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The data folder, where this one was chosen or none was.
+    ///
+    /// # Errors
+    /// Where no home folder is known.
+    pub fn folder(chosen: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
+        chosen.or_else(default_data_dir).ok_or(SettingsError::NoHome)
+    }
+}
+
 fn default_data_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("dev", "", "headgate").map(|folders| folders.data_local_dir().to_owned())
 }
@@ -212,9 +219,21 @@ fn read_file(path: &Path) -> Result<File, SettingsError> {
         Err(source) => return Err(SettingsError::Unreadable { path: path.to_owned(), source }),
     };
     let mistake = |message: String| SettingsError::Mistake { path: path.to_owned(), message };
-    let file: File = toml::from_str(&text).map_err(|error| mistake(error.message().to_owned()))?;
+    let file: File = toml::from_str(&text).map_err(|error| mistake(placed(&error, &text)))?;
     file.limits.check().map_err(mistake)?;
     Ok(file)
+}
+
+/// The mistake with its line and the key that stands there; never the value, which may be a password.
+fn placed(error: &toml::de::Error, text: &str) -> String {
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return error.message().to_owned();
+    };
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    let key = line.split_once('=').map(|(key, _)| key.trim()).filter(|key| !key.is_empty());
+    let key = key.map_or_else(String::new, |key| format!(", {key}"));
+    format!("line {}{key}: {}", number + 1, error.message())
 }
 
 impl Limits {
@@ -348,6 +367,14 @@ mod tests {
         ] {
             let error = load(text, None).unwrap_err().to_string();
             assert!(error.contains("settings.toml"), "{error}");
+        }
+        for (text, says) in [
+            ("hosts = []\nport = 99999", "line 2, port"),
+            ("require_key = \"yes\"", "line 1, require_key"),
+            ("[[listen]]\naddress = \"headgate.lan\"", "line 2, address"),
+        ] {
+            let error = load(text, None).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
         }
     }
 

@@ -277,6 +277,29 @@ fn a_mistake_in_the_settings_is_named() {
 }
 
 #[test]
+fn a_typing_error_in_the_settings_takes_no_command_away_from_a_running_core() {
+    let program = Program::new();
+    let served = program.serve();
+    std::fs::write(program.folder.path().join("settings.toml"), "prot = 1").unwrap();
+    let told = program.run(&["status"]);
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success() && String::from_utf8_lossy(&told.stdout).contains("Listening on"), "{said}");
+    assert!(said.contains("settings.toml has a mistake in it") && said.contains("goes on"), "{said}");
+    assert!(served.stop().success());
+    assert_eq!(program.run(&["status"]).status.code(), Some(4), "where none runs, the file is read");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_could_not_be_written_to_standard_output_is_a_failure() {
+    let program = Program::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program.command(&["keys"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard output"), "{output:?}");
+}
+
+#[test]
 fn an_absent_keychain_is_said_and_never_replaced_by_what_was_not_chosen() {
     let program = Program::new();
     let without_bus = |vault: Option<&str>| {
@@ -383,7 +406,8 @@ async fn models_get_another_name_and_lose_it_again() {
         let shown = String::from_utf8(shown).unwrap();
         assert!(shown.contains(words), "{shown}");
     }
-    for bad in [&["--map", "no-equals-sign"][..], &["--map", "=b"], &[]] {
+    let twice = ["--map", "b=c", "--map", "b=d"];
+    for bad in [&["--map", "no-equals-sign"][..], &["--map", "=b"], &[], &twice, &["--unmap", "zzz"]] {
         let refused = program.run(&[&["accounts", "set", "work"], bad].concat());
         assert!(!refused.status.success() && !refused.stderr.is_empty(), "{bad:?}");
     }

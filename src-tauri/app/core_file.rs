@@ -28,6 +28,8 @@ pub struct CoreFile {
     pub address: SocketAddr,
     /// Opens its API.
     pub token: Sensitive<String>,
+    /// It takes no more calls: what runs may end, and then it does.
+    pub is_stopping: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +37,8 @@ struct Written {
     pid: u32,
     address: SocketAddr,
     token: String,
+    #[serde(default)]
+    stopping: bool,
 }
 
 impl CoreFile {
@@ -42,7 +46,16 @@ impl CoreFile {
     pub fn read(folder: &Path) -> Option<Self> {
         let text = fs::read_to_string(folder.join(FILE)).ok()?;
         let written: Written = serde_json::from_str(&text).ok()?;
-        Some(Self { address: written.address, token: Sensitive::new(written.token) })
+        let (token, is_stopping) = (Sensitive::new(written.token), written.stopping);
+        Some(Self { address: written.address, token, is_stopping })
+    }
+
+    /// That of a core which has the folder at this moment; `None` where nobody has it. Blocks for a moment.
+    pub fn of_running(folder: &Path) -> Option<Self> {
+        match FolderLock::take_in_turn(folder) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Self::read(folder),
+            Ok(_) | Err(_) => None,
+        }
     }
 }
 
@@ -96,12 +109,24 @@ impl FolderLock {
     /// # Errors
     /// If the file can't be written; the old one is gone then.
     pub fn announce(&self, address: SocketAddr, token: &Sensitive<String>) -> io::Result<()> {
-        let written = Written { pid: std::process::id(), address, token: token.expose().clone() };
+        self.write(&Written { pid: std::process::id(), address, token: token.expose().clone(), stopping: false })
+    }
+
+    /// Says that the core takes no more calls.
+    ///
+    /// # Errors
+    /// As [`FolderLock::announce`].
+    pub fn announce_end(&self) -> io::Result<()> {
+        let Some(CoreFile { address, token, .. }) = CoreFile::read(&self.folder) else { return Ok(()) };
+        self.write(&Written { pid: std::process::id(), address, token: token.expose().clone(), stopping: true })
+    }
+
+    fn write(&self, written: &Written) -> io::Result<()> {
         // A new file, never the old one with whatever permissions it may have got.
         let path = self.folder.join(FILE);
         remove(&path)?;
         let mut file = private(OpenOptions::new().create_new(true).write(true)).open(path)?;
-        file.write_all(&serde_json::to_vec(&written)?)
+        file.write_all(&serde_json::to_vec(written)?)
     }
 }
 
@@ -148,9 +173,12 @@ mod tests {
         let lock = FolderLock::take(folder.path()).unwrap();
         assert_eq!(FolderLock::take(folder.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         lock.announce("127.0.0.1:8417".parse().unwrap(), &Sensitive::new("token".to_owned())).unwrap();
-        assert_eq!(CoreFile::read(folder.path()).unwrap().address.port(), 8417);
+        assert_eq!(CoreFile::of_running(folder.path()).unwrap().address.port(), 8417);
+        lock.announce_end().unwrap();
+        assert!(CoreFile::read(folder.path()).unwrap().is_stopping, "whoever asks is told that it is stopping");
         drop(lock);
         assert!(CoreFile::read(folder.path()).is_none(), "a core that has ended can't be reached");
+        assert!(CoreFile::of_running(folder.path()).is_none());
         assert!(FolderLock::take(folder.path()).is_ok());
     }
 

@@ -273,6 +273,9 @@ impl App {
         self.0.api.gateway.renewals.close().await;
         self.0.api.gateway.warm.wipe();
         let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Err(error) = self.0.lock.announce_end() {
+            tracing::warn!(%error, "commands can't be told that Headgate is stopping");
+        }
         self.0.tasks.stop();
         if let Some(server) = server {
             server.drain().await;

@@ -1,6 +1,6 @@
 //! How a command fails: an exit code that means something, and a sentence with a next step.
 
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
 use crate::{app::AppError, proxy::StartError};
 
@@ -51,6 +51,15 @@ impl Trouble {
         )
     }
 
+    /// The core that has the folder takes no more calls.
+    pub fn stopping() -> Self {
+        Self::new(
+            Code::Failed,
+            "Headgate is stopping: it lets running requests end (for limits.drain_seconds at most) and is gone then; \
+             try again in a moment",
+        )
+    }
+
     /// Says it on standard error.
     pub fn print(&self, json: bool) {
         if json {
@@ -61,9 +70,18 @@ impl Trouble {
     }
 }
 
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
+    }
+}
+
 impl From<AppError> for Trouble {
     fn from(error: AppError) -> Self {
-        Self::new(Code::Folder, error.to_string())
+        match error {
+            AppError::InUse { core: Some(core), .. } if core.is_stopping => Self::stopping(),
+            error => Self::new(Code::Folder, error.to_string()),
+        }
     }
 }
 

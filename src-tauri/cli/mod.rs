@@ -37,6 +37,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use failure::{Code, Trouble};
 pub use reach::Core;
 
+use crate::app::CoreFile;
 use crate::settings::{Choices, ProxyVariables, Settings, VaultChoice};
 
 /// A local proxy between Claude Code and every account you may use.
@@ -64,7 +65,7 @@ pub struct Global {
     #[arg(long, global = true, env = "HEADGATE_VAULT", value_name = "KIND", hide = true)]
     vault: Option<VaultChoice>,
     /// Clients need a key, also on this machine.
-    #[arg(long, global = true, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL", hide = true)]
+    #[arg(long, global = true, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL", hide = true, value_parser = yes_or_no)]
     require_key: Option<bool>,
     /// Authorities that are trusted for upstreams, beside the system's.
     #[arg(long, global = true, env = "HEADGATE_EXTRA_CA", value_name = "FILE", hide = true)]
@@ -129,11 +130,19 @@ enum Command {
     },
 }
 
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "HEADGATE_REQUIRE_KEY (or --require-key) is true or false".into())
+}
+
 /// Reads the command line, does what it says, and answers with an exit code.
 pub fn run() -> ExitCode {
     let line = Line::parse();
     let json = line.global.json;
     match dispatch(line) {
+        Ok(()) if out::has_failed() => {
+            Trouble::new(Code::Failed, "standard output could not be written").print(json);
+            Code::Failed.into()
+        }
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             trouble.print(json);
@@ -213,7 +222,27 @@ impl Global {
 
     /// The core that acts on these settings' folder.
     async fn core(&self) -> Result<Core, Trouble> {
-        Core::reach(self.settings(None)?).await
+        match self.settings(None) {
+            Ok(settings) => Core::reach(settings).await,
+            Err(trouble) => self.running_core(trouble).await,
+        }
+    }
+
+    /// Whoever runs has read the settings before the mistake was in them: a command that only speaks to it needs none.
+    async fn running_core(&self, trouble: Trouble) -> Result<Core, Trouble> {
+        let Ok(folder) = Settings::folder(self.data_dir.clone()) else { return Err(trouble) };
+        if !folder.is_dir() {
+            return Err(trouble);
+        }
+        let looking = tokio::task::spawn_blocking(move || CoreFile::of_running(&folder)).await;
+        match looking.ok().flatten() {
+            Some(core) if core.is_stopping => Err(Trouble::stopping()),
+            Some(core) => {
+                eprintln!("headgate: {trouble}; the running Headgate goes on with the settings that it started with");
+                Ok(Core::Running(core))
+            }
+            None => Err(trouble),
+        }
     }
 
     /// Acts through that core, which is let go whatever comes of it.

@@ -37,7 +37,7 @@ impl Core {
     pub async fn reach(settings: Settings) -> Result<Self, Trouble> {
         match passphrase::open(&settings, &Clock::system()).await {
             Ok(app) => Ok(Self::Own(app)),
-            Err(AppError::InUse { core: Some(core), .. }) => Ok(Self::Running(core)),
+            Err(AppError::InUse { core: Some(core), .. }) if !core.is_stopping => Ok(Self::Running(core)),
             Err(error) => Err(error.into()),
         }
     }

@@ -90,10 +90,43 @@ pub fn told_to_stop() -> impl Future<Output = ()> {
     }
 }
 
+/// Whether each part names a level. A lone word that is none would be taken for a place in the program, and nothing
+/// else be logged at all.
+fn says_how_much(text: &str) -> bool {
+    let is_level = |word: &str| {
+        ["off", "error", "warn", "info", "debug", "trace"].iter().any(|level| word.eq_ignore_ascii_case(level))
+    };
+    text.split(',').map(str::trim).all(|part| is_level(part.rsplit('=').next().unwrap_or(part)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_level_that_is_none_is_told_and_not_followed_into_silence() {
+        for good in ["debug", "headgate=debug", "headgate=info,warn", "INFO", "headgate::proxy=trace, off"] {
+            assert!(says_how_much(good), "{good}");
+        }
+        for bad in ["nonsense", "headgate", "headgate=loud", "debug,nonsense"] {
+            assert!(!says_how_much(bad), "{bad}");
+        }
+    }
+}
+
 /// Logs go to standard error; `HEADGATE_LOG` says how much, as in `HEADGATE_LOG=headgate=debug`.
 pub fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("HEADGATE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("headgate=info,warn"));
+    let wanted = std::env::var("HEADGATE_LOG").ok().filter(|text| !text.trim().is_empty());
+    let read = wanted.as_deref().filter(|text| says_how_much(text));
+    let read = read.and_then(|text| tracing_subscriber::EnvFilter::try_new(text).ok());
+    if let (Some(text), None) = (&wanted, &read) {
+        let text = super::table::printable(text);
+        eprintln!(
+            "headgate: HEADGATE_LOG={text} says nothing about how much is to be logged; write debug or headgate=debug. \
+             The usual amount is logged"
+        );
+    }
+    let filter = read.unwrap_or_else(|| tracing_subscriber::EnvFilter::new("headgate=info,warn"));
     // A second subscriber is refused, and the first one goes on.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
