@@ -38,6 +38,7 @@ impl Api {
             running: count(occupancy.running),
             waiting: count(occupancy.waiting),
             held: count(occupancy.held),
+            turned_away: count(occupancy.refused),
             unused_login: self.gateway.roster.has_ignored_a_login(),
             needs_key: self.gateway.needs_key(false),
         }

@@ -451,6 +451,9 @@ pub struct Status {
     pub waiting: u32,
     /// Of those that run: held until an account is back.
     pub held: u32,
+    /// Requests that were refused since the start because the queue was full or the wait too long.
+    #[serde(default)]
+    pub turned_away: u32,
     /// A request came with Claude Code's own sign-in, and there is no account that passes it on: the accounts
     /// that there are pay for it.
     pub unused_login: bool,
@@ -474,6 +477,7 @@ impl Status {
             running: 0,
             waiting: 0,
             held: 0,
+            turned_away: 0,
             unused_login: false,
             needs_key: false,
         }

@@ -37,6 +37,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
             None => say!("Listening on {} too, unprotected.", listener.address),
         }
     }
+    if status.turned_away > 0 {
+        say!("{} requests found no place and were refused (529) since it started.", status.turned_away);
+    }
     if let Some(problem) = &status.problem {
         say!("{problem}");
     }

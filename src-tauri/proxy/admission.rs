@@ -18,7 +18,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::failure::Failure;
+use super::failure::{Failure, Fullness};
 use crate::{clock::Clock, domain::KeyId, settings::Limits};
 
 /// The gate. Clones are the same gate.
@@ -52,12 +52,15 @@ pub struct Occupancy {
     pub waiting: usize,
     /// Of those that are being served: held until an account is back.
     pub held: usize,
+    /// Refused for want of a place since the start. They leave no record.
+    pub refused: usize,
 }
 
 #[derive(Debug)]
 struct Gate {
     places: Mutex<Places>,
     held: AtomicUsize,
+    refused: AtomicUsize,
     total: usize,
     per_key: Option<NonZeroU32>,
     max_waiting: usize,
@@ -104,6 +107,7 @@ impl Admission {
         Self(Arc::new(Gate {
             places: Mutex::default(),
             held: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             total: limits.concurrent_requests,
             per_key: NonZeroU32::new(limits.requests_per_key),
             max_waiting: limits.waiting_requests,
@@ -126,12 +130,13 @@ impl Admission {
             return Ok(permit);
         }
         drop(leaves);
-        Err(self.0.full())
+        let running = self.0.places().taken;
+        Err(self.0.full(Fullness::Late { wait: self.0.wait, running }))
     }
 
-    /// What whoever found no place in time is told.
+    /// What whoever found no place at any account in time is told.
     pub fn full(&self) -> Failure {
-        self.0.full()
+        self.0.full(Fullness::Accounts)
     }
 
     /// How full it is now.
@@ -141,6 +146,7 @@ impl Admission {
             running: places.taken,
             waiting: places.waiting,
             held: self.0.held.load(Ordering::Relaxed),
+            refused: self.0.refused.load(Ordering::Relaxed),
         }
     }
 
@@ -166,8 +172,9 @@ impl Gate {
             return Ok(Place::Taken(self.permit(asker, now)));
         }
         if places.waiting >= self.max_waiting {
+            let waiting = places.waiting;
             drop(places);
-            return Err(self.full());
+            return Err(self.full(Fullness::Queue(waiting)));
         }
         let (give, place) = oneshot::channel();
         Ok(Place::Queued(places.queue(asker, give), place))
@@ -201,14 +208,18 @@ impl Gate {
     }
 
     /// A refusal that says when a place may be free: when as many have left as wait, if all stay as usual.
-    fn full(&self) -> Failure {
+    fn full(&self, why: Fullness) -> Failure {
+        // One that is refused because every account is busy has a record.
+        if why != Fullness::Accounts {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
         let places = self.places();
         let rounds = (places.waiting + 1) as f64 / self.total as f64;
         let retry_after = places
             .usual_stay
             .and_then(|stay| Duration::try_from_secs_f64(stay * rounds).ok())
             .map_or(COME_BACK, |wait| wait.clamp(SOONEST, LATEST));
-        Failure::Full { retry_after }
+        Failure::Full { why, retry_after }
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -336,6 +347,13 @@ mod tests {
         Admission::new(&limits, Clock::system())
     }
 
+    fn comes_back(refused: &Failure) -> Duration {
+        let Failure::Full { why: Fullness::Late { running: 1, .. }, retry_after } = refused else {
+            panic!("it says what was full: {refused:?}")
+        };
+        *retry_after
+    }
+
     const SOMEBODY: Asker = Asker::Conversation(0);
 
     fn called(name: &str) -> Asker {
@@ -364,8 +382,11 @@ mod tests {
     async fn s26_beyond_the_queue_a_request_is_refused_at_once() {
         let gate = gate(1, 0);
         let first = enter(&gate, SOMEBODY).await.unwrap();
-        assert!(matches!(enter(&gate, SOMEBODY).await, Err(Failure::Full { .. })));
-        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 });
+        let refused = enter(&gate, SOMEBODY).await.unwrap_err();
+        assert!(matches!(refused, Failure::Full { why: Fullness::Queue(0), .. }), "{refused:?}");
+        let message = refused.message(jiff::Timestamp::MIN);
+        assert!(message.contains("limits.waiting_requests"), "the setting is named: {message}");
+        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0, refused: 1 });
         drop(first);
         assert!(enter(&gate, SOMEBODY).await.is_ok(), "the place is free again");
     }
@@ -379,7 +400,7 @@ mod tests {
         drop(waiting);
         assert_eq!(gate.occupancy().waiting, 0);
         drop(first);
-        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0 });
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0, refused: 0 });
     }
 
     #[tokio::test]
@@ -411,7 +432,7 @@ mod tests {
         drop(first);
         let second = poll(&mut second).await.expect("now it may").unwrap();
         drop((second, third));
-        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0 });
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0, refused: 0 });
         assert!(gate.0.places().by_key.is_empty(), "nothing is kept of a key that asks for nothing");
     }
 
@@ -421,9 +442,9 @@ mod tests {
         let running = enter(&gate, SOMEBODY).await.unwrap();
         let waiting = queued(&gate, called("a")).await;
         drop(running);
-        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0 }, "it was handed on");
+        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0, refused: 0 }, "it was handed on");
         drop(waiting);
-        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0 });
+        assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0, refused: 0 });
     }
 
     #[tokio::test]
@@ -433,9 +454,9 @@ mod tests {
         gate.0.places().usual_stay = Some(20.0);
         let _running = enter(&gate, SOMEBODY).await.unwrap();
         let refused = enter(&gate, SOMEBODY).await.unwrap_err();
-        assert_eq!(refused, Failure::Full { retry_after: Duration::from_secs(20) });
+        assert_eq!(comes_back(&refused), Duration::from_secs(20));
         gate.0.places().usual_stay = Some(1e9);
         let refused = enter(&gate, SOMEBODY).await.unwrap_err();
-        assert_eq!(refused, Failure::Full { retry_after: LATEST }, "clients give up at a minute");
+        assert_eq!(comes_back(&refused), LATEST, "clients give up at a minute");
     }
 }

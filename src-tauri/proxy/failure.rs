@@ -8,7 +8,10 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use jiff::Timestamp;
 
-use super::{AnswerBody, keyholder::Denied};
+use super::{
+    AnswerBody,
+    keyholder::{Denied, left, moment, shell_word},
+};
 use crate::{
     domain::{ExchangeId, StandingState},
     formats::{ErrorKind, error_body},
@@ -24,7 +27,7 @@ pub enum Failure {
     /// Nothing can be written down any more, for we are shutting down.
     NotRecorded,
     /// Too many requests at once, and the queue is full or too slow.
-    Full { retry_after: Duration },
+    Full { why: Fullness, retry_after: Duration },
     /// The body is larger than the limit.
     TooLarge { limit: usize },
     /// The body is no JSON object.
@@ -59,6 +62,21 @@ pub enum Failure {
     KeyInAddress,
 }
 
+/// What was full; each names the setting that bounds it.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum Fullness {
+    #[error("{0} requests wait for a place already, and no more may (limits.waiting_requests)")]
+    Queue(usize),
+    #[error(
+        "No place was free within {wait:.0?}: {running} requests are served at once (limits.concurrent_requests, limits.requests_per_key, limits.wait_seconds)"
+    )]
+    Late { wait: Duration, running: usize },
+    #[error("Every account that may serve this is as busy as it may be (limits.requests_per_account)")]
+    Accounts,
+    #[error("The disk is so far behind that nothing more may be held for it")]
+    Disk,
+}
+
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Beyond this, clients give up at once; Claude Code's gateway guide puts the limit at 60 s.
 const PATIENCE: u64 = 59;
@@ -69,7 +87,7 @@ const COME_BACK: Duration = Duration::from_secs(2);
 impl Failure {
     /// The disk is so far behind that nothing more may be held for it.
     pub fn disk_behind() -> Self {
-        Self::Full { retry_after: COME_BACK }
+        Self::Full { why: Fullness::Disk, retry_after: COME_BACK }
     }
 
     /// Nobody took it: because there is nobody, or because nobody is ready.
@@ -108,7 +126,7 @@ impl Failure {
         match self {
             Self::Paused => "Headgate is paused. Resume it in its window, on its page, or with `headgate resume`.".into(),
             Self::NotRecorded => "Headgate is shutting down.".into(),
-            Self::Full { .. } => "Headgate serves as many requests as it may at once; try again in a moment.".into(),
+            Self::Full { why, .. } => format!("{why}; try again in a moment."),
             Self::TooLarge { limit } => {
                 format!("The request is larger than the {} MiB that Headgate accepts (limits.body_bytes).", limit >> 20)
             }
@@ -145,7 +163,7 @@ impl Failure {
     /// How long to wait before asking again, where that may help.
     fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         match self {
-            Self::Full { retry_after } => Some(*retry_after),
+            Self::Full { retry_after, .. } => Some(*retry_after),
             Self::NotRecorded => Some(Duration::from_secs(2)),
             Self::Denied(Denied { why: Denial::Rate { wait, .. }, .. }) => Some(*wait),
             Self::NobodyReady(wait) => Duration::try_from(wait.until?.duration_since(now)).ok(),
@@ -188,6 +206,7 @@ fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
     }
     for PassedOver { account, standing } in &wait.why {
         let reason = standing.reason.as_deref().unwrap_or("it has just failed this request");
+        let name = shell_word(account.as_str());
         let paused = if standing.state == StandingState::Paused { "paused, " } else { "" };
         let _ = write!(text, " {account}: {paused}{reason}");
         match (standing.state, standing.until) {
@@ -196,11 +215,14 @@ fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
                 let _ = if seconds < 120.0 {
                     write!(text, ", back in {seconds:.0} s.")
                 } else {
-                    write!(text, ", back in {:.0} min ({}).", seconds / 60.0, until.strftime("%H:%M UTC"))
+                    write!(text, ", back on {}, in {}.", moment(until), left(until, now))
                 };
             }
             (StandingState::NeedsSignIn, None) => {
-                let _ = write!(text, "; give it a new key with `headgate accounts set-key`.");
+                let _ = write!(text, "; give it a new key with `headgate accounts set-key {name}`.");
+            }
+            (StandingState::Paused, None) => {
+                let _ = write!(text, "; put it back with `headgate accounts resume {name}`.");
             }
             _ => text.push('.'),
         }
@@ -270,7 +292,9 @@ mod tests {
     fn a_refusal_names_each_account_and_the_soonest_decides() {
         let (after, retry, message) = refusal(&[Duration::from_hours(2), Duration::from_secs(20)]);
         assert_eq!((after.as_str(), retry), ("20", None));
-        assert!(message.contains("account 0: it rests, back in 120 min (14:00 UTC)."), "{message}");
+        assert!(message.contains("account 0: it rests, back on 2026-11-23 14:00 UTC, in 2 h 0 min."), "{message}");
         assert!(message.contains("account 1: it rests, back in 20 s."), "{message}");
+        let (_, _, message) = refusal(&[Duration::from_secs(5398 * 60)]);
+        assert!(message.contains("back on 2026-11-27 05:58 UTC, in 3 days 17 h."), "{message}");
     }
 }

@@ -150,10 +150,9 @@ impl Denied {
                 format!("The limit of {key} is {limit} requests a minute; the next one may come in {} s.", wait.as_secs())
             }
             Denial::Budget(limit) => {
-                let left = limit.until.duration_since(now).as_secs().max(0);
                 format!(
-                    "The {} budget of {key} ({}) is used up. It starts anew on {}, in {} h {} min. Raise it with `headgate keys set`.",
-                    limit.name, limit.amount, moment(limit.until), left / 3600, left % 3600 / 60
+                    "The {} budget of {key} ({}) is used up. It starts anew on {}, in {}. Raise it with `headgate keys set {name}`.",
+                    limit.name, limit.amount, moment(limit.until), left(limit.until, now)
                 )
             }
         }
@@ -182,7 +181,7 @@ fn with_model(allowed: &[ModelRule], more: &str) -> String {
 }
 
 /// As a shell takes it for one word.
-fn shell_word(text: &str) -> String {
+pub(super) fn shell_word(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
         return text.into();
@@ -190,7 +189,18 @@ fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn moment(at: Timestamp) -> jiff::fmt::strtime::Display<'static> {
+/// `3 days 17 h`, `2 h 5 min`.
+pub(super) fn left(until: Timestamp, now: Timestamp) -> String {
+    let minutes = until.duration_since(now).as_secs().max(0) / 60;
+    let (days, hours) = (minutes / (24 * 60), minutes / 60 % 24);
+    match days {
+        0 => format!("{hours} h {} min", minutes % 60),
+        1 => format!("1 day {hours} h"),
+        days => format!("{days} days {hours} h"),
+    }
+}
+
+pub(super) fn moment(at: Timestamp) -> jiff::fmt::strtime::Display<'static> {
     at.strftime("%Y-%m-%d %H:%M UTC")
 }
 

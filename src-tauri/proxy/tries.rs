@@ -72,7 +72,10 @@ impl Tries {
             // The roster knows it and names it among the reasons.
             Verdict::CredentialRefused => {}
             Verdict::RequestFault => self.trouble = Some(Failure::Unfit { why }),
-            _ => self.trouble = Some(Failure::Unreachable { why }),
+            _ => {
+                let why = format!("{}: {why}", pick.contender.account.name).into();
+                self.trouble = Some(Failure::Unreachable { why });
+            }
         }
     }
 

@@ -156,7 +156,7 @@ impl Outward {
 }
 
 async fn dial(host: &str, port: u16) -> Result<TcpStream, (Stage, String)> {
-    let failed = |at, error: &io::Error| (at, format!("{host} can't be reached: {error}"));
+    let failed = |at, error: &io::Error| (at, format!("{host}:{port} can't be reached: {error}"));
     let found = lookup_host((host.trim_matches(['[', ']']), port)).await;
     let addresses: Vec<SocketAddr> = found.map_err(|error| failed(Stage::Name, &error))?.collect();
     let socket = TcpStream::connect(addresses.as_slice()).await.map_err(|error| match error.kind() {
