@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::{Global, Trouble, out::say, table};
 use crate::{
-    api::views::{RequestPage, RequestView},
+    api::views::{RequestPage, RequestView, UsageView},
     clock::Clock,
+    domain::{Ending, VerdictKind},
 };
 
 /// List requests, newest first.
@@ -83,14 +84,10 @@ fn show(requests: &[RequestView]) {
                 request.id.clone(),
                 request.model.clone().unwrap_or_else(|| request.path.clone()),
                 tried.collect::<Vec<_>>().join(" → "),
-                request.ending.map_or("running", crate::domain::Ending::word).into(),
+                request.ending.map_or("running", Ending::word).into(),
                 table::duration(request.first_byte_ms),
                 table::duration(request.duration_ms),
-                format!(
-                    "{} in, {} out",
-                    table::tokens(request.usage.input),
-                    table::tokens(request.usage.output)
-                ),
+                used(&request.usage),
                 table::dollars(request.cost_usd),
             ]
         })
@@ -99,6 +96,32 @@ fn show(requests: &[RequestView]) {
         ["TIME", "ID", "MODEL", "ACCOUNTS", "ENDING", "FIRST BYTE", "DURATION", "TOKENS", "COST"],
         &rows,
     );
+}
+
+/// `1.2 k in, 340 out, 18.4 k read, 2.0 k written`: what a cache gave and took only where somebody has told.
+fn used(usage: &UsageView) -> String {
+    let mut text = format!("{} in, {} out", table::tokens(usage.input), table::tokens(usage.output));
+    for (count, word) in [(usage.cache_read, "read"), (usage.cache_write, "written")] {
+        if count.is_some_and(|count| count > 0) {
+            text += &format!(", {} {word}", table::tokens(count));
+        }
+    }
+    text
+}
+
+/// What an attempt taught, and how the answer ended that began so well.
+fn learned(request: &RequestView, at: usize) -> String {
+    let verdict = request.attempts[at].verdict;
+    let is_last = at + 1 == request.attempts.len();
+    let then = match request.ending.filter(|_| is_last && verdict == VerdictKind::Fine) {
+        Some(Ending::UpstreamCut) => ", then cut",
+        Some(Ending::UpstreamStalled) => ", then silent",
+        Some(Ending::UpstreamError) => ", then an error",
+        Some(Ending::ClientLeft) => ", then the client left",
+        Some(Ending::Interrupted) => ", then Headgate stopped",
+        Some(Ending::Complete | Ending::Refused) | None => "",
+    };
+    format!("{}{then}", verdict.word())
 }
 
 fn show_one(request: &RequestView) {
@@ -112,18 +135,19 @@ fn show_one(request: &RequestView) {
     for change in &request.changes {
         say!("\nChanged: {}", table::printable(change));
     }
-    if request.changes.is_empty() && request.ending == Some(crate::domain::Ending::Complete) {
+    if request.changes.is_empty() && request.ending == Some(Ending::Complete) {
         say!("\nIdentical: request and answer passed byte for byte.");
     }
     say!("");
     let rows: Vec<[String; 5]> = request
         .attempts
         .iter()
-        .map(|attempt| {
+        .enumerate()
+        .map(|(at, attempt)| {
             [
                 attempt.account.clone(),
                 attempt.status.map_or_else(|| "–".into(), |status| status.to_string()),
-                attempt.verdict.word().to_owned(),
+                learned(request, at),
                 table::duration(Some(attempt.took_ms)),
                 attempt.error.clone().unwrap_or_default(),
             ]

@@ -74,7 +74,8 @@ pub(super) const LAST: &str = "SELECT max(id) FROM exchanges";
 // Summed as floats, since an integer sum that overflows is an error and upstreams may say any number.
 pub(super) const TOTALS: &str = "SELECT count(*) AS requests,
         count(*) FILTER (WHERE ending = 'complete') AS complete,
-        count(*) FILTER (WHERE ending = 'complete' AND attempts > 1) AS rescued,
+        count(*) FILTER (WHERE ending = 'complete' AND attempts > 1 AND EXISTS (SELECT 1 FROM attempts AS tried
+            WHERE tried.exchange_id = exchanges.id AND tried.account_id <> exchanges.account_id)) AS rescued,
         CAST(sum(input * 1.0) AS INTEGER) AS input, CAST(sum(output * 1.0) AS INTEGER) AS output,
         CAST(sum(cache_read * 1.0) AS INTEGER) AS cache_read,
         CAST(sum(cache_write * 1.0) AS INTEGER) AS cache_write,

@@ -232,7 +232,13 @@ fn totals_tell_the_rescued_and_do_not_take_unknown_for_zero() {
     let mut rescued = ended(3, Ending::Complete, 2);
     rescued.attempts = vec![tried(1), tried(2)];
     rescued.usage = Usage::default();
+    rescued.account = Some(tried(2).account);
     finish(&store, rescued);
+    let mut once_more = ended(6, Ending::Complete, 2);
+    once_more.attempts = vec![tried(1), tried(1)];
+    once_more.account = Some(tried(1).account);
+    once_more.usage = Usage::default();
+    finish(&store, once_more);
     finish(&store, ended(4, Ending::ClientLeft, 1));
     store.begin(begun(5));
     store.flush().unwrap();
@@ -240,7 +246,7 @@ fn totals_tell_the_rescued_and_do_not_take_unknown_for_zero() {
     let totals = store.totals_since(ExchangeId(2)).unwrap();
 
     let usage = Usage { input: Some(20), output: Some(10), ..Usage::default() };
-    assert_eq!(totals, Totals { requests: 4, complete: 2, rescued: 1, usage });
+    assert_eq!(totals, Totals { requests: 5, complete: 3, rescued: 1, usage }, "the same account once more is no rescue");
 }
 
 #[test]

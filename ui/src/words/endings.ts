@@ -27,7 +27,7 @@ export type Outcome = { word: string; meaning: string; tone: "quiet" | "live" | 
 
 /** Complete only because a second account took over. */
 export function isRescued(request: Request): boolean {
-  return request.ending === "complete" && request.attempts.some((a) => a.verdict !== "fine" && a.account !== request.account);
+  return request.ending === "complete" && request.attempts.some((a) => a.account !== request.account);
 }
 
 /** The ending as the list says it; a running request says how far it is. */
@@ -65,6 +65,19 @@ const verdicts: Record<string, string> = {
   context_too_long: "conversation too long for the model",
   abandoned: "the request ended first",
 };
+
+const thens: Partial<Record<Ending, string>> = {
+  upstream_cut: ", then cut short",
+  upstream_stalled: ", then silent",
+  upstream_error: ", then an error",
+  client_left: ", then the client left",
+  interrupted: ", then Headgate stopped",
+};
+
+/** How an answer ended that had begun well: ", then cut short". */
+export function thenWord({ ending }: Request): string {
+  return (ending && thens[ending]) ?? "";
+}
 
 /** "usage window spent", "answered". A verdict that we do not know is shown as it came. */
 export function verdictWord(attempt: { verdict: string }): string {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Account, Attempt, Request, UsageWindow } from "../api/types.ts";
-import { isRescued, outcome, verdictWord } from "./endings.ts";
+import { isRescued, outcome, thenWord, verdictWord } from "./endings.ts";
 import { bytes, dollars, exact, plural, share, short } from "./numbers.ts";
-import { inOrder, standingBrief, standingDetail } from "./standings.ts";
+import { hindrances, inOrder, shownStanding, standingBrief, standingDetail } from "./standings.ts";
 import { clock, duration, until } from "./times.ts";
 import { binding, inTrackOrder, levelOf, used, windowLength, windowTitle } from "./windows.ts";
 
@@ -89,6 +89,21 @@ describe("standings", () => {
     expect(standingBrief({ state: "cooling" }, now)).toBe("Cooling");
   });
 
+  test("an account that is held back is not shown as ready", () => {
+    const ready = { state: "ready", reason: null, until: null, paused_by: null };
+    const held = { reason: "its daily cap is reached", until: "2026-11-26T12:30:00+01:00", family: null };
+    const account = (more: object) => ({ standing: ready, held: null, trouble_until: null, ...more }) as unknown as Account;
+    const shown = shownStanding(account({ held }));
+    expect([shown.state, shown.reason]).toEqual(["held", "its daily cap is reached"]);
+    expect(plain(standingDetail(shown, now))).toBe("until 12:30 (in 30 min)");
+    const ofOpus = account({ held: { ...held, family: "opus" }, trouble_until: held.until });
+    expect(shownStanding(ofOpus).state).toBe("ready");
+    expect(hindrances(ofOpus, now).map(plain)).toEqual([
+      "Held back from opus: its daily cap is reached, until 12:30 (in 30 min)",
+      "Its upstream is in trouble until 12:30 (in 30 min); it is still tried.",
+    ]);
+  });
+
   test("accounts stand by priority and then by age", () => {
     const accounts = [[3, 10], [2, 10], [1, 20], [4, 0]].map(([id, priority]) => ({ id, priority }) as Account);
     expect(inOrder(accounts).map((a) => a.id)).toEqual([4, 2, 3, 1]);
@@ -104,6 +119,11 @@ describe("endings", () => {
     expect(isRescued(request({ attempts: [tried("Work", "quota_spent"), tried("Spare", "fine")] }))).toBe(true);
     expect(isRescued(request({ attempts: [tried("Spare", "weather"), tried("Spare", "fine")] }))).toBe(false);
     expect(isRescued(request({ ending: "upstream_cut", attempts: [tried("Work", "weather"), tried("Spare", "fine")] }))).toBe(false);
+  });
+
+  test("an answer that was cut is not shown as fine", () => {
+    expect(thenWord(request({ ending: "upstream_cut" }))).toBe(", then cut short");
+    expect(thenWord(request({}))).toBe("");
   });
 
   test("a running request says how far it is", () => {

@@ -1,7 +1,7 @@
 // The attempts of a request on one time line: from its arrival to its end, each try where it was.
 import type { Attempt, Request } from "../../api/types.ts";
 import { Mark } from "../../parts/Steps.tsx";
-import { verdictWord } from "../../words/endings.ts";
+import { thenWord, verdictWord } from "../../words/endings.ts";
 import { duration } from "../../words/times.ts";
 
 export function Attempts({ request, took }: { request: Request; took: number }) {
@@ -18,7 +18,7 @@ export function Attempts({ request, took }: { request: Request; took: number }) 
             <p className="flex items-baseline gap-1.5">
               <Mark fine={attempt.verdict === "fine"} />
               <span className="font-medium">{attempt.account}</span>
-              <span className="text-soft">{verdictWord(attempt)}{attempt.status != null && ` · ${attempt.status}`}</span>
+              <span className="text-soft">{verdictWord(attempt)}{i === last && attempt.verdict === "fine" && thenWord(request)}{attempt.status != null && ` · ${attempt.status}`}</span>
               <span className="ml-auto text-soft" title="Until the head of its answer was there, or it failed">{duration(attempt.took_ms)}</span>
             </p>
             <Line attempt={attempt} whole={whole} streamed={i === last && request.first_byte_ms != null ? request.first_byte_ms : null} end={took} />

@@ -1,6 +1,6 @@
 // What happened to a request, in sentences a person would say.
 import type { Request } from "../../api/types.ts";
-import { endingMeaning, verdictWord } from "../../words/endings.ts";
+import { endingMeaning, isRescued, verdictWord } from "../../words/endings.ts";
 
 export function story(request: Request): string {
   const failed = request.attempts.filter((attempt) => attempt.verdict !== "fine");
@@ -19,5 +19,6 @@ function finish(request: Request, afterFailures: boolean): string {
   if (!ending) return request.first_byte_ms == null ? "Waiting for an answer." : `${account ?? "An account"} is answering.`;
   if (ending !== "complete") return error ?? endingMeaning[ending];
   if (!account) return endingMeaning.complete;
+  if (afterFailures && !isRescued(request)) return `${account} was asked once more and answered in full.`;
   return afterFailures ? `${account} took over and answered in full.` : `${account} answered in full.`;
 }
