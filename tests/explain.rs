@@ -129,6 +129,22 @@ async fn a_dry_run_says_what_the_next_request_does_and_spends_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_says_that_it_is_taken_to_come_with_a_sign_in() {
+    let house = House::with(&["work"]).await;
+    let says = async |order: Value| {
+        let (_, record) = dry(&house, house.token(), order).await;
+        record["notes"].to_string().contains("login")
+    };
+    assert!(!says(json!({ "model": MODEL })).await, "nobody passes one on");
+    let passing = json!({ "name": "own", "provider": "claude-login" });
+    house.done(Method::POST, "/api/v1/accounts", passing).await;
+    assert!(says(json!({ "model": MODEL })).await);
+    for said in [true, false] {
+        assert!(!says(json!({ "model": MODEL, "login": said })).await, "nothing is assumed where it is said");
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_needs_the_scope_for_looking_and_good_input() {
     let house = House::with(&["work"]).await;
     let mint = async |name: &str, more: Value| {

@@ -13,8 +13,8 @@ use super::{
     views::Problem,
 };
 use crate::{
-    domain::{Ask, DecisionRecord, ExchangeId, Needs},
-    keys::{EditError, Holder},
+    domain::{Ask, DecisionRecord, ExchangeId, KeyId, Needs},
+    keys::{EditError, Holder, Register},
     proxy::{folder, is_project},
     store::Store,
 };
@@ -37,7 +37,18 @@ pub async fn explain(
         None => None,
     };
     let login = order.login;
-    Ok(Json(api.gateway.rehearse(ask(order)?, holder.as_deref(), login)))
+    let record = api.gateway.rehearse(ask(order)?, holder.as_deref(), login);
+    Ok(Json(with_names(record, &api.gateway.keys)))
+}
+
+/// Keys by their names where bindings are told: selection knows their numbers alone.
+pub(super) fn with_names(mut record: DecisionRecord, keys: &Register) -> DecisionRecord {
+    let Some(binding) = record.binding.as_deref() else { return record };
+    let id = binding.strip_prefix("key ").and_then(|id| id.parse().ok());
+    if let Some(name) = id.and_then(|id| keys.name_of(KeyId(id))) {
+        record.binding = Some(format!("key {name}").into());
+    }
+    record
 }
 
 fn ask(order: ExplainOrder) -> Result<Ask, Refused> {

@@ -72,7 +72,9 @@ pub async fn show(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<Req
     let (found, decision) = blocking(move || read(&store, id)).await?;
     let found =
         found.ok_or_else(|| Refused::not_found("there is no such request, or it is too old to be kept"))?;
-    let decision = decision.map(|record| Box::new(DecisionRecord { at: decided_at(&found), ..record }));
+    let named = |record| explain::with_names(record, &api.gateway.keys);
+    let decision =
+        decision.map(|record| Box::new(DecisionRecord { at: decided_at(&found), ..named(record) }));
     Ok(Json(RequestView { decision, ..make::request(&found, &api.gateway) }))
 }
 

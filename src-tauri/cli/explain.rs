@@ -74,7 +74,8 @@ struct Dry {
     /// A beta feature that it uses; may be given several times.
     #[arg(long = "beta", value_name = "FEATURE")]
     betas: Vec<String>,
-    /// Whether it comes with a sign-in of its own.
+    /// Whether it comes with a sign-in of its own: true or false. Left out, it does where an account passes sign-ins on
+    /// and no key is named.
     #[arg(long, value_name = "BOOL")]
     login: Option<bool>,
 }
@@ -193,7 +194,10 @@ fn circumstances(record: &DecisionRecord, name: impl Fn(AccountId) -> String) ->
     let mut lines = Vec::new();
     let text = |text: &str| table::printable(text).to_owned();
     lines.extend(record.route.as_deref().map(|route| format!("Route: {}", text(route))));
-    let pool = record.pool.as_deref().map(|pool| match record.policy {
+    // The policy is that of the place where it was chosen, which may be a slot before that pool.
+    let slot = record.account.and_then(|_| record.candidates.first()?.slot);
+    lines.extend(slot.zip(record.policy).map(|(slot, policy)| format!("Slot {}, by {}", slot + 1, word(policy))));
+    let pool = record.pool.as_deref().map(|pool| match record.policy.filter(|_| slot.is_none()) {
         Some(policy) => format!("Pool: {} (by {})", text(pool), word(policy)),
         None => format!("Pool: {}", text(pool)),
     });

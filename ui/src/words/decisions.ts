@@ -14,10 +14,13 @@ const gains: Record<Exclude<Weighed["gain"], "nothing">, string> = {
 export function circumstances(decision: Decision): string[] {
   const name = (id: number) => decision.candidates.find((one) => one.account === id)?.name ?? `account ${id}`;
   const { route, pool, policy, binding, bound_to: bound, weighed, prevented } = decision;
+  // The policy is that of the place where it was chosen, which may be a slot before that pool.
+  const slot = decision.account == null ? null : decision.candidates[0]?.slot;
   const stays = bound === decision.account && decision.choice === "bound";
   return [
     route ? `Route ${route}.` : null,
-    pool ? `Pool ${pool}${policy ? `, ${policyWord[policy]}` : ""}.` : null,
+    slot != null && policy ? `Slot ${slot + 1}, ${policyWord[policy]}.` : null,
+    pool ? `Pool ${pool}${policy && slot == null ? `, ${policyWord[policy]}` : ""}.` : null,
     binding ? `Bound by ${binding}.` : null,
     bound != null && !stays ? `Its conversation is bound to ${name(bound)}.` : null,
     weighed ? weighing(weighed) : null,
