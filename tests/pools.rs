@@ -231,6 +231,15 @@ async fn a_plan_is_made_on_the_command_line_and_survives_a_restart_with_what_was
     assert!(reply.text().await.contains("its daily cap is reached"));
     let removed = run(&["pools", "remove", "spare"]);
     assert!(removed.contains("In main again: spare.") && removed.contains("cheap"), "{removed}");
+    assert!(run(&["bindings"]).contains("by nobody"), "a strict binding to a pool that is gone");
+    let back = removed.lines().find_map(|line| line.strip_prefix("To put it back: headgate ")).unwrap();
+    run(&back.replace('\'', "").split(' ').collect::<Vec<_>>());
+    assert_eq!(lists(), before, "what the answer says puts all of it back");
+    run(&["routes", "enable", "cheap"]);
+    let second = run(&["routes", "add", "later", "--for", "opus", "--slot", "work"]);
+    assert!(second.contains("cheap is for opus too and leads"), "{second}");
+    let renamed = program.run(&["pools", "set", "main", "--name", "mine"]);
+    assert_eq!(renamed.status.code(), Some(1), "it is found as main for ever: {renamed:?}");
     run(&["accounts", "set", "work", "--cap", "none", "--reserve", "none"]);
     assert_eq!(program.json(&["accounts"])[0]["guards"], Value::Null);
     let usage = program.run(&["bindings", "add", "--pool", "main"]);

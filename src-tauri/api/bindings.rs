@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{Binding, BindingId, PoolId, Subject},
+    proxy::is_project,
     routing::Plan,
 };
 
@@ -48,6 +49,15 @@ pub async fn add(
         && api.gateway.keys.get(id).is_none()
     {
         return Err(Refused::bad_input(format!("there is no key {}; `headgate keys` lists them", id.0)));
+    }
+    if let Subject::Project(name) = &new.subject
+        && new.id.is_none()
+        && !is_project(name)
+    {
+        return Err(Refused::bad_input(format!(
+            "no request could belong to a project \"{name}\": its name is up to 64 letters, digits, `-`, `_` and `.`, and \
+             begins with a letter or a digit"
+        )));
     }
     let roster = api.gateway.roster.clone();
     let added = blocking(move || roster.add_binding(new.into())).await?;

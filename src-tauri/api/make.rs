@@ -141,7 +141,8 @@ pub(super) fn window(window: &Window, now: Timestamp) -> WindowView {
         family: window.family.map(|family| family.to_string()),
         limits: window.limits,
         utilization: window.utilization_at(now),
-        resets_at: window.resets_at,
+        // One in the past says nothing of when it starts anew.
+        resets_at: window.resets_at.filter(|at| *at > now),
         spent: window.closed_until(now).is_some(),
         again_at: window.again.map(|again| again.at),
         source: window.source_at(now),

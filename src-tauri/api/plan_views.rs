@@ -421,12 +421,13 @@ impl CapsOrder {
     fn read(self) -> Result<Caps, Refused> {
         let budget = |cap: Option<CapOrder>| {
             let cap = cap.unwrap_or_default();
-            if cap.is_nothing() {
+            let money = cap.usd.map(money).transpose()?;
+            if cap.tokens == Some(0) || money.is_some_and(|money| money.0 == 0) {
                 return Err(Refused::bad_input(
                     "a cap is more than nothing; leave it out for none, or pause the account",
                 ));
             }
-            Ok::<_, Refused>(Budget { tokens: cap.tokens, money: cap.usd.map(money).transpose()? })
+            Ok::<_, Refused>(Budget { tokens: cap.tokens, money })
         };
         Ok(Caps { day: budget(self.day)?, week: budget(self.week)?, month: budget(self.month)? })
     }

@@ -213,6 +213,12 @@ async fn perform(
                 .await
         }
         Act::Set { account, map, unmap, spill_to, pool, open_window, keep_warm, guarding } => {
+            let twice = map.iter().enumerate().find(|(at, (asked, _))| {
+                map[..*at].iter().any(|(before, _)| before == asked) || unmap.contains(asked)
+            });
+            if let Some((_, (asked, _))) = twice {
+                return Err(Trouble::new(Code::Usage, format!("{asked} is named twice, and only one can be meant")));
+            }
             let names_models = !map.is_empty() || !unmap.is_empty();
             let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
             let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none();
@@ -291,6 +297,12 @@ async fn renamed(
 ) -> Result<BTreeMap<String, String>, Trouble> {
     let now: AccountView = core.get(&path_of(core, account).await?).await?;
     let mut models = now.models;
+    if let Some(unknown) = unmap.iter().find(|asked| !models.contains_key(*asked)) {
+        return Err(Trouble::new(
+            Code::NotFound,
+            format!("{account} has no other name for {unknown}; `headgate accounts --json` shows those that it has"),
+        ));
+    }
     models.retain(|asked, _| !unmap.contains(asked));
     models.extend(map);
     Ok(models)
@@ -397,6 +409,10 @@ fn show(accounts: &[AccountView], json: bool) {
                 (Some(reason), None) => reason.clone(),
                 (None, _) => String::new(),
             };
+            if standing.state == StandingState::NeedsSignIn {
+                let act = if account.sign_in.is_some() { "sign-in" } else { "set-key" };
+                why += &format!("; `headgate accounts {act} {}` mends that", account.id);
+            }
             if let Some(held) = &account.held {
                 let gap = if why.is_empty() { "" } else { "; " };
                 why += &format!("{gap}{}", held_back(held, now, &zone));

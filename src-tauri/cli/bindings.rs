@@ -136,7 +136,12 @@ fn show(bindings: &[BindingView]) {
     let rows: Vec<[String; 4]> = bindings
         .iter()
         .map(|binding| {
-            let strict = if binding.strict { "nowhere else" } else { "there first" };
+            let strict = match (binding.strict, binding.pool.is_some()) {
+                (true, true) => "nowhere else",
+                (false, true) => "there first",
+                (true, false) => "by nobody",
+                (false, false) => "as if it were not bound",
+            };
             [binding.id.to_string(), binding.what.clone(), pool_of(binding), strict.into()]
         })
         .collect();

@@ -260,7 +260,9 @@ fn hours(peak: &Peak) -> String {
         Spare::Last => "last",
         Spare::Unused => "not used",
     };
-    format!("{then} {} {}-{}{zone}", days_words(peak.days), peak.from, peak.to)
+    // The end of a day is written as people write it.
+    let to = if peak.to.minutes() == 0 { "24:00".into() } else { peak.to.to_string() };
+    format!("{then} {} {}-{to}{zone}", days_words(peak.days), peak.from)
 }
 
 /// `Mon,Tue`.
@@ -302,7 +304,7 @@ mod tests {
             "last Sat,Sun 22:00-06:00 Europe/Berlin"
         );
         assert_eq!(read("Fri-Mon 9:00-10:00 UTC"), "not used Mon,Fri,Sat,Sun 09:00-10:00 UTC");
-        assert_eq!(read("daily 00:00-24:00 last"), "last Mon,Tue,Wed,Thu,Fri,Sat,Sun 00:00-00:00");
+        assert_eq!(read("daily 00:00-24:00 last"), "last Mon,Tue,Wed,Thu,Fri,Sat,Sun 00:00-24:00");
         for bad in ["", "Mon", "09:00-17:00", "Mon 9-17", "Mon 09:00-17:00 last UTC", "Mon 09:00-17:00 a b"] {
             assert!(peak(bad).is_err(), "{bad}");
         }

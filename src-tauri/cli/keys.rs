@@ -110,14 +110,11 @@ fn scope(text: &str) -> Result<Scope, String> {
     Scope::of(text).ok_or_else(|| "choose proxy, read or manage".into())
 }
 
-fn limit<T: FromStr>(text: &str) -> Result<Limit<T>, String>
-where
-    T::Err: std::fmt::Display,
-{
+fn limit<T: FromStr>(text: &str) -> Result<Limit<T>, String> {
     if text == "none" {
         return Ok(Limit(None));
     }
-    text.parse().map(|value| Limit(Some(value))).map_err(|error: T::Err| error.to_string())
+    text.parse().map(|value| Limit(Some(value))).map_err(|_| "write a number, or none".into())
 }
 
 /// What is no number, or without an end, would reach the core as no limit at all.

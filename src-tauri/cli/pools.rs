@@ -33,6 +33,9 @@ enum Act {
         /// An account that is moved into it, by name or id. Repeat it for more.
         #[arg(long = "account")]
         accounts: Vec<String>,
+        /// The id that it had, to put a removed one back: what pointed at it does so again.
+        #[arg(long)]
+        id: Option<i64>,
     },
     /// Change its name or its policy. Accounts are moved with `headgate accounts set NAME --pool POOL`.
     Set {
@@ -75,10 +78,10 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
                 show(&pools, &accounts);
             }
         }
-        Act::Add { name, policy, accounts } => {
+        Act::Add { name, policy, accounts, id } => {
             let known = accounts::all(core).await?;
             let ids = accounts.iter().map(|given| found(&known, given).map(|account| account.id));
-            let new = NewPool { name, policy, accounts: ids.collect::<Result<_, _>>()?, id: None };
+            let new = NewPool { name, policy, accounts: ids.collect::<Result<_, _>>()?, id };
             let added = core.call(Method::POST, "/api/v1/pools", Some(&new)).await?;
             tell("Made", &added, global);
         }
@@ -147,10 +150,10 @@ fn say_removed(removed: &RemovedPool, accounts: &[AccountView], global: &Global)
     if !removed.keys.is_empty() {
         say!("These keys allow it, and nobody there now: {}.", removed.keys.join(", "));
     }
-    say!(
-        "To put it back: POST /api/v1/pools with its name, its policy, its accounts and the id {}.",
-        removed.pool.id
-    );
+    let pool = &removed.pool;
+    let inside: String = pool.accounts.iter().map(|id| format!(" --account {id}")).collect();
+    let name = table::printable(&pool.name).replace('\'', r"'\''");
+    say!("To put it back: headgate pools add '{name}' --policy {} --id {}{inside}", pool.policy, pool.id);
 }
 
 fn show(pools: &[PoolView], accounts: &[AccountView]) {

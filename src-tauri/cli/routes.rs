@@ -99,7 +99,7 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
             let new = NewRoute { name, models, slots, enabled: true, falls_through, id: None };
             let added = core.call(Method::POST, "/api/v1/routes", Some(&new)).await?;
             tell("Made", &added, global);
-            Ok(())
+            warn(&added, core, global).await
         }
         Act::Set { route, name, models, slots, falls_through } => {
             let slots = if slots.is_empty() { None } else { Some(read(&slots, core).await?) };
@@ -136,6 +136,23 @@ async fn alter(
     let path = path_of(core, route).await?;
     let changed = core.call(Method::PATCH, &path, Some(&change)).await?;
     tell(done, &changed, global);
+    warn(&changed, core, global).await
+}
+
+/// Of two routes for the same models the older one leads, and the other is never taken.
+fn leads<'a>(route: &RouteView, all: &'a [RouteView]) -> Option<&'a RouteView> {
+    let is_same = |one: &&RouteView| one.enabled && one.models.eq_ignore_ascii_case(&route.models);
+    all.iter().filter(is_same).min_by_key(|one| one.id).filter(|first| route.enabled && first.id != route.id)
+}
+
+async fn warn(route: &RouteView, core: &Core, global: &Global) -> Result<(), Trouble> {
+    if global.json {
+        return Ok(());
+    }
+    let all: Vec<RouteView> = core.get("/api/v1/routes").await?;
+    if let Some(first) = leads(route, &all) {
+        say!("{} is for {} too and leads, as it is older: {} is not taken.", first.name, first.models, route.name);
+    }
     Ok(())
 }
 
@@ -209,7 +226,10 @@ fn show(routes: &[RouteView], settings: PlanSettings) {
         .map(|route| {
             [
                 route.name.clone(),
-                if route.enabled { "on" } else { "off" }.into(),
+                match leads(route, routes) {
+                    Some(first) => format!("on, but {} leads", first.name),
+                    None => if route.enabled { "on" } else { "off" }.into(),
+                },
                 route.models.clone(),
                 route.slots.iter().map(shown).collect::<Vec<_>>().join(" → "),
                 if route.falls_through { "the usual selection" } else { "nobody" }.into(),

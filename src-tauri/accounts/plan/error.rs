@@ -27,6 +27,8 @@ pub enum PlanError {
         "a route is for a family (opus, sonnet, haiku, fable), a model's id, or the beginning of one with a `*` at its end"
     )]
     BadModels(#[from] BadModelRule),
+    #[error("the pool main keeps its name; make another pool and move accounts into it")]
+    MainIsMain,
     #[error("the pool main is always there; give its accounts to another pool, or change its policy")]
     MainStays,
     #[error("there are {1} {0} already; remove one that is not needed")]

@@ -72,6 +72,9 @@ impl Roster {
         let inner = self.inner();
         let _acting = lock(&inner.acting);
         let mut pool = self.snapshot().plan.pool(id).cloned().ok_or(PlanError::NoPool)?;
+        if id == PoolId::MAIN && name.as_ref().is_some_and(|name| *name != pool.name) {
+            return Err(PlanError::MainIsMain);
+        }
         pool.name = name.unwrap_or(pool.name);
         pool.policy = policy.unwrap_or(pool.policy);
         inner.store.save_pool(&pool).map_err(|error| named("pool", pool.name.as_str(), error))?;

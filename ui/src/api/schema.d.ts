@@ -33,7 +33,10 @@ export interface paths {
         get: operations["show_account"];
         put?: never;
         post?: never;
-        /** Removes an account and its key. Its history stays. A sign-in is given back to its provider where that is possible. */
+        /**
+         * Removes an account and its key. Its history stays. A sign-in is given back to its provider where that is possible.
+         *     The answer says what points at nothing now.
+         */
         delete: operations["remove_account"];
         options?: never;
         head?: never;
@@ -302,7 +305,7 @@ export interface paths {
         get: operations["show_key"];
         put?: never;
         post?: never;
-        /** Voids a key for ever. Its history stays; running requests go on. */
+        /** Voids a key for ever. Its history stays; running requests go on. The answer says which bindings are of no use now. */
         delete: operations["revoke_key"];
         options?: never;
         head?: never;
@@ -891,6 +894,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             guards?: components["schemas"]["GuardsView"] | null;
+            held?: components["schemas"]["HeldView"] | null;
             /** Format: int64 */
             id: number;
             /**
@@ -926,6 +930,11 @@ export interface components {
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
             usage?: components["schemas"]["UsageAskedView"] | null;
+            /**
+             * Format: date-time
+             * @description Until when its upstream is in trouble; it is still asked where nobody else can serve.
+             */
+            trouble_until?: string | null;
             /**
              * @description Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
              *     the sign-in that was used last.
@@ -1441,6 +1450,18 @@ export interface components {
             /** @description Where its windows stop being used. */
             reserves: components["schemas"]["Reserve"][];
         };
+        /** @description Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used. */
+        HeldView: {
+            /** @description The model family that is held back; absent where all are. */
+            family?: string | null;
+            /** @description A sentence without its full stop. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it is over; absent where nobody knows.
+             */
+            until?: string | null;
+        };
         /**
          * @description One of the jobs; there are no others.
          * @enum {string}
@@ -1522,7 +1543,7 @@ export interface components {
          * @description What a key is good for now.
          * @enum {string}
          */
-        KeyState: "active" | "disabled" | "expired";
+        KeyState: "active" | "disabled" | "expired" | "revoked";
         /** @description A client's key. The secret is not in it. */
         KeyView: {
             /** @description Ids of accounts that may serve it. With neither these nor pools, all may. */
@@ -2034,6 +2055,17 @@ export interface components {
          * @enum {string}
          */
         ProxyState: "running" | "paused" | "not_listening";
+        /** @description An account that was removed, and what points at nothing without it. */
+        RemovedAccount: {
+            /** @description As it was. */
+            account: components["schemas"]["AccountView"];
+            /** @description Names of the clients' keys whose list has it in it. */
+            keys: string[];
+            /** @description Names of the routes that have a slot which points at nothing now. */
+            routes: string[];
+            /** @description Names of the accounts from which requests with a sign-in might move on to it. */
+            spills: string[];
+        };
         /** @description What removing a pool came to. */
         RemovedPool: {
             /** @description What was bound to it, and is bound to nothing now; what is bound strictly is served by nobody. */
@@ -2161,6 +2193,12 @@ export interface components {
             stop_at: components["schemas"]["Percent"];
             /** @description Which, by the upstream's own name; `None`: each that has no reserve of its own. */
             window?: string | null;
+        };
+        /** @description A key that was revoked, and what is bound to nothing now. */
+        RevokedKey: {
+            /** @description The bindings of what came with it. */
+            bindings: components["schemas"]["BindingView"][];
+            key: components["schemas"]["KeyView"];
         };
         /**
          * @description What a request is for, as Claude Code says it (`x-claude-code-request-class`, sent with
@@ -2365,6 +2403,11 @@ export interface components {
             running: number;
             /** Format: date-time */
             started_at: string;
+            /**
+             * Format: int32
+             * @description Requests that were refused since the start because the queue was full or the wait too long.
+             */
+            turned_away?: number;
             /**
              * @description A request came with Claude Code's own sign-in, and there is no account that passes it on: the accounts
              *     that there are pay for it.
@@ -2663,11 +2706,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RemovedAccount"];
+                };
             };
             404: {
                 headers: {
@@ -3356,11 +3401,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RevokedKey"];
+                };
             };
             404: {
                 headers: {

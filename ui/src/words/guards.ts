@@ -33,5 +33,5 @@ export function dayWord(day: Day): string {
 
 function hours({ days, from, to, zone }: Peak): string {
   const named = week.filter((day) => days.includes(day)).map(dayWord);
-  return `${named.length === 7 ? "daily" : named.join(", ")} ${from}–${to}${zone ? ` ${zone}` : ""}`;
+  return `${named.length === 7 ? "daily" : named.join(", ")} ${from}–${to === "00:00" ? "24:00" : to}${zone ? ` ${zone}` : ""}`;
 }
