@@ -99,7 +99,10 @@ async fn what_can_not_be_meant_of_a_binding_is_refused_with_a_next_step() {
     for (subject, pool, status, says) in [
         (json!({ "directory": "/work/gate" }), 1, 409, "bound already"),
         (json!({ "directory": "gate" }), 1, 422, "from the root on"),
-        (json!({ "project": "" }), 1, 422, "1 to 1024 characters"),
+        (json!({ "project": "" }), 1, 422, "letters, digits"),
+        (json!({ "project": "my shop" }), 1, 422, "no request could belong"),
+        (json!({ "agent_type": "prüfer" }), 1, 422, "a header can hold"),
+        (json!({ "agent_type": "" }), 1, 422, "1 to 1024 characters"),
         (json!({ "key": 99 }), 1, 422, "headgate keys"),
         (json!({ "role": "dreaming" }), 1, 422, "unknown variant"),
         (json!({ "role": "subagent" }), 99, 404, "headgate pools"),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{Binding, BindingId, PoolId, Subject},
-    proxy::is_project,
+    proxy::{is_agent_type, is_project},
     routing::Plan,
 };
 
@@ -52,11 +52,19 @@ pub async fn add(
     }
     if let Subject::Project(name) = &new.subject
         && new.id.is_none()
-        && !is_project(name)
+        && !is_project(name.trim())
     {
         return Err(Refused::bad_input(format!(
             "no request could belong to a project \"{name}\": its name is up to 64 letters, digits, `-`, `_` and `.`, and \
              begins with a letter or a digit"
+        )));
+    }
+    if let Subject::AgentType(kind) = &new.subject
+        && new.id.is_none()
+        && !is_agent_type(kind.trim())
+    {
+        return Err(Refused::bad_input(format!(
+            "no agent could be of a type \"{kind}\": it is up to 256 characters that a header can hold"
         )));
     }
     let roster = api.gateway.roster.clone();

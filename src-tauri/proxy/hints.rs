@@ -125,6 +125,11 @@ pub fn is_project(name: &str) -> bool {
         && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
 }
 
+/// Whether a client can name an agent's type so, in a header.
+pub fn is_agent_type(name: &str) -> bool {
+    name.len() <= LONGEST_WORD && name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 /// A folder by its whole path, of whatever system. One that climbs could be inside another than it says.
 pub fn folder(path: &str) -> Option<Arc<str>> {
     let path = path.trim();

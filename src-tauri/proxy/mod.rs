@@ -56,7 +56,7 @@ pub use counting::Counting;
 pub use courier::Courier;
 pub use decisions::Decisions;
 pub use discover::{Asked, ask_for_models};
-pub use hints::{folder, is_project};
+pub use hints::{folder, is_agent_type, is_project};
 pub use keep_warm::{KeptWarm, keep_warm};
 pub use keyholder::{BeyondLoopback, is_key, with_scope};
 pub use listener::{Listener, Places, StartError, needs_key};
