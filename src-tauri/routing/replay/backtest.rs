@@ -141,9 +141,10 @@ fn known(told: &[Window], limits: &[Limit], since: Timestamp) -> Vec<Window> {
 }
 
 /// Whether a request came with a sign-in is not written down. It did where an account that passes sign-ins on has
-/// served it, or another turn of its conversation; of one that nobody served, where it had no key.
+/// served it, or another turn of its conversation. Of one that nobody served nothing else is known, so it is taken for what
+/// may be served by whoever can.
 fn came_with_login(row: &Recorded, passers: &[AccountId], signed_in: &HashSet<Conversation>) -> bool {
-    row.account.map_or(row.key.is_none(), |id| passers.contains(&id))
+    row.account.is_some_and(|id| passers.contains(&id))
         || row.conversation().is_some_and(|conversation| signed_in.contains(&conversation))
 }
 

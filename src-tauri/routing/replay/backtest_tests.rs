@@ -233,10 +233,12 @@ fn a_request_that_came_with_a_sign_in_does_not_go_on_to_what_costs_money() {
         served(2, 1, "a", 1_000, 0),
         Recorded { session: Some("a".into()), ..refused(3, true) },
         served(4, 2, "b", 0, 1_000),
+        // Nobody has said that this one came with a sign-in.
+        Recorded { session: None, ..refused(5, true) },
     ];
     let backtest = backtest(rows, vec![mine, player(2)]);
     let played = play(&backtest, &Alternative::default());
-    assert_eq!((served_by(&played), played.refused), (vec![(1, 2), (2, 1)], 2));
+    assert_eq!((served_by(&played), played.refused), (vec![(1, 2), (2, 2)], 2));
 }
 
 #[test]
