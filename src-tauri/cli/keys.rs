@@ -341,7 +341,7 @@ pub(super) fn used(budget: &BudgetView) -> String {
     };
     let spent = table::dollars(Some(budget.used_usd));
     match budget.usd {
-        Some(limit) => format!("{tokens} tokens, {spent} of {}{unpriced}", table::dollars(Some(limit))),
+        Some(limit) => format!("{tokens} tokens, {spent} of {}{unpriced}", table::limit_in_dollars(limit)),
         None => format!("{tokens} tokens, {spent}{unpriced}"),
     }
 }

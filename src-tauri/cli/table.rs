@@ -1,6 +1,7 @@
 //! Text for a terminal: columns that line up, and numbers that read well.
 
 use super::out::say;
+use crate::domain::Micros;
 use jiff::{Timestamp, tz::TimeZone};
 
 /// Prints rows under headings; the last column is as wide as it likes.
@@ -43,13 +44,19 @@ pub fn tokens(count: Option<u64>) -> String {
     }
 }
 
-/// `$3.42`, `$0.0013`; a dash where it is not known.
+/// `$3.42`, `$0.0013`, `$0.000002`; a dash where it is not known. What is more than nothing is not shown as nothing.
 pub fn dollars(amount: Option<f64>) -> String {
     match amount {
         None => "–".into(),
+        Some(amount) if amount > 0.0 && amount < 0.000_05 => format!("${:.6}", amount.max(0.000_001)),
         Some(amount) if amount > 0.0 && amount < 0.01 => format!("${amount:.4}"),
         Some(amount) => format!("${amount:.2}"),
     }
+}
+
+/// A limit that a person set, with every digit that it has: `$5.00`, `$0.0005`.
+pub fn limit_in_dollars(amount: f64) -> String {
+    Micros::of_dollars(amount).map_or_else(|| dollars(Some(amount)), |exact| exact.to_string())
 }
 
 /// `340 ms`, `12.4 s`; a dash where it is not known.
@@ -64,4 +71,16 @@ pub fn duration(milliseconds: Option<f64>) -> String {
 /// Prints a value as JSON.
 pub fn json(value: &impl serde::Serialize) {
     say!("{}", serde_json::to_string_pretty(value).expect("the API's shapes are JSON"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_that_is_not_nothing_is_not_rounded_to_nothing() {
+        let shown = [0.0, 0.000_000_2, 0.000_002, 0.0013, 3.42].map(|amount| dollars(Some(amount)));
+        assert_eq!(shown, ["$0.00", "$0.000001", "$0.000002", "$0.0013", "$3.42"]);
+        assert_eq!([5.0, 0.0005, 1.005].map(limit_in_dollars), ["$5.00", "$0.0005", "$1.005"]);
+    }
 }

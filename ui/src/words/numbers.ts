@@ -29,7 +29,8 @@ export function total(...parts: Maybe[]): Maybe {
 /** $3.42; below a cent $0.0013. */
 export function dollars(n: Maybe): string {
   if (n == null) return UNKNOWN;
-  return `$${n > 0 && n < 0.01 ? Math.max(n, 0.0001).toFixed(4) : n.toFixed(2)}`;
+  if (n > 0 && n < 0.00005) return `$${Math.max(n, 0.000001).toFixed(6)}`;
+  return `$${n > 0 && n < 0.01 ? n.toFixed(4) : n.toFixed(2)}`;
 }
 
 /** 1,234,567: the exact value, for hover. */

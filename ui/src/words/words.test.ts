@@ -143,5 +143,5 @@ describe("endings", () => {
 });
 
 test("money reads as money, and what is not known is not free", () => {
-  expect([0, 3.4167, 0.0013, 0.00001, null].map(dollars)).toEqual(["$0.00", "$3.42", "$0.0013", "$0.0001", "–"]);
+  expect([0, 3.4167, 0.0013, 0.00001, null].map(dollars)).toEqual(["$0.00", "$3.42", "$0.0013", "$0.000010", "–"]);
 });
