@@ -283,7 +283,10 @@ fn a_typing_error_in_the_settings_takes_no_command_away_from_a_running_core() {
     std::fs::write(program.folder.path().join("settings.toml"), "prot = 1").unwrap();
     let told = program.run(&["status"]);
     let said = String::from_utf8_lossy(&told.stderr);
-    assert!(told.status.success() && String::from_utf8_lossy(&told.stdout).contains("Listening on"), "{said}");
+    assert!(
+        told.status.success() && String::from_utf8_lossy(&told.stdout).contains("Listening on"),
+        "{said}"
+    );
     assert!(said.contains("settings.toml has a mistake in it") && said.contains("goes on"), "{said}");
     assert!(served.stop().success());
     assert_eq!(program.run(&["status"]).status.code(), Some(4), "where none runs, the file is read");

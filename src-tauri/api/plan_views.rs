@@ -400,7 +400,9 @@ impl GuardsOrder {
     /// A limit is more than nothing, as a key's is: an account that is to serve nobody is paused.
     pub(super) fn read(self) -> Result<GuardsChange, Refused> {
         if self.reserves.iter().flatten().any(|reserve| u8::from(reserve.stop_at) == 0) {
-            return Err(Refused::bad_input("a reserve stops at 1 % or later; to use the account for nothing, pause it"));
+            return Err(Refused::bad_input(
+                "a reserve stops at 1 % or later; to use the account for nothing, pause it",
+            ));
         }
         Ok(GuardsChange {
             reserves: self.reserves,

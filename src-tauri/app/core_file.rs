@@ -109,7 +109,12 @@ impl FolderLock {
     /// # Errors
     /// If the file can't be written; the old one is gone then.
     pub fn announce(&self, address: SocketAddr, token: &Sensitive<String>) -> io::Result<()> {
-        self.write(&Written { pid: std::process::id(), address, token: token.expose().clone(), stopping: false })
+        self.write(&Written {
+            pid: std::process::id(),
+            address,
+            token: token.expose().clone(),
+            stopping: false,
+        })
     }
 
     /// Says that the core takes no more calls.
@@ -118,7 +123,12 @@ impl FolderLock {
     /// As [`FolderLock::announce`].
     pub fn announce_end(&self) -> io::Result<()> {
         let Some(CoreFile { address, token, .. }) = CoreFile::read(&self.folder) else { return Ok(()) };
-        self.write(&Written { pid: std::process::id(), address, token: token.expose().clone(), stopping: true })
+        self.write(&Written {
+            pid: std::process::id(),
+            address,
+            token: token.expose().clone(),
+            stopping: true,
+        })
     }
 
     fn write(&self, written: &Written) -> io::Result<()> {
@@ -175,7 +185,10 @@ mod tests {
         lock.announce("127.0.0.1:8417".parse().unwrap(), &Sensitive::new("token".to_owned())).unwrap();
         assert_eq!(CoreFile::of_running(folder.path()).unwrap().address.port(), 8417);
         lock.announce_end().unwrap();
-        assert!(CoreFile::read(folder.path()).unwrap().is_stopping, "whoever asks is told that it is stopping");
+        assert!(
+            CoreFile::read(folder.path()).unwrap().is_stopping,
+            "whoever asks is told that it is stopping"
+        );
         drop(lock);
         assert!(CoreFile::read(folder.path()).is_none(), "a core that has ended can't be reached");
         assert!(CoreFile::of_running(folder.path()).is_none());

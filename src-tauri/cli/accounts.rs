@@ -217,7 +217,10 @@ async fn perform(
                 map[..*at].iter().any(|(before, _)| before == asked) || unmap.contains(asked)
             });
             if let Some((_, (asked, _))) = twice {
-                return Err(Trouble::new(Code::Usage, format!("{asked} is named twice, and only one can be meant")));
+                return Err(Trouble::new(
+                    Code::Usage,
+                    format!("{asked} is named twice, and only one can be meant"),
+                ));
             }
             let names_models = !map.is_empty() || !unmap.is_empty();
             let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
@@ -300,7 +303,9 @@ async fn renamed(
     if let Some(unknown) = unmap.iter().find(|asked| !models.contains_key(*asked)) {
         return Err(Trouble::new(
             Code::NotFound,
-            format!("{account} has no other name for {unknown}; `headgate accounts --json` shows those that it has"),
+            format!(
+                "{account} has no other name for {unknown}; `headgate accounts --json` shows those that it has"
+            ),
         ));
     }
     models.retain(|asked, _| !unmap.contains(asked));
@@ -343,7 +348,10 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
         say!("These routes have a slot that points at nothing now: {}.", removed.routes.join(", "));
     }
     if !removed.keys.is_empty() {
-        say!("These keys name it, and are served by the others that they name alone: {}.", removed.keys.join(", "));
+        say!(
+            "These keys name it, and are served by the others that they name alone: {}.",
+            removed.keys.join(", ")
+        );
     }
     if !removed.spills.is_empty() {
         say!("Nothing spills over to it any more from: {}.", removed.spills.join(", "));
@@ -460,7 +468,8 @@ fn show(accounts: &[AccountView], json: bool) {
 /// `its daily cap is reached, back 2026-11-24 01:00`
 fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
     let whom = held.family.as_ref().map_or_else(String::new, |family| format!("{family} is held back: "));
-    let until = held.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
+    let until =
+        held.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
     format!("{whom}{}{until}", held.reason)
 }
 

@@ -196,7 +196,9 @@ fn circumstances(record: &DecisionRecord, name: impl Fn(AccountId) -> String) ->
     lines.extend(record.route.as_deref().map(|route| format!("Route: {}", text(route))));
     // The policy is that of the place where it was chosen, which may be a slot before that pool.
     let slot = record.account.and_then(|_| record.candidates.first()?.slot);
-    lines.extend(slot.zip(record.policy).map(|(slot, policy)| format!("Slot {}, by {}", slot + 1, word(policy))));
+    lines.extend(
+        slot.zip(record.policy).map(|(slot, policy)| format!("Slot {}, by {}", slot + 1, word(policy))),
+    );
     let pool = record.pool.as_deref().map(|pool| match record.policy.filter(|_| slot.is_none()) {
         Some(policy) => format!("Pool: {} (by {})", text(pool), word(policy)),
         None => format!("Pool: {}", text(pool)),

@@ -327,6 +327,6 @@ mod tests {
         for nothing in ["day=0", "day=$0", "week=0k", "month=$0.0"] {
             assert!(cap(nothing).unwrap_err().contains("accounts pause"), "{nothing}");
         }
-        assert!( reserve("5h").is_err() && reserve("5h=x").is_err());
+        assert!(reserve("5h").is_err() && reserve("5h=x").is_err());
     }
 }

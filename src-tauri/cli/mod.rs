@@ -238,7 +238,9 @@ impl Global {
         match looking.ok().flatten() {
             Some(core) if core.is_stopping => Err(Trouble::stopping()),
             Some(core) => {
-                eprintln!("headgate: {trouble}; the running Headgate goes on with the settings that it started with");
+                eprintln!(
+                    "headgate: {trouble}; the running Headgate goes on with the settings that it started with"
+                );
                 Ok(Core::Running(core))
             }
             None => Err(trouble),

@@ -151,7 +151,8 @@ fn say_removed(removed: &RemovedPool, accounts: &[AccountView], global: &Global)
         say!("These keys allow it, and nobody there now: {}.", removed.keys.join(", "));
     }
     let pool = &removed.pool;
-    let inside: String = pool.accounts.iter().map(|id| format!(" --account {id}")).collect();
+    let inside: Vec<String> = pool.accounts.iter().map(|id| format!(" --account {id}")).collect();
+    let inside = inside.concat();
     let name = table::printable(&pool.name).replace('\'', r"'\''");
     say!("To put it back: headgate pools add '{name}' --policy {} --id {}{inside}", pool.policy, pool.id);
 }

@@ -151,7 +151,12 @@ async fn warn(route: &RouteView, core: &Core, global: &Global) -> Result<(), Tro
     }
     let all: Vec<RouteView> = core.get("/api/v1/routes").await?;
     if let Some(first) = leads(route, &all) {
-        say!("{} is for {} too and leads, as it is older: {} is not taken.", first.name, first.models, route.name);
+        say!(
+            "{} is for {} too and leads, as it is older: {} is not taken.",
+            first.name,
+            first.models,
+            route.name
+        );
     }
     Ok(())
 }

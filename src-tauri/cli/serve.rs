@@ -94,24 +94,11 @@ pub fn told_to_stop() -> impl Future<Output = ()> {
 /// else be logged at all.
 fn says_how_much(text: &str) -> bool {
     let is_level = |word: &str| {
-        ["off", "error", "warn", "info", "debug", "trace"].iter().any(|level| word.eq_ignore_ascii_case(level))
+        ["off", "error", "warn", "info", "debug", "trace"]
+            .iter()
+            .any(|level| word.eq_ignore_ascii_case(level))
     };
     text.split(',').map(str::trim).all(|part| is_level(part.rsplit('=').next().unwrap_or(part)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_level_that_is_none_is_told_and_not_followed_into_silence() {
-        for good in ["debug", "headgate=debug", "headgate=info,warn", "INFO", "headgate::proxy=trace, off"] {
-            assert!(says_how_much(good), "{good}");
-        }
-        for bad in ["nonsense", "headgate", "headgate=loud", "debug,nonsense"] {
-            assert!(!says_how_much(bad), "{bad}");
-        }
-    }
 }
 
 /// Logs go to standard error; `HEADGATE_LOG` says how much, as in `HEADGATE_LOG=headgate=debug`.
@@ -133,4 +120,19 @@ pub fn log_to_stderr() {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_level_that_is_none_is_told_and_not_followed_into_silence() {
+        for good in ["debug", "headgate=debug", "headgate=info,warn", "INFO", "headgate::proxy=trace, off"] {
+            assert!(says_how_much(good), "{good}");
+        }
+        for bad in ["nonsense", "headgate", "headgate=loud", "debug,nonsense"] {
+            assert!(!says_how_much(bad), "{bad}");
+        }
+    }
 }

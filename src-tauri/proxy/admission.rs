@@ -442,7 +442,11 @@ mod tests {
         let running = enter(&gate, SOMEBODY).await.unwrap();
         let waiting = queued(&gate, called("a")).await;
         drop(running);
-        assert_eq!(gate.occupancy(), Occupancy { running: 1, waiting: 0, held: 0, refused: 0 }, "it was handed on");
+        assert_eq!(
+            gate.occupancy(),
+            Occupancy { running: 1, waiting: 0, held: 0, refused: 0 },
+            "it was handed on"
+        );
         drop(waiting);
         assert_eq!(gate.occupancy(), Occupancy { running: 0, waiting: 0, held: 0, refused: 0 });
     }

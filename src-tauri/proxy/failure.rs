@@ -207,7 +207,12 @@ fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
     for PassedOver { account, standing } in &wait.why {
         let reason = standing.reason.as_deref().unwrap_or("it has just failed this request");
         let name = shell_word(account.as_str());
-        let paused = if standing.state == StandingState::Paused { "paused, " } else { "" };
+        // Where nobody gave a reason, that it is paused is the reason.
+        let paused = if standing.state == StandingState::Paused && !reason.starts_with("paused") {
+            "paused, "
+        } else {
+            ""
+        };
         let _ = write!(text, " {account}: {paused}{reason}");
         match (standing.state, standing.until) {
             (_, Some(until)) => {
@@ -292,9 +297,12 @@ mod tests {
     fn a_refusal_names_each_account_and_the_soonest_decides() {
         let (after, retry, message) = refusal(&[Duration::from_hours(2), Duration::from_secs(20)]);
         assert_eq!((after.as_str(), retry), ("20", None));
-        assert!(message.contains("account 0: it rests, back on 2026-11-23 14:00 UTC, in 2 h 0 min."), "{message}");
+        assert!(
+            message.contains("account 0: it rests, back on 2026-11-23 14:00 UTC, in 2 h 0 min."),
+            "{message}"
+        );
         assert!(message.contains("account 1: it rests, back in 20 s."), "{message}");
-        let (_, _, message) = refusal(&[Duration::from_secs(5398 * 60)]);
+        let (_, _, message) = refusal(&[Duration::from_mins(5398)]);
         assert!(message.contains("back on 2026-11-27 05:58 UTC, in 3 days 17 h."), "{message}");
     }
 }

@@ -117,7 +117,9 @@ impl Denied {
             Denial::Unknown | Denial::Revoked | Denial::Disabled | Denial::Expired(_) => {
                 (401, ErrorKind::AuthenticationError)
             }
-            Denial::Scope { .. } | Denial::Model { .. } | Denial::NoModel => (403, ErrorKind::PermissionError),
+            Denial::Scope { .. } | Denial::Model { .. } | Denial::NoModel => {
+                (403, ErrorKind::PermissionError)
+            }
             Denial::Rate { .. } => (429, ErrorKind::RateLimitError),
             // Claude Code shows a 402 as it is and does not ask again.
             Denial::Budget(_) => (402, ErrorKind::BillingError),
@@ -218,7 +220,8 @@ mod tests {
 
     #[test]
     fn advice_that_is_followed_takes_no_right_away() {
-        let told = |why| Denied { key: Some(KeyName::new("my laptop").unwrap()), why }.message(Timestamp::MIN);
+        let told =
+            |why| Denied { key: Some(KeyName::new("my laptop").unwrap()), why }.message(Timestamp::MIN);
         let has = [Scope::Proxy, Scope::Read].into_iter().collect();
         let scope = told(Denial::Scope { lacks: Scope::Manage, has });
         let flags = "keys set 'my laptop' --scope proxy --scope read --scope manage`";

@@ -29,7 +29,9 @@ pub enum OpenError {
         known: i32,
     },
     /// It is damaged.
-    #[error("the database is damaged ({detail}): `headgate serve --repair` moves it aside, whole, and starts a new one")]
+    #[error(
+        "the database is damaged ({detail}): `headgate serve --repair` moves it aside, whole, and starts a new one"
+    )]
     Corrupt {
         /// What we stumbled over.
         detail: String,

@@ -246,7 +246,11 @@ fn totals_tell_the_rescued_and_do_not_take_unknown_for_zero() {
     let totals = store.totals_since(ExchangeId(2)).unwrap();
 
     let usage = Usage { input: Some(20), output: Some(10), ..Usage::default() };
-    assert_eq!(totals, Totals { requests: 5, complete: 3, rescued: 1, usage }, "the same account once more is no rescue");
+    assert_eq!(
+        totals,
+        Totals { requests: 5, complete: 3, rescued: 1, usage },
+        "the same account once more is no rescue"
+    );
 }
 
 #[test]
