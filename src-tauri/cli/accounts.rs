@@ -466,7 +466,7 @@ fn show(accounts: &[AccountView], json: bool) {
 }
 
 /// `its daily cap is reached, back 2026-11-24 01:00`
-fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
     let whom = held.family.as_ref().map_or_else(String::new, |family| format!("{family} is held back: "));
     let until =
         held.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));

@@ -2,8 +2,11 @@
 
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, browser, out::say, table};
-use crate::api::views::{DashboardLink, Overview, ProxyState, Status};
+use super::{Code, Core, Global, Trouble, accounts::held_back, browser, out::say, table};
+use crate::{
+    api::views::{AccountView, DashboardLink, Overview, ProxyState, Status},
+    clock::Clock,
+};
 
 /// Whether it runs, where, and how the accounts stand.
 pub async fn run(global: &Global) -> Result<(), Trouble> {
@@ -25,6 +28,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         }
         (ProxyState::Paused, Some(address)) => say!("Paused on {address}."),
         _ => say!("Not running. Start it with `headgate serve`."),
+    }
+    for line in overview.accounts.iter().flat_map(hindrances) {
+        say!("{line}");
     }
     if status.needs_key {
         say!("Clients on this machine need a key; make one with `headgate keys add NAME`.");
@@ -55,6 +61,20 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         say!("{trouble}");
     }
     Ok(())
+}
+
+/// What keeps an account that stands ready from being asked, or makes it the second choice.
+fn hindrances(account: &AccountView) -> Vec<String> {
+    let (now, zone) = (Clock::system().now(), Clock::system().zone());
+    let name = table::printable(&account.name);
+    let held = account.held.as_ref().map(|held| format!("{name}: {}.", held_back(held, now, &zone)));
+    let trouble = account.trouble_until.map(|until| {
+        format!(
+            "{name}: its upstream is in trouble, at least until {}; it is still tried.",
+            table::time(until, now, &zone)
+        )
+    });
+    held.into_iter().chain(trouble).collect()
 }
 
 /// Prints a link that opens the page once, and opens it.
