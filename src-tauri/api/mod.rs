@@ -33,6 +33,7 @@ mod sessions;
 pub mod sign_in_views;
 mod sign_ins;
 mod status;
+mod status_views;
 mod vault;
 pub mod vault_views;
 pub mod views;

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     api::views::{
-        AccountChange, AccountView, HeldView, NewAccount, OpenWindow, PauseOrder, RemovedAccount, RenewalView, SpillTo,
-        SpillView, SpillWord,
+        AccountChange, AccountView, HeldView, NewAccount, OpenWindow, PauseOrder, RemovedAccount,
+        RenewalView, SpillTo, SpillView, SpillWord,
     },
     clock::Clock,
     domain::StandingState,
@@ -36,6 +36,36 @@ use crate::{
 pub struct Accounts {
     #[command(subcommand)]
     act: Option<Act>,
+}
+
+/// What to change of an account beside its name, address and key.
+#[derive(Debug, Args)]
+struct Setting {
+    /// Name or id.
+    account: String,
+    /// What clients ask for and what is sent instead, like claude-opus-5-5=glm-5.2; may be repeated.
+    #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair)]
+    map: Vec<(String, String)>,
+    /// Send this model under its own name again; may be repeated.
+    #[arg(long, value_name = "ASKED")]
+    unmap: Vec<String>,
+    /// Where requests that came with Claude Code's own sign-in may move on to when it is spent, which may cost
+    /// money: an account by name or id, all, or none. Repeat it for more.
+    #[arg(long, value_name = "ACCOUNT")]
+    spill_to: Vec<String>,
+    /// The pool that it is put into, by name or id.
+    #[arg(long)]
+    pool: Option<String>,
+    /// Open its usage windows by themselves, by a request of one token: at-reset, each time that one starts anew;
+    /// "weekdays 07:00" or "Mon,Wed 06:30" by this machine's clock; or off.
+    #[arg(long, value_name = "WHEN", value_parser = opening::when)]
+    open_window: Option<OpenWindow>,
+    /// Repeat the last request of a big conversation for one token before its prompt leaves the cache, so often in a
+    /// row; or off.
+    #[arg(long, value_name = "TIMES", value_parser = opening::times)]
+    keep_warm: Option<u8>,
+    #[command(flatten)]
+    guarding: Guarding,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,33 +98,7 @@ enum Act {
     },
     /// Change its pool, what is kept back of it, under which names its upstream knows models, or where requests that
     /// came with a sign-in may go.
-    Set {
-        /// Name or id.
-        account: String,
-        /// What clients ask for and what is sent instead, like claude-opus-5-5=glm-5.2; may be repeated.
-        #[arg(long = "map", value_name = "ASKED=SENT", value_parser = pair)]
-        map: Vec<(String, String)>,
-        /// Send this model under its own name again; may be repeated.
-        #[arg(long, value_name = "ASKED")]
-        unmap: Vec<String>,
-        /// Where requests that came with Claude Code's own sign-in may move on to when it is spent, which may cost
-        /// money: an account by name or id, all, or none. Repeat it for more.
-        #[arg(long, value_name = "ACCOUNT")]
-        spill_to: Vec<String>,
-        /// The pool that it is put into, by name or id.
-        #[arg(long)]
-        pool: Option<String>,
-        /// Open its usage windows by themselves, by a request of one token: at-reset, each time that one starts anew;
-        /// "weekdays 07:00" or "Mon,Wed 06:30" by this machine's clock; or off.
-        #[arg(long, value_name = "WHEN", value_parser = opening::when)]
-        open_window: Option<OpenWindow>,
-        /// Repeat the last request of a big conversation for one token before its prompt leaves the cache, so often in a
-        /// row; or off.
-        #[arg(long, value_name = "TIMES", value_parser = opening::times)]
-        keep_warm: Option<u8>,
-        #[command(flatten)]
-        guarding: Guarding,
-    },
+    Set(Setting),
     /// Sign in to one by its provider: again, or to add it. Works over SSH by a code.
     SignIn(SignIn),
     /// Give it a new key, read from standard input.
@@ -171,6 +175,44 @@ impl Accounts {
     }
 }
 
+async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), Trouble> {
+    let Setting { account, map, unmap, spill_to, pool, open_window, keep_warm, guarding } = setting;
+    let twice = map.iter().enumerate().find(|(at, (asked, _))| {
+        map[..*at].iter().any(|(before, _)| before == asked) || unmap.contains(asked)
+    });
+    if let Some((_, (asked, _))) = twice {
+        return Err(Trouble::new(Code::Usage, format!("{asked} is named twice, and only one can be meant")));
+    }
+    let names_models = !map.is_empty() || !unmap.is_empty();
+    let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
+    let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none();
+    if says_nothing && guarding.is_empty() {
+        return Err(Trouble::no_change("accounts set"));
+    }
+    let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
+    let spill_to = if spill_to.is_empty() { None } else { Some(spill(core, &spill_to).await?) };
+    let pool_id = match pool {
+        Some(pool) => Some(found(&pools::all(core).await?, &pool)?.id),
+        None => None,
+    };
+    let guards = if guarding.is_empty() {
+        None
+    } else {
+        let now: AccountView = core.get(&path_of(core, &account).await?).await?;
+        Some(guarding.change(now.guards.as_ref()))
+    };
+    let new = AccountChange {
+        models,
+        spill_to,
+        pool_id,
+        guards,
+        open_window,
+        keep_warm,
+        ..AccountChange::default()
+    };
+    change(core, global, &account, new).await
+}
+
 async fn perform(
     act: Act,
     key: Option<Sensitive<String>>,
@@ -212,45 +254,7 @@ async fn perform(
             change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
                 .await
         }
-        Act::Set { account, map, unmap, spill_to, pool, open_window, keep_warm, guarding } => {
-            let twice = map.iter().enumerate().find(|(at, (asked, _))| {
-                map[..*at].iter().any(|(before, _)| before == asked) || unmap.contains(asked)
-            });
-            if let Some((_, (asked, _))) = twice {
-                return Err(Trouble::new(
-                    Code::Usage,
-                    format!("{asked} is named twice, and only one can be meant"),
-                ));
-            }
-            let names_models = !map.is_empty() || !unmap.is_empty();
-            let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
-            let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none();
-            if says_nothing && guarding.is_empty() {
-                return Err(Trouble::no_change("accounts set"));
-            }
-            let models = if names_models { Some(renamed(core, &account, map, &unmap).await?) } else { None };
-            let spill_to = if spill_to.is_empty() { None } else { Some(spill(core, &spill_to).await?) };
-            let pool_id = match pool {
-                Some(pool) => Some(found(&pools::all(core).await?, &pool)?.id),
-                None => None,
-            };
-            let guards = if guarding.is_empty() {
-                None
-            } else {
-                let now: AccountView = core.get(&path_of(core, &account).await?).await?;
-                Some(guarding.change(now.guards.as_ref()))
-            };
-            let new = AccountChange {
-                models,
-                spill_to,
-                pool_id,
-                guards,
-                open_window,
-                keep_warm,
-                ..AccountChange::default()
-            };
-            change(core, global, &account, new).await
-        }
+        Act::Set(setting) => set(setting, core, global).await,
         Act::SignIn(sign_in) => sign_in.run(core, global).await,
         Act::SetKey { account } => {
             change(core, global, &account, AccountChange { key, ..AccountChange::default() }).await

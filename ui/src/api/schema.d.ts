@@ -929,12 +929,12 @@ export interface components {
             sign_in?: components["schemas"]["SignedInView"] | null;
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
-            usage?: components["schemas"]["UsageAskedView"] | null;
             /**
              * Format: date-time
              * @description Until when its upstream is in trouble; it is still asked where nobody else can serve.
              */
             trouble_until?: string | null;
+            usage?: components["schemas"]["UsageAskedView"] | null;
             /**
              * @description Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
              *     the sign-in that was used last.
