@@ -354,6 +354,7 @@ async fn a_pause_and_how_it_has_grown_outlive_a_restart() {
                     name: "work".into(),
                     provider: "anthropic".into(),
                     base_url: Some(upstream.base_url.clone()),
+                    plain_http: headgate::accounts::PlainHttp::default(),
                     priority: 0,
                     key: Some(Sensitive::new("key-work".into())),
                 };

@@ -48,6 +48,7 @@ fn passing(house: &House, priority: i32) -> NewAccount {
         name: "mine".into(),
         provider: "claude-login".into(),
         base_url: Some(house.sandbox.base_url().into()),
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority,
         key: None,
     }

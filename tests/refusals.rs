@@ -166,6 +166,7 @@ async fn an_account_that_leads_back_to_headgate_does_not_multiply_a_request() {
         name: "itself".into(),
         provider: "anthropic".into(),
         base_url: house.app.api().status().address,
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 0,
         key: Some(headgate::secrets::Sensitive::new("key".into())),
     };

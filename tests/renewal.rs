@@ -326,6 +326,7 @@ async fn an_account_tells_when_its_sign_in_ends_and_is_renewed() {
         name: "keyed".into(),
         provider: "anthropic".into(),
         base_url: None,
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 9,
         key: Some(Sensitive::new("key".into())),
     };

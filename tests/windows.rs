@@ -43,6 +43,7 @@ fn compatible(house: &House, upstream: &Wire) {
         name: "work".into(),
         provider: "anthropic-compatible".into(),
         base_url: Some(upstream.base_url.clone()),
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 0,
         key: Some(Sensitive::new("key-work".into())),
     };

@@ -16,7 +16,7 @@ use crate::{
         PausedBy, PoolId, Provider, Spill, SpillTo,
     },
     events::Event,
-    providers::{base_url, is_this_machine},
+    providers::{PlainHttp, base_url, is_this_machine},
     routing::{Contender, Load, reopen},
     secrets::{SecretName, Sensitive},
     store::{NewAccountRow, StoreError},
@@ -28,6 +28,8 @@ pub struct NewAccount {
     pub name: String,
     pub provider: String,
     pub base_url: Option<String>,
+    /// How far plain http:// may go.
+    pub plain_http: PlainHttp,
     pub priority: i32,
     /// Left out where the provider's accounts pass on the client's sign-in.
     pub key: Option<Sensitive<String>>,
@@ -40,6 +42,8 @@ pub struct Change {
     pub priority: Option<i32>,
     /// An empty text goes back to the provider's own address.
     pub base_url: Option<String>,
+    /// How far plain http:// may go, if an address is given.
+    pub plain_http: PlainHttp,
     pub key: Option<Sensitive<String>>,
     /// The whole map, asked to sent, in place of the one there is.
     pub models: Option<BTreeMap<String, String>>,
@@ -73,7 +77,8 @@ impl Roster {
     /// # Errors
     /// Whatever is wrong with the input, or with store and vault; nothing is kept then.
     pub fn add(&self, new: NewAccount) -> Result<Arc<Contender>, EditError> {
-        let (row, provider) = self.vet(&new.name, &new.provider, new.base_url.as_deref(), new.priority)?;
+        let (row, provider) =
+            self.vet(&new.name, &new.provider, new.base_url.as_deref(), new.plain_http, new.priority)?;
         let key = wanted_key(new.key, &provider)?;
         self.enter(row, provider, key.map(Brought::Key))
     }
@@ -84,6 +89,7 @@ impl Roster {
         name: &str,
         provider: &str,
         address: Option<&str>,
+        plain_http: PlainHttp,
         priority: i32,
     ) -> Result<(NewAccountRow, Arc<Provider>), EditError> {
         let inner = self.inner();
@@ -96,7 +102,8 @@ impl Roster {
             given: provider.chars().take(40).collect(),
             known: inner.catalog.ids(),
         })?;
-        let address = address.map(str::trim).filter(|text| !text.is_empty()).map(base_url).transpose()?;
+        let address = address.map(str::trim).filter(|text| !text.is_empty());
+        let address = address.map(|text| base_url(text, plain_http)).transpose()?;
         if address.is_none() && provider.base_url.is_none() {
             return Err(EditError::NeedsAddress(provider.title.clone()));
         }
@@ -151,9 +158,9 @@ impl Roster {
         let name = change.name.as_deref().map(AccountName::new).transpose()?;
         let key = change.key.map(check_key).transpose()?;
         change.priority.map_or(Ok(()), check_priority)?;
-        let address = change
-            .base_url
-            .map(|text| if text.trim().is_empty() { Ok(None) } else { base_url(&text).map(Some) });
+        let address = change.base_url.map(|text| {
+            if text.trim().is_empty() { Ok(None) } else { base_url(&text, change.plain_http).map(Some) }
+        });
         let address = address.transpose()?;
         let models = change.models.map(ModelMap::new).transpose()?;
         let has_new_key = key.is_some();
@@ -471,7 +478,15 @@ mod tests {
         let roster = load();
         let key = Sensitive::new("key".to_owned());
         let provider = "anthropic".to_owned();
-        let new = NewAccount { name: "work".into(), provider, base_url: None, priority: 0, key: Some(key) };
+        let plain_http = PlainHttp::Here;
+        let new = NewAccount {
+            name: "work".into(),
+            provider,
+            base_url: None,
+            plain_http,
+            priority: 0,
+            key: Some(key),
+        };
         let id = roster.add(new).unwrap().account.id;
         let is_first = std::cell::Cell::new(true);
         let edit = |account: &mut Account, _: &Provider| {

@@ -198,7 +198,14 @@ mod tests {
         let roster =
             Roster::load(store, vault, catalog, clock, Events::default(), Ration::default()).unwrap();
         let provider = "claude-login".to_owned();
-        let new = NewAccount { name: "mine".into(), provider, base_url: None, priority: 0, key: None };
+        let new = NewAccount {
+            name: "mine".into(),
+            provider,
+            base_url: None,
+            plain_http: crate::providers::PlainHttp::Here,
+            priority: 0,
+            key: None,
+        };
         let id = roster.add(new).unwrap().account.id;
         let window = Window {
             utilization: Some(0.5),

@@ -18,6 +18,7 @@ mod signed_in;
 mod tokens;
 mod usage;
 
+pub use crate::providers::PlainHttp;
 pub use edit::{Change, NewAccount, SpillOrder};
 pub use edit_error::EditError;
 pub use guards::GuardsChange;

@@ -155,8 +155,9 @@ impl Roster {
             None => provider,
         };
         let id = match whom {
-            Whom::New { name, provider, base_url, priority } => {
-                let (row, provider) = self.vet(name, provider, base_url.as_deref(), *priority)?;
+            Whom::New { name, provider, base_url, plain_http, priority } => {
+                let (row, provider) =
+                    self.vet(name, provider, base_url.as_deref(), *plain_http, *priority)?;
                 let row = NewAccountRow { sign_in: Some(terms), ..row };
                 return Ok(self.enter(row, served(provider), Some(brought))?.account.id);
             }
@@ -214,6 +215,7 @@ mod tests {
         clock::Clock,
         domain::StandingState,
         events::Events,
+        providers::PlainHttp,
         routing::{Ration, standing},
         secrets::{Memory, Vault},
         store,
@@ -251,8 +253,13 @@ mod tests {
     }
 
     fn signed_in(roster: &Roster) -> AccountId {
-        let whom =
-            Whom::New { name: "work".into(), provider: "anthropic".into(), base_url: None, priority: 0 };
+        let whom = Whom::New {
+            name: "work".into(),
+            provider: "anthropic".into(),
+            base_url: None,
+            plain_http: PlainHttp::Here,
+            priority: 0,
+        };
         let terms = SignIn {
             with: "oidc".into(),
             client_id: Some("client".into()),

@@ -12,8 +12,8 @@ use super::{
     views::{AccountChange, AccountView, NewAccount, PauseOrder, Problem, ProviderView, RemovedAccount},
 };
 use crate::{
-    accounts::{self, Change, EditError},
-    domain::{AccountId, PoolId, Route, SpillTo, Target},
+    accounts::{self, Change, EditError, PlainHttp, Tokens},
+    domain::{AccountId, PoolId, Route, SignIn, SpillTo, Target},
     keys::Holder,
     proxy::{self, Opened},
     routing::Contender,
@@ -57,6 +57,18 @@ impl Api {
         }
     }
 
+    /// What an account was signed in with, for when it no longer is.
+    fn signed_in(&self, id: AccountId) -> Option<(Arc<SignIn>, Arc<Tokens>)> {
+        let roster = &self.gateway.roster;
+        roster.snapshot().get(id)?.account.sign_in.clone().zip(roster.tokens(id))
+    }
+
+    async fn give_back(&self, signed_in: Option<(Arc<SignIn>, Arc<Tokens>)>) {
+        if let Some((terms, tokens)) = signed_in {
+            self.sign_ins.give_back(terms, &tokens).await;
+        }
+    }
+
     fn view(&self, changed: &Contender) -> AccountView {
         let snapshot = self.gateway.roster.shown();
         // Somebody may have removed it since.
@@ -91,6 +103,7 @@ pub async fn add(
         name: new.name,
         provider: new.provider,
         base_url: new.base_url,
+        plain_http: PlainHttp::allowed(new.allow_plaintext),
         priority: new.priority,
         key: new.key,
     };
@@ -108,8 +121,9 @@ pub async fn show(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Accoun
     Ok(Json(api.view(found)))
 }
 
-/// Changes name, priority, address, key, model names, pool, guards, when its windows are opened, how often prompts are kept warm, or where requests may spill over to; whatever
-/// is absent stays.
+/// Changes name, priority, address, key, model names, pool, guards, when its windows are opened, how often prompts are
+/// kept warm, or where requests may spill over to; whatever is absent stays. A key takes the place of a sign-in, which is
+/// given back to its provider where that is possible.
 #[utoipa::path(patch, path = "/api/v1/accounts/{id}", operation_id = "change_account", request_body = AccountChange, params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = UNPROCESSABLE_ENTITY, body = Problem),
@@ -120,11 +134,13 @@ pub async fn change(
     Body(change): Body<AccountChange>,
 ) -> Result<Json<AccountView>, Refused> {
     api.refuse_own_address(change.base_url.as_deref())?;
-    let roster = api.gateway.roster.clone();
+    let (roster, id) = (api.gateway.roster.clone(), AccountId(id));
+    let signed_in = change.key.as_ref().and_then(|_| api.signed_in(id));
     let change = Change {
         name: change.name,
         priority: change.priority,
         base_url: change.base_url,
+        plain_http: PlainHttp::allowed(change.allow_plaintext),
         key: change.key,
         models: change.models,
         spill: change.spill_to.map(Into::into),
@@ -133,7 +149,9 @@ pub async fn change(
         keep_warm: change.keep_warm,
         guards: change.guards.map(GuardsOrder::read).transpose()?.unwrap_or_default(),
     };
-    let changed = blocking(move || roster.change(AccountId(id), change)).await?;
+    let changed = blocking(move || roster.change(id, change)).await?;
+    // A key has taken its place by now, whatever its provider says.
+    api.give_back(signed_in).await;
     Ok(Json(api.view(&changed)))
 }
 
@@ -147,13 +165,10 @@ pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Remo
     let before = roster.shown();
     let was = before.get(id).ok_or(EditError::NotFound)?;
     let removed = api.without(was);
-    let terms = roster.snapshot().get(id).and_then(|known| known.account.sign_in.clone());
-    let tokens = roster.tokens(id);
+    let signed_in = api.signed_in(id);
     blocking(move || roster.remove(id)).await?;
     // It is gone by now, whatever its provider says.
-    if let (Some(terms), Some(tokens)) = (terms, tokens) {
-        api.sign_ins.give_back(terms, &tokens).await;
-    }
+    api.give_back(signed_in).await;
     Ok(Json(removed))
 }
 

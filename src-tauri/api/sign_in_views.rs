@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Refused;
 use super::views::perhaps_sent_by_its_owner;
 use super::views::sent_by_its_owner;
 use crate::{
     accounts::{
-        Roster,
-        sign_in::{Definition, Look, Order, Progress, Way, Whom},
+        PlainHttp, Roster,
+        sign_in::{Definition, Look, NotBegun, Order, Progress, Way, Whom},
     },
     domain::AccountId,
     routing::Contender,
@@ -70,6 +71,9 @@ pub struct NewSignIn {
     pub provider: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// Whether its address may be plain http:// on a private network, where the token can be read on its way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_plaintext: bool,
     #[serde(default)]
     pub priority: i32,
     /// Id of the definition.
@@ -208,23 +212,33 @@ impl SignInWay {
 }
 
 impl NewSignIn {
-    /// The order, where it says whose sign-in it is.
-    pub(super) fn read(self, roster: &Roster) -> Result<Order, &'static str> {
+    /// The order, where it says whose sign-in it is, and names a way to sign in that there is or none.
+    pub(super) fn read(self, roster: &Roster) -> Result<Order, Refused> {
+        let all = roster.catalog().sign_ins();
+        let known = |given: &str| all.get(given).ok_or_else(|| NotBegun::no_such(given, all));
+        // First: whoever mistypes it would be asked for things that its definition says.
+        let definition = self.with.as_deref().map(known).transpose()?;
         let whom = match (self.account, self.name) {
             (Some(_), Some(_)) => {
-                return Err("name an account that there is, or give a new one a name; not both");
+                return Err(Refused::bad_input(
+                    "name an account that there is, or give a new one a name; not both",
+                ));
             }
             (Some(id), None) => Whom::Again(AccountId(id)),
             (None, None) => {
-                return Err("say which account: `account` for one that there is, `name` for a new one");
+                return Err(Refused::bad_input(
+                    "say which account: `account` for one that there is, `name` for a new one",
+                ));
             }
             (None, Some(name)) => {
-                let definition = self.with.as_deref().and_then(|with| roster.catalog().sign_ins().get(with));
                 let proposed = || definition?.providers.first().map(ToString::to_string);
-                let provider = self.provider.or_else(proposed).ok_or(
-                    "say which provider the new account is at: `provider`, or --provider on the command line",
-                )?;
-                Whom::New { name, provider, base_url: self.base_url, priority: self.priority }
+                let provider = self.provider.or_else(proposed).ok_or_else(|| {
+                    Refused::bad_input(
+                        "say which provider the new account is at: `provider`, or --provider on the command line",
+                    )
+                })?;
+                let plain_http = PlainHttp::allowed(self.allow_plaintext);
+                Whom::New { name, provider, base_url: self.base_url, plain_http, priority: self.priority }
             }
         };
         Ok(Order {

@@ -36,7 +36,7 @@ pub async fn begin(
     Body(new): Body<NewSignIn>,
 ) -> Result<(StatusCode, Json<SignInView>), Refused> {
     api.refuse_own_address(new.base_url.as_deref())?;
-    let order = new.read(&api.gateway.roster).map_err(Refused::bad_input)?;
+    let order = new.read(&api.gateway.roster)?;
     let look = api.sign_ins.begin(order).await?;
     Ok((StatusCode::CREATED, Json(SignInView::of(look))))
 }

@@ -240,6 +240,9 @@ pub struct NewAccount {
     pub provider: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// Whether its address may be plain http:// on a private network, where the key can be read on its way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_plaintext: bool,
     #[serde(default)]
     pub priority: i32,
     /// The API key. It goes to the keychain and is never sent back. Left out where the provider's accounts pass
@@ -260,6 +263,9 @@ pub struct AccountChange {
     /// An empty text removes the custom address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// Whether the new address may be plain http:// on a private network, where the key can be read on its way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_plaintext: bool,
     /// All model names that its upstream knows under another name, asked for to sent; replaces those there
     /// are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

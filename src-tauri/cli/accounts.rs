@@ -95,6 +95,9 @@ enum Act {
         account: String,
         /// Like `https://gateway.example.com`
         url: String,
+        /// Let it be plain http:// on a private network, where the key can be read on its way.
+        #[arg(long)]
+        allow_plaintext: bool,
     },
     /// Change its pool, what is kept back of it, under which names its upstream knows models, or where requests that
     /// came with a sign-in may go.
@@ -153,6 +156,9 @@ struct Add {
     /// Where its requests go instead of the provider's own address.
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    /// Let that be plain http:// on a private network, where the key can be read on its way.
+    #[arg(long, requires = "base_url")]
+    allow_plaintext: bool,
     /// Lower goes first; -1000 to 1000.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
@@ -230,6 +236,7 @@ async fn perform(
                 name: add.name,
                 provider: add.provider,
                 base_url: add.base_url,
+                allow_plaintext: add.allow_plaintext,
                 priority: add.priority,
                 key,
             };
@@ -250,9 +257,10 @@ async fn perform(
             )
             .await
         }
-        Act::BaseUrl { account, url } => {
-            change(core, global, &account, AccountChange { base_url: Some(url), ..AccountChange::default() })
-                .await
+        Act::BaseUrl { account, url, allow_plaintext } => {
+            let base_url = Some(url);
+            let new = AccountChange { base_url, allow_plaintext, ..AccountChange::default() };
+            change(core, global, &account, new).await
         }
         Act::Set(setting) => set(setting, core, global).await,
         Act::SignIn(sign_in) => sign_in.run(core, global).await,

@@ -10,7 +10,7 @@ use super::{
     serve::{announce, log_to_stderr, told_to_stop},
 };
 use crate::{
-    accounts::NewAccount,
+    accounts::{NewAccount, PlainHttp},
     app::App,
     clock::Clock,
     sandbox::{Sandbox, Scenario, traffic::Traffic},
@@ -82,6 +82,7 @@ async fn open(
                 name: account.name,
                 provider: "anthropic".into(),
                 base_url: Some(base_url.clone()),
+                plain_http: PlainHttp::Here,
                 priority: account.priority,
                 key: Some(Sensitive::new(account.key)),
             };

@@ -37,6 +37,9 @@ pub struct SignIn {
     /// Where a new account's requests go instead of the provider's own address.
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    /// Let that be plain http:// on a private network, where the token can be read on its way.
+    #[arg(long, requires = "base_url")]
+    allow_plaintext: bool,
     /// A new account's priority; lower goes first.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     priority: i32,
@@ -84,6 +87,7 @@ impl SignIn {
             name: known.is_none().then(|| self.account.clone()),
             provider: self.provider,
             base_url: self.base_url,
+            allow_plaintext: self.allow_plaintext,
             priority: self.priority,
             with: self.with,
             client_id: self.client_id,

@@ -1,8 +1,27 @@
 //! Where a request goes: a base address joined with the client's path and query, which stay as they were
 //! sent. Credentials have no place in an address and are refused there.
 
+use std::net::IpAddr;
+
 use http::uri::PathAndQuery;
 use url::Url;
+
+/// How far plain http:// may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PlainHttp {
+    /// To this machine.
+    #[default]
+    Here,
+    /// To private networks too, since a person has said so: the key is readable there.
+    PrivateNetworks,
+}
+
+impl PlainHttp {
+    /// As a person has said.
+    pub fn allowed(allowed: bool) -> Self {
+        if allowed { Self::PrivateNetworks } else { Self::Here }
+    }
+}
 
 /// Why an address is refused; each is a sentence for whoever typed it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,20 +31,25 @@ pub enum BadAddress {
     #[error("an address starts with https://, or with http:// for a server on this machine")]
     Scheme,
     #[error(
-        "plain http:// would send the key unprotected over the network; only this machine (127.0.0.1, localhost) may be reached that way"
+        "plain http:// would send the key unprotected over the network; only this machine (127.0.0.1, localhost) is reached that way, and a server on a private network where you say that you allow it (--allow-plaintext)"
     )]
     PlainText,
+    #[error(
+        "plain http:// would send the key unprotected over the internet: {0} is on no private network; use https://"
+    )]
+    PublicPlainText(String),
     #[error("leave user name and password out of the address; the key is asked for apart")]
     Credentials,
     #[error("leave everything from ? or # on out of the address")]
     Query,
 }
 
-/// Checks a base address that a person typed.
+/// Checks a base address that a person typed. A name that is to be reached by plain http:// on a private network is taken
+/// at its word here; where it leads is looked at once a connection is made.
 ///
 /// # Errors
 /// [`BadAddress`], which tells what to change.
-pub fn base_url(text: &str) -> Result<Url, BadAddress> {
+pub fn base_url(text: &str, plain: PlainHttp) -> Result<Url, BadAddress> {
     let url = Url::parse(text.trim()).map_err(|_| BadAddress::NotAnAddress(shown(text)))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(BadAddress::Credentials);
@@ -36,7 +60,16 @@ pub fn base_url(text: &str) -> Result<Url, BadAddress> {
     match url.scheme() {
         "https" if url.host().is_some() => Ok(url),
         "http" if is_this_machine(&url) => Ok(url),
-        "http" => Err(BadAddress::PlainText),
+        "http" if plain == PlainHttp::Here => Err(BadAddress::PlainText),
+        "http" => match url.host() {
+            Some(url::Host::Ipv4(ip)) if !is_private(ip.into()) => {
+                Err(BadAddress::PublicPlainText(ip.to_string()))
+            }
+            Some(url::Host::Ipv6(ip)) if !is_private(ip.into()) => {
+                Err(BadAddress::PublicPlainText(ip.to_string()))
+            }
+            _ => Ok(url),
+        },
         _ => Err(BadAddress::Scheme),
     }
 }
@@ -54,6 +87,16 @@ pub fn is_this_machine(url: &Url) -> bool {
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
+    }
+}
+
+/// Whether plain http:// may be spoken with whoever has this address: the loopback, and the networks that RFC 1918 and
+/// RFC 4193 set aside. Link-local addresses are none of them, where clouds tell their machines' secrets; nor are those
+/// that providers share among customers (RFC 6598).
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
     }
 }
 
@@ -98,6 +141,7 @@ mod tests {
 
     #[test]
     fn an_address_that_would_betray_a_key_is_refused() {
+        let base_url = |text| base_url(text, PlainHttp::Here);
         assert_eq!(base_url("http://gateway.example.com"), Err(BadAddress::PlainText));
         assert_eq!(base_url("https://user:pw@gateway.example.com"), Err(BadAddress::Credentials));
         assert_eq!(base_url("https://gateway.example.com/?key=1"), Err(BadAddress::Query));
@@ -106,5 +150,34 @@ mod tests {
         assert!(base_url(" https://gateway.example.com/anthropic ").is_ok(), "blanks around it are forgiven");
         let error = base_url("user:hunter2@host").unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "a password is not repeated: {error}");
+    }
+
+    #[test]
+    fn plain_text_goes_to_private_networks_once_a_person_says_so_and_no_further() {
+        for private in
+            ["http://10.1.2.3:4000", "http://192.168.0.7/v1", "http://172.16.0.1", "http://[fd00::7]"]
+        {
+            assert_eq!(base_url(private, PlainHttp::Here), Err(BadAddress::PlainText), "{private}");
+            assert!(base_url(private, PlainHttp::PrivateNetworks).is_ok(), "{private}");
+        }
+        for public in [
+            "http://93.184.216.34",
+            "http://172.32.0.1",
+            "http://[2606:2800:220:1::1]",
+            "http://169.254.169.254",
+            "http://[fe80::1]",
+            "http://100.64.0.1",
+            "http://0.0.0.0",
+            "http://[::ffff:8.8.8.8]",
+        ] {
+            let refused = base_url(public, PlainHttp::PrivateNetworks);
+            assert!(matches!(refused, Err(BadAddress::PublicPlainText(_))), "{public}: {refused:?}");
+        }
+        assert!(
+            base_url("http://gateway.lan", PlainHttp::PrivateNetworks).is_ok(),
+            "its address is looked at later"
+        );
+        let refused = base_url("http://u:p@10.0.0.1", PlainHttp::PrivateNetworks);
+        assert_eq!(refused, Err(BadAddress::Credentials), "everything else holds all the same");
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    address::{BadAddress, base_url},
+    address::{BadAddress, PlainHttp, base_url},
     sign_in::{Places, SecretIn},
 };
 
@@ -29,7 +29,7 @@ pub enum BadDiscovery {
 /// # Errors
 /// [`BadAddress`], which tells what to change.
 pub fn issuer(text: &str) -> Result<Url, BadAddress> {
-    base_url(text)
+    base_url(text, PlainHttp::Here)
 }
 
 /// Where an issuer's document may lie, the likelier place first.
@@ -94,7 +94,7 @@ fn safe(issuer: &Url, address: &str) -> Result<Url, BadDiscovery> {
     let url = Url::parse(address).map_err(|_| BadDiscovery::Unsafe)?;
     let mut bare = url.clone();
     bare.set_query(None);
-    let is_good = base_url(bare.as_str()).is_ok() && url.fragment().is_none();
+    let is_good = base_url(bare.as_str(), PlainHttp::Here).is_ok() && url.fragment().is_none();
     let leads_down = url.scheme() == "http" && issuer.scheme() != "http";
     if is_good && !leads_down { Ok(url) } else { Err(BadDiscovery::Unsafe) }
 }

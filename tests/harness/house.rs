@@ -96,6 +96,7 @@ impl House {
                 name: account.name.clone(),
                 provider: "anthropic".into(),
                 base_url: Some(sandbox.base_url().into()),
+                plain_http: headgate::accounts::PlainHttp::default(),
                 priority: i32::try_from(place).unwrap(),
                 key: Some(Sensitive::new(account.key.clone())),
             };
@@ -113,6 +114,7 @@ impl House {
             name: name.into(),
             provider: "anthropic".into(),
             base_url: Some(base_url.into()),
+            plain_http: headgate::accounts::PlainHttp::default(),
             priority,
             key: Some(Sensitive::new(format!("key-{name}"))),
         };

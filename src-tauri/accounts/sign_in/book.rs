@@ -10,7 +10,7 @@ use url::Url;
 use super::{answer::Answer, failure::Failure, server::Server};
 use crate::{
     domain::{AccountId, SignIn},
-    providers::{Definition, Way},
+    providers::{Definition, PlainHttp, Way},
     secrets::Sensitive,
 };
 
@@ -29,7 +29,7 @@ pub struct SignInId(pub Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
     /// An account that is added when it is done.
-    New { name: String, provider: String, base_url: Option<String>, priority: i32 },
+    New { name: String, provider: String, base_url: Option<String>, plain_http: PlainHttp, priority: i32 },
     /// An account that there is; its row, its id and its history stay.
     Again(AccountId),
 }

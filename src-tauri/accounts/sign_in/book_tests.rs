@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{AccountId, SignIn},
-    providers::{SignIns, Way},
+    providers::{PlainHttp, SignIns, Way},
     secrets::Sensitive,
 };
 
@@ -142,6 +142,7 @@ proptest! {
                             name: number.to_string(),
                             provider: "anthropic".into(),
                             base_url: None,
+                            plain_http: PlainHttp::Here,
                             priority: 0,
                         },
                     };

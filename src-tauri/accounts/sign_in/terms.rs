@@ -9,7 +9,7 @@ use super::Whom;
 use crate::{
     accounts::{EditError, Roster},
     domain::{Provider, SignIn},
-    providers::{Definition, Way, issuer},
+    providers::{Definition, SignIns, Way, issuer},
     secrets::Sensitive,
 };
 
@@ -66,6 +66,14 @@ pub enum NotBegun {
     Random(#[from] getrandom::Error),
 }
 
+impl NotBegun {
+    /// Nothing is called that among these.
+    pub fn no_such(given: &str, all: &SignIns) -> Self {
+        let given = given.chars().filter(|c| !c.is_control()).take(40).collect();
+        Self::NoSuchDefinition { given, known: all.ids() }
+    }
+}
+
 /// An order, completed.
 #[derive(Debug)]
 pub struct Agreed {
@@ -82,8 +90,8 @@ pub struct Agreed {
 /// [`NotBegun`].
 pub fn agree(roster: &Roster, order: Order, now: Timestamp) -> Result<Agreed, NotBegun> {
     let (provider, before) = match &order.whom {
-        Whom::New { name, provider, base_url, priority } => {
-            (roster.vet(name, provider, base_url.as_deref(), *priority)?.1, None)
+        Whom::New { name, provider, base_url, plain_http, priority } => {
+            (roster.vet(name, provider, base_url.as_deref(), *plain_http, *priority)?.1, None)
         }
         Whom::Again(id) => {
             let known = roster.snapshot().get(*id).cloned().ok_or(EditError::NotFound)?;
@@ -140,10 +148,7 @@ fn definition(
             NotBegun::Which(fitting().map(|known| &*known.id).collect::<Vec<_>>().join(", "))
         });
     };
-    let found = all.get(given).ok_or_else(|| NotBegun::NoSuchDefinition {
-        given: given.chars().filter(|c| !c.is_control()).take(40).collect(),
-        known: all.ids(),
-    })?;
+    let found = all.get(given).ok_or_else(|| NotBegun::no_such(given, all))?;
     if found.fits(provider) {
         return Ok(found);
     }

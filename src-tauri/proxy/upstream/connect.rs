@@ -20,7 +20,7 @@ use super::{
     unreached::{Stage, Unreached},
 };
 use crate::{
-    providers::base_url,
+    providers::{PlainHttp, base_url, is_private},
     proxy::{
         identity::{host_name, outer_addresses},
         tls::TlsConnector,
@@ -82,7 +82,7 @@ impl Outward {
     /// Whether an address that a person typed is one where we listen, or are to listen, as far as its name
     /// tells. What it does not tell shows when the connection is made.
     pub fn leads_back(&self, typed: &str) -> bool {
-        let url = base_url(typed).ok();
+        let url = base_url(typed, PlainHttp::PrivateNetworks).ok();
         let uri = url.and_then(|url| url.as_str().parse().ok());
         let Some(origin) = uri.and_then(|uri| Origin::of(&uri)) else { return false };
         let known = self.own.get().map_or(&*self.planned, Vec::as_slice);
@@ -133,9 +133,15 @@ impl Outward {
         let failed = |(at, why)| Unreached::Connect { at, why };
         let socket = dial(&origin.host, origin.port).await.map_err(failed)?;
         let ends = socket.peer_addr().and_then(|peer| Ok((peer, socket.local_addr()?)));
-        let leads_back =
-            ends.is_ok_and(|(peer, local)| self.own().iter().any(|own| is_same(peer, local, *own)));
-        if leads_back { Err(Unreached::Itself) } else { Ok(socket) }
+        let leads_back = ends
+            .as_ref()
+            .is_ok_and(|(peer, local)| self.own().iter().any(|own| is_same(*peer, *local, *own)));
+        if leads_back {
+            return Err(Unreached::Itself);
+        }
+        // A name may lead elsewhere by now than it did for the person who allowed plain text.
+        let may_be_plain = origin.tls || ends.is_ok_and(|(peer, _)| is_private(peer.ip()));
+        if may_be_plain { Ok(socket) } else { Err(in_public(&origin.host)) }
     }
 
     /// Asks a proxy for a tunnel.
@@ -166,6 +172,13 @@ async fn dial(host: &str, port: u16) -> Result<TcpStream, (Stage, String)> {
     // A refused option costs latency, not correctness.
     let _ = socket.set_nodelay(true);
     Ok(socket)
+}
+
+fn in_public(host: &str) -> Unreached {
+    let why = format!(
+        "{host} is on no private network, and plain http:// would send the key unprotected over the internet"
+    );
+    Unreached::Connect { at: Stage::Socket, why }
 }
 
 /// Whether a connection with these ends has arrived at one of our own listeners. A listener on every
