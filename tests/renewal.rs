@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::harness::{
-    Program, holds,
+    Program, aside, ask, holds,
     signed_in::{SignedIn, access, open, signed_in},
     soon,
 };
@@ -228,6 +228,68 @@ async fn who_signs_in_during_a_renewal_wins() {
     assert_eq!(stage.bearer().expose(), mine.access.expose());
     assert_eq!(stage.kept().access.expose(), mine.access.expose());
     assert_eq!(stage.renew().await.0, StatusCode::OK, "and it can be renewed");
+}
+
+/// Signs in to the account anew by a device code, as the page and the command line do, and gives the new token.
+async fn sign_in_anew(stage: &SignedIn) -> String {
+    let token = stage.app.api().keys.core().expose();
+    let order = format!(r#"{{"account":{},"way":"device"}}"#, stage.id);
+    let begun = stage.client.call(token, Method::POST, "/api/v1/sign-ins", &order).await.json().await;
+    assert!(stage.authority.answer_device(begun["user_code"].as_str().unwrap(), true), "{begun}");
+    let path = format!("/api/v1/sign-ins/{}", begun["id"].as_str().unwrap());
+    soon("the sign-in to be done", async {
+        while stage.call(Method::GET, &path).await.1["state"] != "done" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    stage.bearer().expose().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_late_answer_of_a_renewal_neither_replaces_nor_benches_who_signed_in_meanwhile() {
+    let hold = || "desk".to_owned();
+    let weather = |then| Mischief::Late(hold(), Box::new(then));
+    for (is_withdrawn, late) in [
+        (false, Mischief::Hold(hold())),
+        (true, Mischief::Hold(hold())),
+        (false, weather(Mischief::Refuse("invalid_grant".into()))),
+        (false, weather(Mischief::Refuse("invalid_client".into()))),
+        (false, weather(Mischief::Status(503))),
+        (false, weather(Mischief::Page)),
+        (false, weather(Mischief::LoseAnswer)),
+    ] {
+        let told = format!("{late:?}, withdrawn: {is_withdrawn}");
+        let stage = SignedIn::set(House::default()).await;
+        stage.a_minute_later();
+        stage.refuse(1, 1);
+        stage.authority.script(Desk::Refresh, [late]);
+        let client = stage.client.clone();
+        let mut asking = aside(async move {
+            let reply = client.post("/v1/messages", ask("claude-opus-5-5", false)).await;
+            let status = reply.status;
+            (status, reply.text().await)
+        });
+        assert!(stage.authority.await_held("desk").await, "the request waits for the renewal");
+        if is_withdrawn {
+            stage.authority.withdraw_all();
+        }
+        let mine = sign_in_anew(&stage).await;
+        assert_ne!(mine, access(1));
+
+        stage.authority.release("desk");
+        let (status, said) = soon("the request", asking.join_next()).await.unwrap().unwrap();
+
+        assert_eq!(status, StatusCode::OK, "{told}: {said}");
+        assert_eq!(stage.bearer().expose(), &mine, "{told}");
+        assert_eq!(stage.kept().access.expose(), &mine);
+        assert_eq!(stage.view().await["standing"]["reason"], Value::Null, "{told}");
+        assert_eq!(stage.view().await["renewal"]["failures"], 0, "{told}");
+        assert_eq!(stage.ask().await.status, StatusCode::OK);
+        assert_eq!(stage.sandbox.seen(&mine).len(), 2, "both were asked with the new token");
+        assert_eq!(stage.renewals(), 1);
+        assert_eq!(stage.renew().await.0, StatusCode::OK, "and the new sign-in can be renewed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,8 @@ pub enum Mischief {
     LoseAnswer,
     /// Does nothing before this gate is opened.
     Hold(String),
+    /// As `Hold`, and then this.
+    Late(String, Box<Mischief>),
 }
 
 /// A question that it was asked.
@@ -290,9 +292,13 @@ async fn answer(office: Arc<Office>, request: Request<Incoming>) -> io::Result<R
             all.pop_front();
         }
     });
-    if let Some(Mischief::Hold(gate)) = &mischief {
+    if let Some(Mischief::Hold(gate) | Mischief::Late(gate, _)) = &mischief {
         office.gates.pass(gate).await;
     }
+    let mischief = match mischief {
+        Some(Mischief::Late(_, then)) => Some(*then),
+        other => other,
+    };
     let now = office.clock.now();
     let said = match &mischief {
         Some(Mischief::Refuse(code)) => Said::refusal(code, &format!("{:?}", asked.fields)),

@@ -92,7 +92,9 @@ impl SignedIn {
     pub async fn set(house: House) -> Self {
         let (clock, tasks) = (Clock::movable(), Tasks::default());
         let authority = Authority::start(house, &clock, &tasks).await.unwrap();
-        let known = (1..=40).map(|n| ScriptedAccount::new(&format!("token {n}"), &access(n)));
+        // Whoever signs in anew by a device code gets one that stands between two renewals.
+        let known = (1..=81).map(|n| format!("canary-access-{n}"));
+        let known = known.map(|token| ScriptedAccount::new(&token, &token));
         let sandbox = Sandbox::start(&Scenario::of(known), &clock, &tasks).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let chest = Arc::new(Chest::default());
@@ -179,12 +181,15 @@ impl SignedIn {
         self.view().await["standing"]["state"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until the nth token is in use; every renewal that ends tells of it.
+    /// Waits until the nth token is in use and its renewal has landed; every renewal that ends tells of it.
     pub async fn until_token(&mut self, n: usize) {
         let app = self.app.clone();
         let id = self.id;
         let coming = async {
-            while app.api().gateway.roster.bearer(id).unwrap().expose() != &access(n) {
+            let (roster, renewals) = (&app.api().gateway.roster, &app.api().gateway.renewals);
+            // Whoever asks for one before it has landed would join it.
+            let is_landing = || renewals.look(id).is_some_and(|look| look.is_under_way);
+            while roster.bearer(id).unwrap().expose() != &access(n) || is_landing() {
                 self.events.recv().await.unwrap();
             }
         };

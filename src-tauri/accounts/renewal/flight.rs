@@ -50,6 +50,10 @@ impl Flight {
                 Ok(next) => self.keep(self.bring(next)).await,
                 Err(failure) => match Ended::by(&failure) {
                     Ended::Needs(needs, why) => self.needs(needs, why).await,
+                    // Whoever has signed in meanwhile need not wait because the old tokens met bad weather.
+                    Ended::Weather(_) if !self.renewals.0.roster.has_tokens(self.id, &self.before) => {
+                        Ended::Overtaken
+                    }
                     ended => ended,
                 },
             },
