@@ -11,6 +11,8 @@ pub mod domain;
 pub mod events;
 /// Tasks that a drain can wait for.
 pub mod tasks;
+/// Where the program says what happens to it.
+pub mod logs;
 /// What the user chose: file, environment, flags.
 pub mod settings;
 

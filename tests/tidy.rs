@@ -13,6 +13,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("domain", ""),
     ("events", "domain"),
     ("tasks", ""),
+    ("logs", ""),
     ("settings", ""),
     ("secrets", "domain"),
     ("store", "domain"),
@@ -36,8 +37,8 @@ const ROOMS: &[(&str, &str)] = &[
         "clock domain events tasks settings secrets store metering providers routing accounts keys clients ledger proxy \
          scheduler api",
     ),
-    ("cli", "clock domain tasks settings secrets store providers accounts sandbox proxy api app"),
-    ("desktop", "clock settings secrets formats api app"),
+    ("cli", "clock domain tasks logs settings secrets store providers accounts sandbox proxy api app"),
+    ("desktop", "clock logs settings secrets formats api app"),
 ];
 
 const LONGEST_FILE: usize = 600;

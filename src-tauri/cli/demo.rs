@@ -7,12 +7,13 @@ use clap::Args;
 
 use super::{
     Code, Global, Trouble,
-    serve::{announce, log_to_stderr, told_to_stop},
+    serve::{announce, told_to_stop},
 };
 use crate::{
     accounts::{NewAccount, PlainHttp},
     app::App,
     clock::Clock,
+    logs,
     sandbox::{Sandbox, Scenario, traffic::Traffic},
     secrets::{Memory, Sensitive},
     settings::{Limits, Network, Settings},
@@ -33,7 +34,7 @@ pub struct Demo {
 impl Demo {
     /// Plays until SIGINT or SIGTERM; then everything is gone.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        log_to_stderr();
+        logs::to_stderr();
         let failed = |error: &dyn std::fmt::Display| Trouble::new(Code::Failed, error.to_string());
         let scenario = Scenario::named(&self.scenario).map_err(|error| failed(&error))?;
         let folder =

@@ -1,6 +1,6 @@
 //! `headgate serve`: the proxy without a window, until it is told to stop.
 
-use std::{io::IsTerminal as _, net::SocketAddr};
+use std::net::SocketAddr;
 
 use clap::Args;
 
@@ -8,6 +8,7 @@ use super::{Code, Global, Trouble, out::say, passphrase};
 use crate::{
     app::{self, App, AppError},
     clock::Clock,
+    logs,
     store::OpenError,
 };
 
@@ -32,7 +33,7 @@ pub struct Serve {
 impl Serve {
     /// Serves until SIGINT or SIGTERM.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        log_to_stderr();
+        logs::to_stderr();
         let settings = global.settings_with(self.port, self.listen)?;
         let clock = Clock::system();
         let app = match passphrase::open(&settings, &clock).await {
@@ -87,52 +88,5 @@ pub fn told_to_stop() -> impl Future<Output = ()> {
         }
         // Without a handler the signal ends the process, which is what it asks for.
         let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
-/// Whether each part names a level. A lone word that is none would be taken for a place in the program, and nothing
-/// else be logged at all.
-fn says_how_much(text: &str) -> bool {
-    let is_level = |word: &str| {
-        ["off", "error", "warn", "info", "debug", "trace"]
-            .iter()
-            .any(|level| word.eq_ignore_ascii_case(level))
-    };
-    text.split(',').map(str::trim).all(|part| is_level(part.rsplit('=').next().unwrap_or(part)))
-}
-
-/// Logs go to standard error; `HEADGATE_LOG` says how much, as in `HEADGATE_LOG=headgate=debug`.
-pub fn log_to_stderr() {
-    let wanted = std::env::var("HEADGATE_LOG").ok().filter(|text| !text.trim().is_empty());
-    let read = wanted.as_deref().filter(|text| says_how_much(text));
-    let read = read.and_then(|text| tracing_subscriber::EnvFilter::try_new(text).ok());
-    if let (Some(text), None) = (&wanted, &read) {
-        let text = super::table::printable(text);
-        eprintln!(
-            "headgate: HEADGATE_LOG={text} says nothing about how much is to be logged; write debug or headgate=debug. \
-             The usual amount is logged"
-        );
-    }
-    let filter = read.unwrap_or_else(|| tracing_subscriber::EnvFilter::new("headgate=info,warn"));
-    // A second subscriber is refused, and the first one goes on.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .try_init();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_level_that_is_none_is_told_and_not_followed_into_silence() {
-        for good in ["debug", "headgate=debug", "headgate=info,warn", "INFO", "headgate::proxy=trace, off"] {
-            assert!(says_how_much(good), "{good}");
-        }
-        for bad in ["nonsense", "headgate", "headgate=loud", "debug,nonsense"] {
-            assert!(!says_how_much(bad), "{bad}");
-        }
     }
 }

@@ -7,14 +7,17 @@ mod links;
 mod tray;
 mod window;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use sha2::{Digest, Sha256};
 use tauri::{AppHandle, Manager, RunEvent, async_runtime};
 
 use self::{core::Desk, links::Link};
-use crate::settings::{Choices, DEFAULT_PORT, ProxyVariables};
+use crate::{
+    logs,
+    settings::{Choices, DEFAULT_PORT, ProxyVariables},
+};
 
 /// A local proxy between Claude Code and every account you may use, with a window.
 #[derive(Debug, Parser)]
@@ -49,7 +52,9 @@ pub fn run() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    match build(args) {
+    let desk = Desk::new(choices(&args));
+    log(&desk);
+    match build(&args, desk) {
         Ok(app) => u8::try_from(app.run_return(on_event)).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(error) => {
             eprintln!("the window can't be opened: {error}");
@@ -58,18 +63,31 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn build(args: Args) -> tauri::Result<tauri::App> {
-    let hidden = args.hidden;
-    let Args { data_dir, port, vault, require_key, link, .. } = args;
-    let desk = Desk::new(Choices {
-        data_dir,
-        port,
-        vault,
-        require_key,
+fn choices(args: &Args) -> Choices {
+    Choices {
+        data_dir: args.data_dir.clone(),
+        port: args.port,
+        vault: args.vault,
+        require_key: args.require_key,
         listen: Vec::new(),
         extra_ca: std::env::var_os("HEADGATE_EXTRA_CA").map(Into::into),
         proxies: ProxyVariables::of_environment(),
-    });
+    }
+}
+
+/// Into the data folder, so that whoever looks at a crash finds something; where that can't be, as a program in a
+/// terminal does.
+fn log(desk: &Desk) {
+    let kept =
+        desk.folder().ok_or(io::ErrorKind::NotFound.into()).and_then(|folder| logs::to_folder(&folder));
+    if let Err(error) = kept {
+        logs::to_stderr();
+        tracing::warn!(%error, "no log is kept in the data folder");
+    }
+}
+
+fn build(args: &Args, desk: Desk) -> tauri::Result<tauri::App> {
+    let (hidden, link) = (args.hidden, args.link.clone());
     tauri::Builder::default()
         // First, so that a second start is noticed before it opens anything.
         .plugin(single_instance(&desk))
