@@ -107,6 +107,10 @@ impl Place {
         .await
     }
 
+    pub async fn status(&self) -> Value {
+        self.house.done(Method::GET, "/api/v1/status", json!(null)).await
+    }
+
     pub async fn accounts(&self) -> Vec<Value> {
         let listed = self.house.api(Method::GET, "/api/v1/accounts", json!(null)).await.json().await;
         listed.as_array().unwrap().clone()
@@ -252,12 +256,16 @@ async fn a_deep_link_finishes_a_sign_in_that_is_open_and_begins_none() {
     ] {
         let refusal = desk.take_callback(&foreign).unwrap_err().to_string();
         assert!(refusal.contains(why), "{foreign}: {refusal}");
+        let told = place.status().await["refused_link"]["message"].as_str().unwrap().to_owned();
+        assert_eq!(told, refusal, "whoever followed it is told");
+        assert!(!told.contains(&code) && !told.contains(&state), "{told}");
     }
     place.is_untouched(&begun).await;
 
     let id = desk.take_callback(&back).unwrap();
 
     assert_eq!(*id.0, *begun["id"].as_str().unwrap());
+    assert_eq!(place.status().await["refused_link"], Value::Null, "what came of the last one counts");
     assert_eq!(place.look(&begun).await["state"], "answered");
     assert_eq!(place.authority.count(Desk::Code), 0, "nobody was asked before a person said yes");
     let again = desk.take_callback(&back).unwrap_err().to_string();
@@ -267,6 +275,9 @@ async fn a_deep_link_finishes_a_sign_in_that_is_open_and_begins_none() {
     assert_eq!(place.finish(&begun).await, StatusCode::CONFLICT);
     let again = desk.take_callback(&back).unwrap_err().to_string();
     assert!(again.contains("used"), "a replay finds nothing: {again}");
+    assert_ne!(place.status().await["refused_link"], Value::Null);
+    place.house.clock.advance(Duration::from_mins(10));
+    assert_eq!(place.status().await["refused_link"], Value::Null, "by now nobody looks for it");
     assert_eq!(place.authority.count(Desk::Code), 1);
 }
 
@@ -438,9 +449,34 @@ async fn an_account_with_a_key_can_be_signed_in_to_and_be_given_a_key_again() {
     let changed = place.house.done(Method::PATCH, &path, json!({ "key": "key-later" })).await;
 
     assert_eq!(changed["sign_in"], Value::Null);
+    assert_eq!(place.authority.count(Desk::Revoke), 1, "the sign-in is given back");
+    assert!(!place.authority.accepts(FIRST));
     let reply = place.house.ask().await;
     place.house.answered_by(reply).await;
     let seen = place.house.sandbox.seen("key-later");
     assert!(seen[0].headers.contains_key("x-api-key"), "a key goes where keys go");
     assert!(place.house.app.api().gateway.roster.tokens(AccountId(id)).is_none());
+}
+
+#[tokio::test]
+async fn whoever_removes_an_account_gives_its_sign_in_back_and_need_not_wait_for_a_server_that_is_gone() {
+    let place = Place::with(&[]).await;
+    let remove = async |name: &str, mischief: Option<Mischief>| {
+        let begun = place.begin(place.order(name, "oidc", "paste")).await;
+        place.paste(&begun, &place.browse(&begun).await).await;
+        let id = place.ended(&begun).await["account"].clone();
+        place.authority.script(Desk::Revoke, mischief);
+        let path = format!("/api/v1/accounts/{id}");
+        let removed = soon("the removal", place.house.api(Method::DELETE, &path, json!(null))).await;
+        assert_eq!(removed.status, StatusCode::NO_CONTENT);
+        assert!(place.accounts().await.is_empty());
+    };
+    remove("one", None).await;
+    assert_eq!((place.authority.count(Desk::Revoke), place.authority.live()), (1, 0));
+    for mischief in
+        [Mischief::Status(500), Mischief::LoseAnswer, Mischief::Hold("never".into()), Mischief::Page]
+    {
+        remove("another", Some(mischief)).await;
+    }
+    assert_eq!(place.authority.count(Desk::Revoke), 5, "each time it was tried");
 }

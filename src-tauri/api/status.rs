@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 
 use super::{
     Api, Listening,
-    views::{ListenerView, ProxyState, Status},
+    views::{ListenerView, ProxyState, RefusedLinkView, Status},
 };
 use crate::{events::Event, proxy::Listener};
 
@@ -41,6 +41,10 @@ impl Api {
             turned_away: count(occupancy.refused),
             unused_login: self.gateway.roster.has_ignored_a_login(),
             needs_key: self.gateway.needs_key(false),
+            refused_link: self
+                .sign_ins
+                .refused_link()
+                .map(|refused| RefusedLinkView { message: refused.why.to_string(), at: refused.at }),
         }
     }
 

@@ -41,6 +41,18 @@ pub struct Status {
     pub unused_login: bool,
     /// Whether clients on this machine need a key too.
     pub needs_key: bool,
+    /// The last deep link, if it was refused and that is not long ago.
+    #[serde(default)]
+    pub refused_link: Option<RefusedLinkView>,
+}
+
+/// A deep link that was refused; nothing has changed by it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RefusedLinkView {
+    /// Why, as a sentence that repeats nothing of it.
+    pub message: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
 }
 
 impl Status {
@@ -62,6 +74,7 @@ impl Status {
             turned_away: 0,
             unused_login: false,
             needs_key: false,
+            refused_link: None,
         }
     }
 }

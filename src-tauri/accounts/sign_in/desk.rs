@@ -20,6 +20,7 @@ use super::{
     device,
     failure::Failure,
     finish::part,
+    last_link::{LastLink, RefusedLink},
     loopback::{self, Loopback},
     server::{DeviceCode, Server},
     terms::{Agreed, NotBegun, Order, agree},
@@ -52,6 +53,7 @@ pub struct Inner {
     pub(super) tasks: Tasks,
     book: Mutex<Book>,
     throttle: Mutex<Throttle>,
+    last_link: LastLink,
     /// Rings whenever a sign-in has moved on.
     bell: Notify,
 }
@@ -79,7 +81,8 @@ impl Desk {
         tasks: Tasks,
     ) -> Self {
         let (book, throttle, bell) = (Mutex::default(), Mutex::default(), Notify::new());
-        Self(Arc::new(Inner { roster, carrier, clock, events, tasks, book, throttle, bell }))
+        let last_link = LastLink::default();
+        Self(Arc::new(Inner { roster, carrier, clock, events, tasks, book, throttle, last_link, bell }))
     }
 
     /// Begins a sign-in, and says what a person has to do. One that waits for the same account is called off.
@@ -102,6 +105,7 @@ impl Desk {
             Way::Device => self.begin_device(id, agreed, terms, server).await?,
             _ => self.begin_browser(id, agreed, terms, server).await?,
         };
+        self.tell_of_link(None);
         self.told();
         Ok(look)
     }
@@ -251,9 +255,23 @@ impl Desk {
     /// # Errors
     /// [`Refusal`]; nothing has changed then.
     pub fn take_callback(&self, address: &str) -> Result<SignInId, Refusal> {
-        self.let_in(Source::DeepLink)?;
-        let taken = self.take_deep_link(address);
-        self.count(Source::DeepLink, taken)
+        let taken = self.let_in(Source::DeepLink).and_then(|()| {
+            let taken = self.take_deep_link(address);
+            self.count(Source::DeepLink, taken)
+        });
+        self.tell_of_link(taken.as_ref().err());
+        taken
+    }
+
+    /// The last deep link, if it was refused and lately. One that is taken, or a sign-in that begins, has it forgotten.
+    pub fn refused_link(&self) -> Option<RefusedLink> {
+        self.0.last_link.refused(self.0.clock.now())
+    }
+
+    fn tell_of_link(&self, refusal: Option<&Refusal>) {
+        if self.0.last_link.note(refusal, self.0.clock.now()) {
+            self.0.events.tell(|| Event::Status);
+        }
     }
 
     fn take_deep_link(&self, address: &str) -> Result<SignInId, Refusal> {

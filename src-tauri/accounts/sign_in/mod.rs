@@ -11,6 +11,7 @@ mod device;
 mod failure;
 mod finish;
 mod http;
+mod last_link;
 mod loopback;
 mod server;
 mod terms;
@@ -20,6 +21,7 @@ pub use book::{LIFE, Look, MOST_OPEN, NotTaken, Progress, Shown, SignInId, Whom}
 pub use carrier::{Carried, Carrier, MOST_ANSWER, NotCarried};
 pub use desk::{DEEP_LINK, Desk, Refusal};
 pub use failure::Failure;
+pub use last_link::RefusedLink;
 pub use server::{DeviceCode, Polled, Proof, Server};
 pub use terms::{NotBegun, Order};
 
