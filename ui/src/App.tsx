@@ -18,6 +18,7 @@ import { Keys } from "./screens/keys/Keys.tsx";
 import { Overview } from "./screens/overview/Overview.tsx";
 import { Profiles } from "./screens/profiles/Profiles.tsx";
 import { Requests } from "./screens/requests/Requests.tsx";
+import { RefusedLink } from "./screens/sign-in/RefusedLink.tsx";
 import { Answered } from "./screens/sign-in/Answered.tsx";
 import { Routing } from "./screens/routing/Routing.tsx";
 import { Vault } from "./screens/vault/Vault.tsx";
@@ -63,6 +64,7 @@ function Frame() {
     <div className="flex min-h-screen flex-col">
       <Head screen={place.screen} />
       <VaultNotice onLook={toVault} />
+      <div className="px-4 pt-3 empty:hidden board:px-6"><RefusedLink /></div>
       <main className="flex-1 px-4 board:px-6">
         {place.screen === "overview" && <Overview place={place} />}
         {place.screen === "accounts" && <Accounts place={place} />}

@@ -3,10 +3,10 @@
 import { useRef, useState, type FormEvent } from "react";
 import { useAddAccount, useChangeAccount } from "../../api/changes.ts";
 import { usePools, useProviders, useStatus } from "../../api/queries.ts";
-import { useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account, Provider } from "../../api/types.ts";
 import { linkTo } from "../../nav/place.ts";
 import { go } from "../../nav/usePlace.ts";
+import { AddressField } from "../../parts/AddressField.tsx";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
 import { Choice, Field } from "../../parts/Field.tsx";
@@ -14,11 +14,11 @@ import { vaultWord } from "../../parts/Foot.tsx";
 import { FormProblem } from "../../parts/Notice.tsx";
 import { changesIn, filledIn, modelsIn, newAccountIn } from "./filled.ts";
 import { ModelNames } from "./ModelNames.tsx";
-import { signedInWords } from "../sign-in/words.ts";
+import { PaysWith } from "./PaysWith.tsx";
 import { SpillField } from "./SpillField.tsx";
 import { TimedFields } from "./TimedFields.tsx";
 
-/** `onSignIn` leads from an account that is signed in to its next sign-in. */
+/** `onSignIn` leads from an account to a sign-in for it. */
 type Props = { account?: Account; onClose: () => void; onSignIn?: () => void };
 
 export function AccountForm({ account, onClose, onSignIn }: Props) {
@@ -49,13 +49,9 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
         {!account && <ProviderChoice providers={providers} chosen={provider} onChoose={setChosen} />}
         <Field label="Name" name="name" defaultValue={account?.name} placeholder="Work" data-first maxLength={64} autoComplete="off" />
         {provider?.credential === "client" ? <OwnSignIn /> : <KeyField replaces={Boolean(account)} />}
-        {account?.sign_in && onSignIn && <SignedIn account={account} onSignIn={onSignIn} />}
+        {account && onSignIn && provider?.credential === "key" && <PaysWith account={account} onSignIn={onSignIn} />}
         <div className="grid grid-cols-[1fr_112px] gap-4">
-          <Field
-            label="Base URL" name="base_url" defaultValue={account?.base_url ?? ""} placeholder={provider?.base_url ?? "https://…"}
-            hint={addressHint(provider)}
-            inputMode="url" autoComplete="off"
-          />
+          <AddressField address={account?.base_url} placeholder={provider?.base_url ?? "https://…"} hint={addressHint(provider)} />
           <Field label="Priority" name="priority" defaultValue={account?.priority ?? 0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
         </div>
         {account && <PoolField account={account} />}
@@ -71,16 +67,6 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
         </DialogEnd>
       </form>
     </Dialog>
-  );
-}
-
-function SignedIn({ account, onSignIn }: { account: Account; onSignIn: () => void }) {
-  const { data: definitions = [] } = useSignInDefinitions();
-  return (
-    <p className="mb-3 flex items-center justify-between gap-4 text-soft">
-      {signedInWords(account, definitions, Date.now())}. A key would take its place.
-      <Button kind="text" onClick={onSignIn}>Sign in again</Button>
-    </p>
   );
 }
 

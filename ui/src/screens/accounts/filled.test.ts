@@ -26,6 +26,14 @@ test("a new account names an address only where one was typed", () => {
   expect(newAccountIn({ ...filled, provider: "anthropic", base_url: "", key: "sk" })).toEqual({ name: "Work", provider: "anthropic", priority: 5, key: "sk" });
 });
 
+test("plain text is allowed for an address that is sent, and by nobody but who ticked it", () => {
+  const plain = { ...filled, base_url: "http://10.0.0.7", plaintext: true };
+  expect(newAccountIn({ ...plain, provider: "anthropic" })).toMatchObject({ base_url: "http://10.0.0.7", allow_plaintext: true });
+  expect(changesIn(plain, account)).toEqual({ base_url: "http://10.0.0.7", allow_plaintext: true });
+  expect(changesIn({ ...plain, plaintext: false }, account)).toEqual({ base_url: "http://10.0.0.7" });
+  expect(changesIn({ ...filled, plaintext: true }, account)).toEqual({});
+});
+
 test("models are read row by row, and sent only where one differs", () => {
   const form = new FormData();
   for (const [asked, sent] of [["a", " b "], ["", ""], ["c", ""]]) {

@@ -14,7 +14,7 @@ const same = (one: Record<string, string>, other: Record<string, string>) =>
 
 const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
 
-export type Filled = { name: string; base_url: string; priority: string; key: string; provider?: string; pool?: string; spill?: Spill; opening?: Opening; warm?: string };
+export type Filled = { name: string; base_url: string; priority: string; key: string; plaintext?: boolean; provider?: string; pool?: string; spill?: Spill; opening?: Opening; warm?: string };
 
 /** When windows are opened by themselves: a word, and days and time if it is at one. */
 export type Opening = { when: "off" | "at_reset" | "at"; days: string[]; time: string };
@@ -27,6 +27,7 @@ export function filledIn(form: FormData): Filled {
   const text = (name: string) => String(form.get(name) ?? "");
   return {
     name: text("name"), base_url: text("base_url"), priority: text("priority"), key: text("key"),
+    ...(form.has("allow_plaintext") && { plaintext: true }),
     ...(form.has("provider") && { provider: text("provider") }),
     ...(form.has("pool") && { pool: text("pool") }),
     ...(form.has("open_when") && { opening: { when: text("open_when") as Opening["when"], days: form.getAll("open_days").map(String), time: text("open_time") } }),
@@ -67,6 +68,7 @@ export function newAccountIn(filled: Filled): NewAccount {
     priority: Number(filled.priority) || 0,
     ...(filled.key.trim() && { key: filled.key.trim() }),
     ...(base_url && { base_url }),
+    ...(base_url && filled.plaintext && { allow_plaintext: true }),
   };
 }
 
@@ -81,7 +83,7 @@ export function changesIn(filled: Filled, account: Account, models = account.mod
   const keep_warm = filled.warm === undefined ? undefined : Number(filled.warm) || 0;
   return {
     ...(name !== account.name && { name }),
-    ...(base_url !== (account.base_url ?? "") && { base_url }),
+    ...(base_url !== (account.base_url ?? "") && { base_url, ...(base_url && filled.plaintext && { allow_plaintext: true }) }),
     ...(priority !== account.priority && { priority }),
     ...(!same(models, account.models) && { models }),
     ...(key && { key }),

@@ -6,6 +6,7 @@ import { Button } from "../../parts/Button.tsx";
 import { DialogEnd } from "../../parts/Dialog.tsx";
 import { useNow } from "../../parts/useNow.ts";
 import { until } from "../../words/times.ts";
+import { RefusedLink } from "./RefusedLink.tsx";
 import { WayThere } from "./WayThere.tsx";
 import { asSentence, isOpen, overWords } from "./words.ts";
 
@@ -19,6 +20,7 @@ export function Course({ look, error, onBack, onClose }: Props) {
   if (look.state === "done") return <Done look={look} onClose={onClose} />;
   return (
     <>
+      {look.state === "waiting" && look.way === "deep_link" && <RefusedLink />}
       {look.state === "waiting" && <WayThere look={look} />}
       {look.state === "answered" && <p role="status">The answer has come back. Say in the question above whether to use it.</p>}
       {look.state === "exchanging" && <p role="status">The answer is here. Headgate is fetching and keeping the sign-in…</p>}

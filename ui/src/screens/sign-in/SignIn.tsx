@@ -17,9 +17,14 @@ export function SignIn({ account, onClose }: { account?: Account; onClose: () =>
     onClose();
   };
   return (
-    <Dialog title={account ? `Sign in to ${account.name} again` : "Sign in"} firm={begun !== null} wide={begun === null} onClose={leave}>
+    <Dialog title={titleFor(account)} firm={begun !== null} wide={begun === null} onClose={leave}>
       <SignInForm account={account} hidden={begun !== null} onBegun={setBegun} onClose={leave} />
       {begun !== null && <Course look={look} error={error} onBack={() => setBegun(null)} onClose={leave} />}
     </Dialog>
   );
+}
+
+function titleFor(account: Account | undefined): string {
+  if (!account) return "Sign in";
+  return account.sign_in ? `Sign in to ${account.name} again` : `Sign in to ${account.name}`;
 }

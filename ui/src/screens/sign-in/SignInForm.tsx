@@ -4,6 +4,7 @@ import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useProviders, useStatus } from "../../api/queries.ts";
 import { useBeginSignIn, useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account, Provider, SignInDefinition, SignInWay } from "../../api/types.ts";
+import { AddressField } from "../../parts/AddressField.tsx";
 import { Choice, Field } from "../../parts/Field.tsx";
 import { vaultWord } from "../../parts/Foot.tsx";
 import { FormEnd } from "../../parts/FormEnd.tsx";
@@ -19,6 +20,7 @@ type Props = { account: Account | undefined; hidden: boolean; onBegun: (id: stri
 export function SignInForm({ account, hidden, onBegun, onClose }: Props) {
   const { data: all, error, refetch } = useSignInDefinitions();
   const { data: providers } = useProviders();
+  const { data: status } = useStatus();
   const begin = useBeginSignIn(onBegun);
   const [chosen, setChosen] = useState(account?.sign_in?.with);
   const first = useFirst(!hidden && all !== undefined && providers !== undefined);
@@ -36,13 +38,16 @@ export function SignInForm({ account, hidden, onBegun, onClose }: Props) {
 
   return (
     <form ref={first} hidden={hidden} onSubmit={send} autoComplete="off">
+      {account && !account.sign_in && (
+        <p className="mb-3 text-soft">Its key is used until you are signed in; then it is deleted from {vaultWord(status?.vault)}. Name, settings and history stay.</p>
+      )}
       <Choice label="Sign in with" name="with" data-first value={definition.id} onChange={(event) => setChosen(event.target.value)} hint={definition.about}>
         {fitting.map(({ id, title }) => <option key={id} value={id}>{title}</option>)}
       </Choice>
       {!account && <NewAccount key={definition.id} providers={providersFor(definition, providers)} />}
       <Terms definition={definition} account={account} />
       <Ways key={`${definition.id} way`} definition={definition} />
-      <FormEnd change={begin} act={account ? "Sign in again" : "Sign in"} onClose={onClose} />
+      <FormEnd change={begin} act={account?.sign_in ? "Sign in again" : "Sign in"} onClose={onClose} />
     </form>
   );
 }
@@ -73,8 +78,8 @@ function NewAccount({ providers }: { providers: Provider[] }) {
             </Choice>
           )
           : <input type="hidden" name="provider" value={chosen ?? ""} />}
-        <Field
-          label="Base URL" name="base_url" placeholder={provider?.base_url ?? "https://…"} inputMode="url" autoComplete="off"
+        <AddressField
+          placeholder={provider?.base_url ?? "https://…"}
           hint={provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one."}
         />
       </div>

@@ -4,7 +4,7 @@ import type { Account, NewSignIn, Provider, SignInDefinition, SignInWay } from "
 
 export type Filled = {
   name: string; provider: string; base_url: string; priority: string; client_id: string; client_secret: string;
-  issuer: string; tenant: string; scopes: string; way: string;
+  issuer: string; tenant: string; scopes: string; way: string; plaintext?: boolean;
 };
 
 export function filledIn(form: FormData): Filled {
@@ -13,17 +13,19 @@ export function filledIn(form: FormData): Filled {
     name: text("name"), provider: text("provider"), base_url: text("base_url"), priority: text("priority"),
     client_id: text("client_id"), client_secret: text("client_secret"), issuer: text("issuer"), tenant: text("tenant"),
     scopes: text("scopes"), way: text("way"),
+    ...(form.has("allow_plaintext") && { plaintext: true }),
   };
 }
 
 /** An empty field is left out: then it is as it was the last time, or as the definition has it. */
 export function orderIn(filled: Filled, definition: SignInDefinition, account?: Account): NewSignIn {
-  const given = <K extends keyof Filled>(name: K, wanted: boolean) =>
+  const given = <K extends Exclude<keyof Filled, "plaintext">>(name: K, wanted: boolean) =>
     (wanted && filled[name] ? { [name]: filled[name] } : {}) as Partial<Record<K, string>>;
   const scopes = filled.scopes.split(/\s+/).filter(Boolean);
   const whose = account
     ? { account: account.id }
-    : { name: filled.name, priority: Number(filled.priority) || 0, ...given("provider", true), ...given("base_url", true) };
+    : { name: filled.name, priority: Number(filled.priority) || 0, ...given("provider", true), ...given("base_url", true),
+      ...(filled.base_url && filled.plaintext && { allow_plaintext: true }) };
   return {
     ...whose,
     with: definition.id,
