@@ -13,6 +13,7 @@ use crate::{
     },
     app::CoreFile,
     proxy::{PLACEHOLDER, PROFILE},
+    secrets::{FILE_VARIABLE, VARIABLE},
 };
 
 /// Start Claude Code through Headgate, in a profile of its own where one is named: headgate run --profile work
@@ -58,8 +59,7 @@ impl Run {
             Some((program, arguments)) => (program.as_str(), arguments),
             None => ("claude", &[][..]),
         };
-        let mut command = Command::new(program);
-        command.args(arguments);
+        let mut command = stranger(program, arguments);
         command.envs(env::variables(port, status.needs_key, brings_its_own));
         if brings_its_own && std::env::var(env::TOKEN_NAME).is_ok_and(|token| token == PLACEHOLDER) {
             // It would go before the profile's own sign-in.
@@ -118,6 +118,13 @@ fn headers(there: Option<String>, id: i64) -> String {
     lines.join("\n")
 }
 
+/// A program that has no business with the passphrase of the sealed file, nor has anything that it starts.
+fn stranger(program: &str, arguments: &[String]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env_remove(VARIABLE).env_remove(FILE_VARIABLE);
+    command
+}
+
 /// Terminal, signals and exit code are the program's from here on.
 #[cfg(unix)]
 fn become_it(mut command: Command, program: &str) -> Result<(), Trouble> {
@@ -145,6 +152,14 @@ fn not_started(program: &str, error: &std::io::Error) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn claude_code_and_its_tools_inherited_the_passphrase_of_the_sealed_file() {
+        let command = stranger("claude", &[]);
+        for name in [VARIABLE, FILE_VARIABLE] {
+            assert!(command.get_envs().any(|(known, value)| known == name && value.is_none()), "{name}");
+        }
+    }
 
     #[test]
     fn the_headers_of_the_user_stay_and_an_outer_profile_goes() {
