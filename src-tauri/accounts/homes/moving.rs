@@ -75,8 +75,9 @@ impl Homes {
                 Some(Left::Old(old)) => self.empty(old, vault.as_ref())?,
                 Some(Left::Copies(new)) => {
                     let there = (self.0.open)(new, None)?;
-                    take_back(there.as_ref(), vault.as_ref(), &self.names_in(there.as_ref())?)?;
-                    self.note(None)?;
+                    if self.clear(there.as_ref(), vault.as_ref())? {
+                        self.note(None)?;
+                    }
                 }
                 Some(Left::Elsewhere(_)) | None => {}
             }
@@ -117,20 +118,22 @@ impl Homes {
         let _acting = lock(&inner.acting);
         let from = inner.vault();
         let names = self.names_in(from.as_ref())?;
+        // What an earlier move left behind is still there if this one comes to nothing.
+        let before = inner.store.meta(MOVE)?.and_then(|text| text.parse::<Pending>().ok());
         self.note(Some(Pending::Filling(to)))?;
         // Proved before anything is put there: whoever refuses here is not asked a second time.
         let opened = (self.0.open)(to, passphrase).and_then(|new| prove(new.as_ref()).map(|()| new));
         let new = match opened {
             Ok(new) => new,
             Err(error) => {
-                self.note(None)?;
+                self.note(before)?;
                 return Err(error.into());
             }
         };
         if let Err(error) = self.fill(from.as_ref(), new.as_ref(), &names) {
             // What can't be taken back now stays written down.
             if take_back(new.as_ref(), from.as_ref(), &names).is_ok() {
-                self.note(None)?;
+                self.note(before)?;
             }
             return Err(error.into());
         }
@@ -167,6 +170,22 @@ impl Homes {
         let owners = self.owners()?;
         empty(old, kept, names, |name| owners.iter().any(|owner| owner.owns(name)))?;
         Ok(self.note(None)?)
+    }
+
+    /// Takes away what a move that was broken off has copied, however old that is by now. What somebody owns and `kept`
+    /// lacks stays. True where nothing does.
+    fn clear(&self, there: &dyn Vault, kept: &dyn Vault) -> Result<bool, HomeError> {
+        let owners = self.owners()?;
+        let mut is_clear = true;
+        for name in self.names_in(there)? {
+            if owners.iter().any(|owner| owner.owns(&name)) && kept.get(&name)?.is_none() {
+                is_clear = false;
+            } else {
+                there.remove(&name)?;
+            }
+        }
+        there.vacate()?;
+        Ok(is_clear)
     }
 
     /// Writes down where a move is, or that there is none.

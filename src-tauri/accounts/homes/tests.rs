@@ -441,3 +441,48 @@ fn a_home_that_does_not_work_is_told_with_a_next_step() {
     let said = core.homes.clean(&[name(AccountId(99))]).unwrap_err().to_string();
     assert!(said.contains("locked"), "{said}");
 }
+
+#[test]
+fn a_second_move_that_failed_forgot_what_the_first_had_left_behind() {
+    for (note, left) in [("filling file", Left::Copies(File)), ("emptying file", Left::Old(File))] {
+        let house = furnished();
+        house.room(File).held.put(&name(AccountId(1)), &Sensitive::new("stale".into())).unwrap();
+        house.store.change_meta(&[(MOVE, Some(note))]).unwrap();
+        let core = house.start();
+        assert_eq!(core.homes.stand().left, Some(left));
+        house.fate.is_late.store(true, Ordering::Relaxed);
+        core.move_to(File).unwrap_err();
+        house.fate.is_late.store(false, Ordering::Relaxed);
+        assert_eq!(core.homes.stand().left, Some(left), "{note}: it is told still");
+        assert_eq!(house.start().homes.stand().left, Some(left), "{note}: and by the next start");
+    }
+}
+
+#[test]
+fn cleaning_left_copies_behind_that_had_grown_old_and_forgot_them() {
+    let house = furnished();
+    // Broken off when all was copied; then one is renewed, and one account goes.
+    for (id, key) in [(1, "key-a"), (2, "key-b"), (3, "key-c")] {
+        house.room(File).held.put(&name(AccountId(id)), &Sensitive::new(key.into())).unwrap();
+    }
+    house.store.change_meta(&[(MOVE, Some("filling file"))]).unwrap();
+    let core = house.start();
+    let key = Some(Sensitive::new("renewed".to_owned()));
+    core.roster.change(AccountId(1), Change { key, ..Change::default() }).unwrap();
+    core.roster.remove(AccountId(2)).unwrap();
+    let stand = core.homes.clean(&[]).unwrap();
+    assert_eq!(house.held(File), BTreeMap::new(), "no old copy stays, least of all of a removed account");
+    assert_eq!(stand.left, None);
+    assert_eq!(house.start().keys(), ["renewed", "key-c"]);
+}
+
+#[test]
+fn a_secret_that_somebody_owns_and_the_home_lacks_is_no_copy_and_stays_told() {
+    let house = furnished();
+    house.room(File).held.put(&name(AccountId(1)), &Sensitive::new("key-a".into())).unwrap();
+    house.room(Keychain).held.remove(&name(AccountId(1))).unwrap();
+    house.store.change_meta(&[(MOVE, Some("filling file"))]).unwrap();
+    let stand = house.start().homes.clean(&[]).unwrap();
+    assert_eq!(house.held(File)[name(AccountId(1)).as_str()], "key-a");
+    assert_eq!(stand.left, Some(Left::Copies(File)));
+}
