@@ -41,7 +41,13 @@ pub fn find(settings: &Settings, store: &Store, passphrase: Option<Passphrase>) 
         VaultChoice::Keychain => VaultKind::Keychain,
         VaultChoice::File => VaultKind::File,
     });
-    let last = store.meta(HOME)?.and_then(|kind| kind.parse().ok());
+    let last: Option<VaultKind> = store.meta(HOME)?.and_then(|kind| kind.parse().ok());
+    if let (Some(chosen), Some(last)) = (chosen, last)
+        && chosen != last
+        && store.meta(MOVE)?.is_some()
+    {
+        return Err(moved_away(last, chosen).into());
+    }
     let realm = match store.meta("realm")? {
         Some(realm) => realm,
         None => new_realm(store)?,
@@ -63,9 +69,41 @@ pub fn find(settings: &Settings, store: &Store, passphrase: Option<Passphrase>) 
     Ok(Found { vault, open: Box::new(open), chosen })
 }
 
+/// What was renewed in the home that is left would end with it, for nobody could say later which one is newer.
+fn moved_away(last: VaultKind, chosen: VaultKind) -> VaultError {
+    VaultError::Broken(format!(
+        "a move between homes for keys is not over: the keys are in {}, and HEADGATE_VAULT or `vault` in settings.toml \
+         chooses {}; take that choice out and start again",
+        last.title(),
+        chosen.title()
+    ))
+}
+
 /// Keeps folders that share a keychain apart, even if one of them moves.
 fn new_realm(store: &Store) -> Result<String, AppError> {
     let realm = format!("{:016x}", getrandom::u64()?);
     store.set_meta("realm", &realm)?;
     Ok(realm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{settings::Choices, store::Options};
+
+    #[test]
+    fn what_was_renewed_in_a_home_that_was_being_left_ended_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db"), Options::default()).unwrap();
+        let choices = Choices { data_dir: Some(folder.path().to_owned()), ..Choices::default() };
+        let settings = Settings { vault: Some(VaultChoice::File), ..Settings::load(choices).unwrap() };
+        for note in ["emptying file", "filling file"] {
+            store.change_meta(&[(HOME, Some("keychain")), (MOVE, Some(note))]).unwrap();
+            let said = find(&settings, &store, None).err().expect("nothing is renewed there").to_string();
+            assert!(said.contains("in the keychain") && said.contains("chooses the sealed file"), "{said}");
+            assert!(!folder.path().join("vault.key").exists(), "nothing was made there");
+        }
+        store.change_meta(&[(HOME, Some("file")), (MOVE, Some("emptying keychain"))]).unwrap();
+        assert_eq!(find(&settings, &store, None).unwrap().vault.kind(), VaultKind::File);
+    }
 }
