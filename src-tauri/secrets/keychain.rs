@@ -103,6 +103,10 @@ impl Keychain {
             let (realm, gone) = (Arc::clone(&self.realm), Arc::clone(&gone));
             Box::new(move |line| {
                 // Whoever was told "locked" must not find the deed done later.
+                let act = |items: Items<'_>| {
+                    // Connecting may have waited for a person as well.
+                    if gone.load(Ordering::Relaxed) { Err(VaultError::Locked) } else { act(items) }
+                };
                 if !gone.load(Ordering::Relaxed) {
                     let _ = answer.send(line.run(&realm, &act));
                 }
@@ -189,6 +193,30 @@ mod tests {
     fn a_keychain_that_does_not_answer_counts_as_locked() {
         let keychain = Keychain::over(a_prompt_that_nobody_answers, "realm").unwrap();
         assert_eq!(keychain.prove(Duration::ZERO), Err(VaultError::Locked));
+    }
+
+    #[test]
+    fn what_waited_behind_the_prompt_of_connecting_was_done_after_it_was_told_to_be_locked() {
+        static GATE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        static STORE: std::sync::OnceLock<Arc<CredentialStore>> = std::sync::OnceLock::new();
+        fn opened_late() -> Result<Arc<CredentialStore>, VaultError> {
+            let _answered = GATE.lock().unwrap();
+            Ok(Arc::clone(STORE.get_or_init(|| keyring_core::mock::Store::new().unwrap())))
+        }
+        let keychain = Keychain::over(opened_late, "realm").unwrap();
+        let is_done = Arc::new(AtomicBool::default());
+        let prompt = GATE.lock().unwrap();
+        let act = {
+            let is_done = Arc::clone(&is_done);
+            move |_: Items<'_>| {
+                is_done.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        };
+        assert_eq!(keychain.ask(Duration::from_millis(50), act), Err(VaultError::Locked));
+        drop(prompt);
+        assert_eq!(keychain.ask(OPENING, |_| Ok(())), Ok(()), "by now its turn has come");
+        assert!(!is_done.load(Ordering::Relaxed), "whoever was told so has taken it back");
     }
 
     #[test]
