@@ -29,7 +29,9 @@ struct Inner {
     events: Events,
     /// Where the folders are made.
     home: PathBuf,
-    /// In the order of their ids.
+    /// Held by a person's act for as long as disk and store take; who serves requests never waits for it.
+    acting: Mutex<()>,
+    /// In the order of their ids. Held for a few lines, and never while a disk is waited for.
     known: Mutex<Vec<Known>>,
 }
 
@@ -84,7 +86,7 @@ impl Profiles {
             seen_at: row.seen_at,
         });
         let known = Mutex::new(known.collect());
-        Ok(Self(Arc::new(Inner { store, clock, events, home, known })))
+        Ok(Self(Arc::new(Inner { store, clock, events, home, acting: Mutex::default(), known })))
     }
 
     /// All of them, in the order in which they were made.
@@ -109,8 +111,8 @@ impl Profiles {
         id: Option<ProfileId>,
     ) -> Result<Profile, ProfileError> {
         let name = ProfileName::new(name)?;
-        let mut known = self.known();
-        if known.len() >= MOST {
+        let _acting = self.acting();
+        if self.known().len() >= MOST {
             return Err(ProfileError::TooMany);
         }
         let folder = match adopted {
@@ -120,7 +122,7 @@ impl Profiles {
         let is_taken = |one: &Known| {
             one.profile.name.as_str().eq_ignore_ascii_case(name.as_str()) || one.profile.folder == folder
         };
-        if known.iter().any(is_taken) {
+        if self.known().iter().any(is_taken) {
             return Err(ProfileError::Taken(name.to_string()));
         }
         if adopted.is_none() {
@@ -132,9 +134,11 @@ impl Profiles {
         let row = NewProfileRow { id, name: name.clone(), folder, is_ours, created_at };
         let profile = self.0.store.add_profile(row).map_err(|error| named(&name, error))?;
         let fresh = Known { profile: profile.clone(), windows: Vec::new(), bench: None, seen_at: None };
-        known.push(fresh);
-        known.sort_by_key(|one| one.profile.id);
-        drop(known);
+        {
+            let mut known = self.known();
+            known.push(fresh);
+            known.sort_by_key(|one| one.profile.id);
+        }
         self.tell();
         Ok(profile)
     }
@@ -145,12 +149,13 @@ impl Profiles {
     /// If there is no such profile, the name can't be one or is taken, or the store refuses.
     pub fn rename(&self, id: ProfileId, name: &str) -> Result<Profile, ProfileError> {
         let name = ProfileName::new(name)?;
-        let mut known = self.known();
-        let one = known.iter_mut().find(|one| one.profile.id == id).ok_or(ProfileError::NotFound)?;
+        let _acting = self.acting();
+        let mut profile = self.get(id).ok_or(ProfileError::NotFound)?.profile;
         self.0.store.rename_profile(id, name.clone()).map_err(|error| named(&name, error))?;
-        one.profile.name = name;
-        let profile = one.profile.clone();
-        drop(known);
+        profile.name = name;
+        if let Some(one) = self.known().iter_mut().find(|one| one.profile.id == id) {
+            one.profile.name.clone_from(&profile.name);
+        }
         self.tell();
         Ok(profile)
     }
@@ -158,21 +163,20 @@ impl Profiles {
     /// Forgets it, and where it is wanted removes the folder that was made for it, sign-in and all.
     ///
     /// # Errors
-    /// If there is no such profile, if its folder is to go and is not ours, or if disk or store refuse.
+    /// If there is no such profile, if its folder is to go and is not ours, or if disk or store refuse. It is known
+    /// still then, or a sign-in would lie in a folder that nobody names any more.
     pub fn remove(&self, id: ProfileId, folder_too: bool) -> Result<Removed, ProfileError> {
-        let mut known = self.known();
-        let at = known.iter().position(|one| one.profile.id == id).ok_or(ProfileError::NotFound)?;
-        let profile = known[at].profile.clone();
+        let _acting = self.acting();
+        let profile = self.get(id).ok_or(ProfileError::NotFound)?.profile;
         if folder_too && !profile.is_ours {
             return Err(BadFolder::NotOurs(profile.folder).into());
         }
-        self.0.store.remove_profile(id).map_err(ProfileError::Store)?;
-        known.remove(at);
-        drop(known);
-        self.tell();
         if folder_too {
             folder::remove(&profile.folder)?;
         }
+        self.0.store.remove_profile(id).map_err(ProfileError::Store)?;
+        self.known().retain(|one| one.profile.id != id);
+        self.tell();
         Ok(Removed { profile, folder_too })
     }
 
@@ -196,6 +200,10 @@ impl Profiles {
         self.0.events.tell(|| Event::Profiles);
     }
 
+    fn acting(&self) -> MutexGuard<'_, ()> {
+        self.0.acting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known(&self) -> MutexGuard<'_, Vec<Known>> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,5 +214,31 @@ fn named(name: &ProfileName, error: StoreError) -> ProfileError {
         StoreError::NameTaken => ProfileError::Taken(name.to_string()),
         StoreError::NotThere(_) => ProfileError::NotFound,
         other => ProfileError::Store(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+
+    #[test]
+    fn a_profile_whose_folder_could_not_be_removed_was_forgotten_with_the_sign_in_in_it() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&home.path().join("db"), Options::default()).unwrap();
+        let load = || {
+            let (clock, events) = (Clock::system(), Events::default());
+            Profiles::load(store.clone(), clock, events, home.path().join("profiles")).unwrap()
+        };
+        let profiles = load();
+        let made = profiles.add("work", None, None).unwrap();
+        // What is no folder can't be removed as one.
+        std::fs::remove_dir(&made.folder).unwrap();
+        std::fs::write(&made.folder, "").unwrap();
+        assert!(matches!(profiles.remove(made.id, true), Err(ProfileError::Folder(BadFolder::Io(..)))));
+        assert!(profiles.get(made.id).is_some() && load().get(made.id).is_some(), "it is known still");
+        std::fs::remove_file(&made.folder).unwrap();
+        assert!(profiles.remove(made.id, true).unwrap().folder_too, "and can be removed again");
+        assert_eq!((profiles.all(), load().all()), (Vec::new(), Vec::new()));
     }
 }
