@@ -271,7 +271,6 @@ impl App {
     pub async fn drain(&self) {
         // First, while connections to authorisation servers are still driven.
         self.0.api.gateway.renewals.close().await;
-        self.0.api.gateway.warm.wipe();
         let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Err(error) = self.0.lock.announce_end() {
             tracing::warn!(%error, "commands can't be told that Headgate is stopping");
@@ -286,6 +285,8 @@ impl App {
         if tokio::time::timeout(LAST_RECORDS, self.0.api.scheduler.ended()).await.is_err() {
             tracing::warn!("a job did not stop in time");
         }
+        // Behind the last request that could put something there.
+        self.0.api.gateway.warm.wipe();
         if tokio::time::timeout(LAST_RECORDS, self.0.api.homes.settled()).await.is_err() {
             tracing::warn!(
                 "keys were still being moved when Headgate ended; the next start says what is left"

@@ -29,7 +29,8 @@ enum Came {
 pub async fn keep_warm(gateway: &Gateway, tasks: &Tasks, stopping: impl Future<Output = ()>) -> KeptWarm {
     let mut stopping = std::pin::pin!(stopping);
     let mut all = KeptWarm::default();
-    for kept in gateway.warm.take_due(gateway.clock.now()) {
+    // One that was repeated is due later, so this ends.
+    while let Some(kept) = gateway.warm.take_due(gateway.clock.now()) {
         let came = tokio::select! {
             came = repeat(gateway, tasks, kept) => came,
             () = &mut stopping => return all,

@@ -81,6 +81,8 @@ pub(super) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &Pick, recor
     let may_be = account.timed.keep_warm.is_some()
         && !pick.contender.provider.passes_logins()
         && arrival.method == Method::POST
+        // A larger one would only be held for as long as its answer takes.
+        && arrival.body.len() <= MOST_BYTES
         && arrival.target.path() == "/v1/messages";
     let request = || {
         let asked = arrival.ask.model.clone()?;
@@ -178,13 +180,13 @@ impl Warm {
         (kept.len(), kept.iter().map(|known| known.request.body.len()).sum())
     }
 
-    /// Takes out those that are due, and forgets those that have gone cold.
-    pub(super) fn take_due(&self, now: Timestamp) -> Vec<Kept> {
+    /// Takes out one that is due, and forgets those that have gone cold. The others stay until it is their turn: by
+    /// then they may be in use again, cold, or no longer wanted.
+    pub(super) fn take_due(&self, now: Timestamp) -> Option<Kept> {
         let mut kept = self.kept();
         kept.retain(|known| !known.is_cold(now));
-        let (due, later) = kept.drain(..).partition(|known| known.due() <= now);
-        *kept = later;
-        due
+        let due = kept.iter().position(|known| known.due() <= now)?;
+        Some(kept.remove(due))
     }
 
     /// It was repeated at this moment.
@@ -297,9 +299,19 @@ mod tests {
         warm.keep(kept("a", 100, 1));
         warm.put_back(kept("a", 0, 1), at(50));
         assert_eq!(warm.next_due(), Some(at(100) + REPEAT));
-        assert_eq!(warm.take_due(at(100))[..].len(), 0);
-        assert_eq!(warm.take_due(at(365)).len(), 1);
+        assert!(warm.take_due(at(100)).is_none());
+        assert!(warm.take_due(at(365)).is_some());
         assert_eq!(warm.held(), (0, 0));
+    }
+
+    #[test]
+    fn prompts_that_waited_for_a_slow_repeat_were_repeated_when_they_had_gone_cold() {
+        let warm = Warm::default();
+        warm.keep(kept("slow", 0, 1));
+        warm.keep(kept("behind it", 1, 1));
+        assert_eq!(warm.take_due(at(265)).unwrap().used_at, at(0));
+        assert_eq!(warm.held().0, 1, "it can still be taken over by a request of its own");
+        assert!(warm.take_due(at(325)).is_none(), "a minute later it has gone cold");
     }
 
     proptest! {
@@ -312,7 +324,7 @@ mod tests {
                 warm.keep(kept(&session.to_string(), used, bytes));
                 prop_assert!(warm.held().0 <= MOST && warm.held().1 <= MOST_BYTES);
             }
-            for due in warm.take_due(at(now)) {
+            while let Some(due) = warm.take_due(at(now)) {
                 let age = at(now).duration_since(due.used_at);
                 prop_assert!((REPEAT..=COLD).contains(&age), "{age:?}");
             }
