@@ -229,3 +229,51 @@ async fn another_key_is_asked_with_at_once_and_what_the_old_one_heard_is_dropped
     .await;
     assert_eq!(house.sandbox.seen("key-other").len(), 1);
 }
+
+#[tokio::test]
+async fn a_new_key_was_shown_to_the_address_that_its_account_had_before() {
+    let scripted = |name: &str| ScriptedAccount::new(name, &format!("key-{name}")).with_usage(HALF);
+    let house = House::of(Limits::default(), Scenario::of([scripted("first"), scripted("second")])).await;
+    let roster = &house.app.api().gateway.roster;
+    for name in ["first", "second"] {
+        roster.remove(AccountId(house.id(name))).unwrap();
+        let new = NewAccount {
+            name: name.into(),
+            provider: "openrouter".into(),
+            base_url: Some(house.sandbox.base_url().into()),
+            priority: 0,
+            key: Some(Sensitive::new(format!("key-{name}"))),
+        };
+        roster.add(new).unwrap();
+    }
+    soon("both to be asked about", async {
+        let mut events = house.app.api().events.subscribe();
+        while asked(&house) < 2 || !job(&house).await["running_since"].is_null() {
+            events.recv().await.unwrap();
+        }
+    })
+    .await;
+    let tasks = headgate::tasks::Tasks::default();
+    let elsewhere = Scenario::of([ScriptedAccount::new("moved", "key-moved").with_usage(LESS)]);
+    let elsewhere = headgate::sandbox::Sandbox::start(&elsewhere, &house.clock, &tasks).await.unwrap();
+
+    // While the first one's endpoint takes its time, the second moves to another provider's address with another key.
+    let held = UsageReply { gate: Some("door".into()), ..UsageReply::well(HALF) };
+    house.sandbox.tell_usage("key-first", held).unwrap();
+    house.clock.advance(Duration::from_mins(16));
+    house.sandbox.await_held("door").await.unwrap();
+    let change = Change {
+        base_url: Some(elsewhere.base_url().into()),
+        key: Some(Sensitive::new("key-moved".into())),
+        ..Change::default()
+    };
+    roster.change(AccountId(house.id("second")), change).unwrap();
+    house.sandbox.release("door");
+    elsewhere.await_requests(1).await.unwrap();
+    let shown = |key: &str| {
+        let key = format!("Bearer {key}");
+        house.sandbox.arrivals().iter().filter(|one| one.headers["authorization"] == key.as_str()).count()
+    };
+    assert_eq!(shown("key-moved"), 0, "nobody at the old address has seen the new key");
+    tasks.stop();
+}

@@ -157,6 +157,11 @@ impl Roster {
         snapshot.contenders.iter().filter(has_key).filter(is_due).cloned().collect()
     }
 
+    /// One of them as it stands at this moment, if it still is one.
+    pub fn still_unasked_for(&self, id: AccountId, every: Duration) -> Option<Arc<Contender>> {
+        self.unasked_for(every).into_iter().find(|one| one.account.id == id)
+    }
+
     /// Takes in what an account's upstream said; `None` if it said nothing that could be read, which leaves
     /// what is known. Blocks on the disk. An account that has changed meanwhile learns nothing.
     ///

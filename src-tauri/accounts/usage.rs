@@ -105,6 +105,11 @@ impl Roster {
         self.tellers(now).filter(|one| by_hand || due(asked.get(&one.account.id), now) <= now).collect()
     }
 
+    /// One as it stands at this moment, if it may still be asked about.
+    pub fn asked_for_usage(&self, id: AccountId) -> Option<Arc<Contender>> {
+        self.tellers(self.inner().clock.now()).find(|one| one.account.id == id)
+    }
+
     /// The last question about an account; `None` where there was none.
     pub fn usage_of(&self, id: AccountId) -> Option<Question> {
         self.inner().usage.asked().get(&id).cloned()

@@ -38,7 +38,9 @@ pub async fn ask_for_models(
         Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
     let mut stopping = std::pin::pin!(stopping);
     let mut count = Asked::default();
-    for contender in gateway.roster.unasked_for(older_than) {
+    for due in gateway.roster.unasked_for(older_than) {
+        // As it stands now: those before it may have taken minutes, and a new key is for a new address alone.
+        let Some(contender) = gateway.roster.still_unasked_for(due.account.id, older_than) else { continue };
         let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender));
         let said = tokio::select! {
             said = asked => said.ok().flatten(),

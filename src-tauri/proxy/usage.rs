@@ -40,7 +40,9 @@ pub async fn ask_for_usage(
         Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
     let mut stopping = std::pin::pin!(stopping);
     let mut told = Usage::default();
-    for contender in gateway.roster.due_for_usage(by_hand) {
+    for due in gateway.roster.due_for_usage(by_hand) {
+        // As it stands now: those before it may have taken minutes, and a new key is for a new address alone.
+        let Some(contender) = gateway.roster.asked_for_usage(due.account.id) else { continue };
         // A person has just taken it away.
         let Some(key) = gateway.roster.bearer(contender.account.id) else { continue };
         let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender, &key));
