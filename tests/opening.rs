@@ -184,6 +184,19 @@ async fn a_restart_repeats_no_opening_and_forgets_none() {
 }
 
 #[tokio::test]
+async fn a_request_of_ours_that_a_drain_broke_off_was_told_as_one_whose_client_had_left() {
+    let mut house = house().await;
+    set(&house, json!({ "when": "at_reset" })).await;
+    teach(&mut house).await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Default::default() }]);
+    house.clock.advance(2 * HOUR);
+    house.sandbox.await_held("head").await.unwrap();
+    soon("the drain to end", house.app.drain()).await;
+    assert_eq!(house.ended().await.ending, Some(headgate::domain::Ending::Interrupted));
+    house.sandbox.release("head");
+}
+
+#[tokio::test]
 async fn what_headgate_asks_by_itself_takes_no_account_out_of_service() {
     let mut house = house().await;
     set(&house, json!({ "when": "at_reset" })).await;

@@ -66,7 +66,7 @@ pub async fn send(
     gateway: &Gateway,
     tasks: &Tasks,
     arrival: &Arrival,
-    Allowed { pick, made }: Allowed,
+    Allowed { pick, .. }: Allowed,
     change: Option<Arc<str>>,
     first: impl Future<Output = bool>,
 ) -> Result<Result<Bytes, Failed>, Held> {
@@ -77,12 +77,17 @@ pub async fn send(
     let arrived = Arrived { at: now, instant: gateway.clock.instant() };
     let asker = Asker::conversation(Some(name.as_bytes()));
     let permit = gateway.admission.enter(asker, arrived.instant).await.map_err(held)?;
+    // It may have waited for its place: a person may have paused it meanwhile, or given it another key and address.
+    let removed = || Held::by("it was removed", None, gateway.clock.now());
+    let contender = gateway.roster.snapshot().get(id).cloned().ok_or_else(removed)?;
+    let Allowed { pick, made } = allow(gateway, arrival, &contender)?;
     let Some(lease) = pick.contender.load.lease() else {
         return Err(Held::by("it serves as many requests as it may", None, now));
     };
     let path = arrival.target.path();
     let mut record =
         Record::open(gateway, arrived, permit, None, &arrival.method, path).await.map_err(held)?;
+    record.is_of_ours();
     let is_noted = first.await;
     record.begin(&arrival.ask);
     record.decided(made);

@@ -34,6 +34,8 @@ pub struct Record {
     /// What is to be kept warm of it, if somebody has asked for that.
     prompt: Option<Box<Prompt>>,
     permit: Option<Permit>,
+    /// Nobody waits for the answer but we.
+    is_ours: bool,
 }
 
 /// When a request's head was there, by both clocks.
@@ -86,6 +88,7 @@ impl Record {
             made: None,
             prompt: None,
             permit: Some(permit),
+            is_ours: false,
         }))
     }
 
@@ -110,6 +113,11 @@ impl Record {
     /// The bounds that it is served within.
     pub fn limits(&self) -> &Limits {
         &self.gateway.limits
+    }
+
+    /// It has no client that could leave: whoever breaks it off is Headgate.
+    pub fn is_of_ours(&mut self) {
+        self.is_ours = true;
     }
 
     /// It was decided who takes it, or that nobody can. The last decision is the one that is told.
@@ -221,7 +229,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let now = self.gateway.clock.instant();
         self.end_attempt(None, VerdictKind::Abandoned, None, now);
-        let ending = if self.gateway.stopping.load(Ordering::Relaxed) {
+        let ending = if self.is_ours || self.gateway.stopping.load(Ordering::Relaxed) {
             Ending::Interrupted
         } else {
             Ending::ClientLeft
