@@ -65,6 +65,14 @@ impl Run {
             // It would go before the profile's own sign-in.
             command.env_remove(env::TOKEN_NAME);
         }
+        if brings_its_own {
+            for name in in_the_way(|name| std::env::var(name).ok()) {
+                eprintln!(
+                    "headgate: {name} is set, and Claude Code uses that in place of this profile's own sign-in; unset it to \
+                     use the profile's"
+                );
+            }
+        }
         if let Some(profile) = &profile {
             command
                 .env(FOLDER, &profile.folder)
@@ -118,6 +126,12 @@ fn headers(there: Option<String>, id: i64) -> String {
     lines.join("\n")
 }
 
+/// What Claude Code would use before a profile's own sign-in. It is the user's and stays; the placeholder is ours.
+fn in_the_way(value: impl Fn(&str) -> Option<String>) -> Vec<&'static str> {
+    let is_set = |name: &&str| value(name).is_some_and(|value| !value.is_empty() && value != PLACEHOLDER);
+    [env::TOKEN_NAME, "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"].into_iter().filter(is_set).collect()
+}
+
 /// A program that has no business with the passphrase of the sealed file, nor has anything that it starts.
 fn stranger(program: &str, arguments: &[String]) -> Command {
     let mut command = Command::new(program);
@@ -152,6 +166,17 @@ fn not_started(program: &str, error: &std::io::Error) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_was_served_under_another_sign_in_that_the_environment_had_and_nobody_said_so() {
+        let set = |name: &str| match name {
+            "CLAUDE_CODE_OAUTH_TOKEN" => Some("sk-ant-oat-of-somebody".to_owned()),
+            "ANTHROPIC_AUTH_TOKEN" => Some(PLACEHOLDER.to_owned()),
+            _ => Some(String::new()),
+        };
+        assert_eq!(in_the_way(set), ["CLAUDE_CODE_OAUTH_TOKEN"]);
+        assert_eq!(in_the_way(|name| (name == "ANTHROPIC_AUTH_TOKEN").then(|| "hg_key".into())).len(), 1);
+    }
 
     #[test]
     fn claude_code_and_its_tools_inherited_the_passphrase_of_the_sealed_file() {
