@@ -210,3 +210,30 @@ async fn a_number_of_repeats_is_asked_for_within_reason_and_never_for_claude_cod
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
+
+#[tokio::test]
+async fn a_prompt_was_sent_to_the_address_that_its_account_got_afterwards() {
+    let mut house = house(150_000).await;
+    set(&house, 2).await;
+    turn(&mut house, "one").await;
+    let tasks = headgate::tasks::Tasks::default();
+    let others = Scenario::of([ScriptedAccount::new("other", "key-work")]);
+    let others = headgate::sandbox::Sandbox::start(&others, &house.clock, &tasks).await.unwrap();
+    let moved = json!({ "base_url": others.base_url() });
+    house.done(Method::PATCH, &path(&house), moved).await;
+    house.clock.advance(Duration::from_secs(4 * 60 + 25));
+    let mut events = house.app.api().events.subscribe();
+    soon("it to be left", async {
+        loop {
+            let job = job(&house).await;
+            if job["running_since"].is_null() && job["last"].is_object() {
+                break;
+            }
+            events.recv().await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(others.counts().arrived, 0, "nobody there has seen the conversation");
+    assert_eq!((house.sandbox.counts().arrived, held(&house)), (1, (0, 0)));
+    tasks.stop();
+}

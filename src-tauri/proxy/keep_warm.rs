@@ -51,6 +51,9 @@ async fn repeat(gateway: &Gateway, tasks: &Tasks, kept: Kept) -> Came {
         return Came::Left("its account is gone".into());
     };
     let name = &contender.account.name;
+    if !kept.is_at(&contender) {
+        return Came::Left(format!("{name} has another address by now"));
+    }
     let most = contender.account.timed.keep_warm.unwrap_or(0);
     if kept.times >= most {
         return Came::Left(format!("a prompt at {name} was repeated {most} times"));

@@ -12,12 +12,13 @@ use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, header, uri::PathAndQuery};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
+use url::Url;
 
 use super::{Gateway, record::Record, request::Arrival};
 use crate::{
     accounts::Roster,
     domain::{AccountId, Ask, CachePrice, Conversation, Usage},
-    routing::Pick,
+    routing::{Contender, Pick},
 };
 
 /// What Headgate calls itself in a repeat.
@@ -50,6 +51,8 @@ pub struct Prompt {
 #[derive(Clone)]
 struct Request {
     account: AccountId,
+    /// Where it went: an account may have another address by now, at somebody else's.
+    upstream: Option<Url>,
     model: Arc<str>,
     /// Whether the body names the model that went up.
     is_renamed: bool,
@@ -98,6 +101,7 @@ pub(super) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &Pick, recor
         headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
         Some(Request {
             account: account.id,
+            upstream: pick.contender.base_url().cloned(),
             is_renamed: sent.is_some(),
             model: sent.unwrap_or(asked),
             target: arrival.target.clone(),
@@ -204,6 +208,11 @@ impl Kept {
         self.request.account
     }
 
+    /// Whether the account still leads to where the prompt lies.
+    pub fn is_at(&self, account: &Contender) -> bool {
+        self.request.upstream.as_ref() == account.base_url()
+    }
+
     fn due(&self) -> Timestamp {
         self.used_at.checked_add(REPEAT).unwrap_or(Timestamp::MAX)
     }
@@ -259,6 +268,7 @@ mod tests {
     fn kept(session: &str, used: i64, bytes: usize) -> Kept {
         let request = Request {
             account: AccountId(1),
+            upstream: None,
             model: "claude-opus-4-8".into(),
             is_renamed: false,
             target: PathAndQuery::from_static("/v1/messages"),
