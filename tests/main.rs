@@ -17,6 +17,7 @@ mod comeback;
 mod connections;
 mod early;
 mod endings;
+mod endpoints;
 mod exactness;
 mod explain;
 mod failover;

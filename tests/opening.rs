@@ -150,6 +150,7 @@ async fn a_restart_repeats_no_opening_and_forgets_none() {
         name: "work".into(),
         provider: "anthropic".into(),
         base_url: Some(sandbox.base_url().into()),
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 0,
         key: Some(Sensitive::new("key-work".into())),
     };
@@ -188,7 +189,10 @@ async fn a_request_of_ours_that_a_drain_broke_off_was_told_as_one_whose_client_h
     let mut house = house().await;
     set(&house, json!({ "when": "at_reset" })).await;
     teach(&mut house).await;
-    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Default::default() }]);
+    house.script(
+        "work",
+        [Behaviour::SlowHead { gate: "head".into(), answer: headgate::sandbox::Answer::default() }],
+    );
     house.clock.advance(2 * HOUR);
     house.sandbox.await_held("head").await.unwrap();
     soon("the drain to end", house.app.drain()).await;
@@ -312,6 +316,7 @@ async fn claude_codes_own_sign_in_opens_nothing_and_days_are_named() {
         name: "mine".into(),
         provider: "claude-login".into(),
         base_url: Some(house.sandbox.base_url().into()),
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 5,
         key: None,
     };

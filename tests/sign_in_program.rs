@@ -235,3 +235,15 @@ async fn no_secret_of_a_sign_in_is_written_down_however_much_is_logged() {
         assert!(!told.contains(&secret), "{secret} was told: {told}");
     }
 }
+
+#[test]
+fn an_unknown_way_to_sign_in_is_called_that_and_the_known_ones_are_listed() {
+    let refused = Program::new().run(&["accounts", "sign-in", "work", "--with", "open-router"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success());
+    assert!(
+        said.contains("\"open-router\"") && said.contains("google") && said.contains("openrouter"),
+        "{said}"
+    );
+    assert!(!said.contains("--provider"), "nobody is asked for what its definition would say: {said}");
+}

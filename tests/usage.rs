@@ -32,6 +32,7 @@ async fn house(says: &str) -> House {
         name: "router".into(),
         provider: "openrouter".into(),
         base_url: Some(house.sandbox.base_url().into()),
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 0,
         key: Some(Sensitive::new("key-router".into())),
     };
@@ -241,6 +242,7 @@ async fn a_new_key_was_shown_to_the_address_that_its_account_had_before() {
             name: name.into(),
             provider: "openrouter".into(),
             base_url: Some(house.sandbox.base_url().into()),
+            plain_http: headgate::accounts::PlainHttp::default(),
             priority: 0,
             key: Some(Sensitive::new(format!("key-{name}"))),
         };

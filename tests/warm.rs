@@ -201,6 +201,7 @@ async fn a_number_of_repeats_is_asked_for_within_reason_and_never_for_claude_cod
         name: "mine".into(),
         provider: "claude-login".into(),
         base_url: None,
+        plain_http: headgate::accounts::PlainHttp::default(),
         priority: 5,
         key: None,
     };

@@ -199,6 +199,7 @@ mod tests {
     fn what_waited_behind_the_prompt_of_connecting_was_done_after_it_was_told_to_be_locked() {
         static GATE: std::sync::Mutex<()> = std::sync::Mutex::new(());
         static STORE: std::sync::OnceLock<Arc<CredentialStore>> = std::sync::OnceLock::new();
+        #[expect(clippy::unnecessary_wraps, reason = "what opens a store may fail")]
         fn opened_late() -> Result<Arc<CredentialStore>, VaultError> {
             let _answered = GATE.lock().unwrap();
             Ok(Arc::clone(STORE.get_or_init(|| keyring_core::mock::Store::new().unwrap())))

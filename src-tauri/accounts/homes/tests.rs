@@ -172,6 +172,7 @@ impl Core {
             name: name.into(),
             provider: "anthropic".into(),
             base_url: None,
+            plain_http: crate::accounts::PlainHttp::default(),
             priority: 0,
             key: Some(Sensitive::new(format!("key-{name}"))),
         };

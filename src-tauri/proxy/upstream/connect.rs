@@ -140,8 +140,11 @@ impl Outward {
             return Err(Unreached::Itself);
         }
         // A name may lead elsewhere by now than it did for the person who allowed plain text.
-        let may_be_plain = origin.tls || ends.is_ok_and(|(peer, _)| is_private(peer.ip()));
-        if may_be_plain { Ok(socket) } else { Err(in_public(&origin.host)) }
+        if may_be_spoken(origin, ends.ok().map(|(peer, _)| peer.ip())) {
+            Ok(socket)
+        } else {
+            Err(in_public(&origin.host))
+        }
     }
 
     /// Asks a proxy for a tunnel.
@@ -172,6 +175,12 @@ async fn dial(host: &str, port: u16) -> Result<TcpStream, (Stage, String)> {
     // A refused option costs latency, not correctness.
     let _ = socket.set_nodelay(true);
     Ok(socket)
+}
+
+/// Whether a request may go to whoever has answered for an origin: under TLS whoever proves to be it, in plain text
+/// nobody beyond private networks.
+fn may_be_spoken(origin: &Origin, peer: Option<IpAddr>) -> bool {
+    origin.tls || peer.is_some_and(is_private)
 }
 
 fn in_public(host: &str) -> Unreached {
@@ -250,6 +259,22 @@ mod tests {
         assert!(!same("192.0.2.8:8443", "192.0.2.7:5000", "0.0.0.0:8443"), "another machine's same port");
         assert!(!same("127.0.0.1:8418", "127.0.0.1:5000", "127.0.0.1:8417"));
         assert!(!same("127.0.0.2:8417", "127.0.0.1:5000", "127.0.0.1:8417"));
+    }
+
+    #[test]
+    fn a_name_that_was_allowed_plain_text_is_asked_nothing_once_it_leads_to_the_internet() {
+        let may = |tls, peer: &str| {
+            let origin = Origin { tls, host: "gateway.lan".into(), port: 80 };
+            may_be_spoken(&origin, peer.parse().ok())
+        };
+        for private in ["127.0.0.1", "10.0.0.7", "192.168.1.2", "::1", "fd00::7", "::ffff:10.0.0.7"] {
+            assert!(may(false, private), "{private}");
+        }
+        for public in ["93.184.216.34", "169.254.169.254", "2606:2800:220:1::1", "::ffff:8.8.8.8", "unknown"]
+        {
+            assert!(!may(false, public), "{public}");
+            assert!(may(true, public), "TLS shows who it is: {public}");
+        }
     }
 
     #[test]

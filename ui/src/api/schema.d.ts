@@ -41,8 +41,9 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes name, priority, address, key, model names, pool, guards, when its windows are opened, how often prompts are kept warm, or where requests may spill over to; whatever
-         *     is absent stays.
+         * Changes name, priority, address, key, model names, pool, guards, when its windows are opened, how often prompts are
+         *     kept warm, or where requests may spill over to; whatever is absent stays. A key takes the place of a sign-in, which is
+         *     given back to its provider where that is possible.
          */
         patch: operations["change_account"];
         trace?: never;
@@ -859,6 +860,8 @@ export interface components {
     schemas: {
         /** @description What to change; absent fields stay as they are. */
         AccountChange: {
+            /** @description Whether the new address may be plain http:// on a private network, where the key can be read on its way. */
+            allow_plaintext?: boolean;
             /** @description An empty text removes the custom address. */
             base_url?: string | null;
             guards?: components["schemas"]["GuardsOrder"] | null;
@@ -1666,6 +1669,8 @@ export interface components {
         };
         /** @description A new account. */
         NewAccount: {
+            /** @description Whether its address may be plain http:// on a private network, where the key can be read on its way. */
+            allow_plaintext?: boolean;
             base_url?: string | null;
             /**
              * @description The API key. It goes to the keychain and is never sent back. Left out where the provider's accounts pass
@@ -1765,6 +1770,8 @@ export interface components {
              * @description The account that is signed in to again. Absent: a new one.
              */
             account?: number | null;
+            /** @description Whether its address may be plain http:// on a private network, where the token can be read on its way. */
+            allow_plaintext?: boolean;
             base_url?: string | null;
             client_id?: string | null;
             /** @description The client's secret, where it has one. It goes to the keychain and is never sent back. */
@@ -2055,6 +2062,13 @@ export interface components {
          * @enum {string}
          */
         ProxyState: "running" | "paused" | "not_listening";
+        /** @description A deep link that was refused; nothing has changed by it. */
+        RefusedLinkView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why, as a sentence that repeats nothing of it. */
+            message: string;
+        };
         /** @description An account that was removed, and what points at nothing without it. */
         RemovedAccount: {
             /** @description As it was. */
@@ -2396,6 +2410,7 @@ export interface components {
             /** @description Why it does not listen, with a next step. */
             problem?: string | null;
             proxy: components["schemas"]["ProxyState"];
+            refused_link?: components["schemas"]["RefusedLinkView"] | null;
             /**
              * Format: int32
              * @description Requests running at this moment.
