@@ -44,6 +44,7 @@ test("a link through a second start finishes a sign-in after a yes, and a foreig
     back.replace(/state=[^&]+/, "state="),
   ]) {
     assert.equal((await desk.follow(foreign)).code, 0, "the second start hands it over and ends");
+    await page.says(/A link that was opened for Headgate was refused/);
   }
   assert.equal((await desk.follow(back)).code, 0);
   await page.says(/Finish signing in to Company\?/);
@@ -79,7 +80,11 @@ test("a link that nobody waits for starts the program and nothing else", async (
   const desk = await openDesk(t);
   const page = await desk.page("headgate://oauth/callback?code=CANARY-CODE&state=CANARY-STATE");
   await page.says(/No account yet/);
+  await page.says(/was refused: no open sign-in/);
   assert.doesNotMatch(await page.run("return document.documentElement.outerHTML"), /CANARY|Finish signing in/);
+  const log = readFileSync(join(desk.folder, "logs", "headgate.log"), "utf8");
+  assert.match(log, /WARN.*the answer of a sign-in was refused/);
+  assert.doesNotMatch(log, /CANARY/);
   assert.doesNotMatch(readFileSync(join(desk.folder, "core.json"), "utf8"), /CANARY/);
   assert.deepEqual(accounts(desk), []);
 });
