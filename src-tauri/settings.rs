@@ -204,7 +204,9 @@ impl Settings {
     /// # Errors
     /// Where no home folder is known.
     pub fn folder(chosen: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
-        chosen.or_else(default_data_dir).ok_or(SettingsError::NoHome)
+        let folder = chosen.or_else(default_data_dir).ok_or(SettingsError::NoHome)?;
+        // What is started elsewhere is told the same folder: a profile's, say.
+        Ok(std::path::absolute(&folder).unwrap_or(folder))
     }
 }
 

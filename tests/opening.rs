@@ -235,7 +235,7 @@ async fn a_cap_holds_it_back_says_so_and_lets_it_go() {
     let mut house = house().await;
     set(&house, json!({ "when": "at_reset" })).await;
     teach(&mut house).await;
-    let caps = json!({ "guards": { "caps": { "day": { "tokens": 0 } } } });
+    let caps = json!({ "guards": { "caps": { "day": { "tokens": 1 } } } });
     house.done(Method::PATCH, &path(&house), caps).await;
     house.clock.advance(2 * HOUR);
     let job = until_said(&house, "work is held back: ").await;

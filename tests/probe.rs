@@ -188,7 +188,7 @@ async fn what_lies_between_here_and_the_upstream_is_told_by_name() {
     let (stranger, expired) =
         (authority.failing(Handshake::Stranger).await, authority.failing(Handshake::Expired).await);
     for (address, finding, told) in [
-        ("https://nobody.invalid".into(), "unknown_host", "nobody.invalid can't be reached"),
+        ("https://nobody.invalid".into(), "unknown_host", "nobody.invalid:443 can't be reached"),
         (format!("http://{closed}"), "refused", "can't be reached"),
         (stranger.url(), "tls_failed", "does not trust"),
         (expired.url(), "tls_failed", "has expired"),

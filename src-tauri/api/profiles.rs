@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clients::{Best, Known, best as choose},
-    domain::{Pool, ProfileId},
+    domain::ProfileId,
 };
 
 /// Every profile, with what its traffic last told of its limits.
@@ -87,10 +87,8 @@ pub async fn best(State(api): State<Api>) -> Result<Json<BestProfile>, Refused> 
              `headgate accounts add NAME --provider claude-login`",
         )
     })?;
-    let main = Pool::main();
-    let pool = snapshot.plan.pool(snapshot.plan.pool_of(account)).unwrap_or(&main);
     let of = |id: ProfileId| all.iter().find(|known| known.profile.id == id);
-    let (id, is_ready, until) = match choose(&all, account, pool, now) {
+    let (id, is_ready, until) = match choose(&all, account, &snapshot.plan, now) {
         Best::Ready(id) => (id, true, None),
         Best::Back(id, until) => (id, false, until),
         Best::Nobody => (all[0].profile.id, false, None),
@@ -112,7 +110,7 @@ fn room(known: &Known, of: usize, now: Timestamp) -> String {
 
 fn spent(until: Option<Timestamp>) -> String {
     match until {
-        Some(until) => format!("every profile is spent, and this one is back first, at {until:.0}"),
-        None => "every profile is spent, and nobody has said until when".into(),
+        Some(until) => format!("no profile can be asked now, and this one is back first, at {until:.0}"),
+        None => "no profile can be asked now, and nobody has said until when".into(),
     }
 }

@@ -22,12 +22,13 @@ pub enum Best {
     Nobody,
 }
 
-/// Chooses among the profiles. `account` is the one that passes their sign-ins on, `pool` the one that it is in.
-pub fn best(profiles: &[Known], account: &Contender, pool: &Pool, now: Timestamp) -> Best {
+/// Chooses among the profiles. `account` is the one that passes their sign-ins on, `plan`
+/// the one that it is in.
+pub fn best(profiles: &[Known], account: &Contender, plan: &Plan, now: Timestamp) -> Best {
     // What is kept in order by a person is the accounts; of profiles nobody has said which comes first.
-    let policy = match pool.policy {
-        Policy::SoonestReset => Policy::SoonestReset,
-        Policy::Priority | Policy::Headroom | Policy::RoundRobin => Policy::Headroom,
+    let policy = match plan.pool(plan.pool_of(account)).map(|pool| pool.policy) {
+        Some(Policy::SoonestReset) => Policy::SoonestReset,
+        _ => Policy::Headroom,
     };
     let as_account = |known: &Known| {
         let mut contender = account.clone();
@@ -39,7 +40,8 @@ pub fn best(profiles: &[Known], account: &Contender, pool: &Pool, now: Timestamp
         contender.load = Load::default();
         contender
     };
-    let plan = Plan { pools: vec![Pool { policy, ..Pool::main() }], ..Plan::default() };
+    let plan =
+        Plan { pools: vec![Pool { policy, ..Pool::main() }], zones: plan.zones.clone(), ..Plan::default() };
     let snapshot = Snapshot { plan: Arc::new(plan), ..Snapshot::of(profiles.iter().map(as_account)) };
     let ask = Ask { login: true, ..Ask::default() };
     let wait = match pick(&ask, &snapshot, None, &[], now) {

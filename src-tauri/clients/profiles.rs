@@ -117,7 +117,7 @@ impl Profiles {
         }
         let folder = match adopted {
             Some(folder) => folder::adopt(folder)?,
-            None => self.0.home.join(name.as_str()),
+            None => self.home().join(name.as_str()),
         };
         let is_taken = |one: &Known| {
             one.profile.name.as_str().eq_ignore_ascii_case(name.as_str()) || one.profile.folder == folder
@@ -129,7 +129,7 @@ impl Profiles {
             folder::make(&folder)?;
         }
         // One that comes back to its own folder is ours again.
-        let is_ours = adopted.is_none() || (id.is_some() && folder.parent() == Some(&self.0.home));
+        let is_ours = adopted.is_none() || (id.is_some() && folder.parent() == Some(&self.home()));
         let created_at = self.0.clock.now();
         let row = NewProfileRow { id, name: name.clone(), folder, is_ours, created_at };
         let profile = self.0.store.add_profile(row).map_err(|error| named(&name, error))?;
@@ -194,6 +194,11 @@ impl Profiles {
             drop(known);
             self.tell();
         }
+    }
+
+    /// Where folders are made, by the path under which an adopted one would be known too.
+    fn home(&self) -> PathBuf {
+        self.0.home.canonicalize().unwrap_or_else(|_| self.0.home.clone())
     }
 
     fn tell(&self) {

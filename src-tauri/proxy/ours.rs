@@ -2,10 +2,10 @@
 //! name, recorded like any other. Guards, pauses and the account's standing hold it back; what comes back teaches
 //! windows, and never takes the account out of service.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 
 use super::{
     Gateway,
@@ -57,6 +57,10 @@ pub fn allow(gateway: &Gateway, arrival: &Arrival, contender: &Arc<Contender>) -
     }
 }
 
+/// An answer of one token is shorter; what is longer, or takes longer, is left.
+const MOST_BYTES: usize = 1024 * 1024;
+const MOST_TIME: Duration = Duration::from_mins(1);
+
 /// Sends it over a connection that ends with it, and reads the answer. `first` is done once it has its place and before
 /// anything is sent; where that fails, nothing is. `change` is what was changed in a client's request, if it was one.
 ///
@@ -107,9 +111,10 @@ pub async fn send(
             record.learn(Some(status), &verdict, None);
             // The record ends with the answer, as any other does.
             let answer = answer.relay(record, &arrival.method, gateway.limits.idle());
-            match (verdict, answer.into_body().collect().await) {
-                (Verdict::Fine, Ok(whole)) => Ok(whole.to_bytes()),
-                (Verdict::Fine, Err(_)) => Err("its answer broke off".into()),
+            let whole = Limited::new(answer.into_body(), MOST_BYTES).collect();
+            match (verdict, tokio::time::timeout(MOST_TIME, whole).await) {
+                (Verdict::Fine, Ok(Ok(whole))) => Ok(whole.to_bytes()),
+                (Verdict::Fine, _) => Err("its answer broke off, or did not come to an end".into()),
                 _ => Err(format!("its upstream answered {status}").into()),
             }
         }
