@@ -119,6 +119,8 @@ pub(super) struct Told {
     pub verdict: Verdict,
     /// A web page stands where a model should have answered.
     pub is_page: bool,
+    /// When it was read.
+    pub at: Timestamp,
 }
 
 /// Reads the verdict out of a head, and out of the beginning of the body where it is an error. Nobody learns of it yet.
@@ -144,7 +146,7 @@ pub(super) async fn read(
     let read = catalog.verdict(&account.provider, &reply, now);
     // No model answers with a web page, whatever status it has.
     let verdict = if is_page && read == Verdict::Fine { Verdict::Weather } else { read };
-    Told { head, begun, body, windows, verdict, is_page }
+    Told { head, begun, body, windows, verdict, is_page, at: now }
 }
 
 /// Lets the roster learn what an answer says.
@@ -158,9 +160,8 @@ async fn judge(
 ) -> (Answer, Verdict) {
     let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
     let asks_a_model = arrival.ask.model.is_some();
-    let Told { head, begun, body, windows, verdict, is_page } =
+    let Told { head, begun, body, windows, verdict, is_page, at: now } =
         read(gateway, account, need, asks_a_model, response).await;
-    let now = gateway.clock.now();
     let id = account.account.id;
     // A late refusal of a key that a person has replaced meanwhile says nothing of the new one.
     // Nor does one of the sign-in that a client brought: it renews that itself. And a sign-in of the account's own

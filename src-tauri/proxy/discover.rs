@@ -8,14 +8,16 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Gateway, question, upstream::Upstreams};
+use super::{
+    Gateway,
+    question::{self, VERSION},
+    upstream::Upstreams,
+};
 use crate::{domain::Model, routing::Contender, tasks::Tasks};
 
 /// All pages of one upstream have to be here by then.
 const PATIENCE: Duration = Duration::from_secs(20);
 const MAX_PAGES: usize = 5;
-/// The version of the list's shape that we read (Anthropic's API reference, "List Models").
-const VERSION: &str = "2023-06-01";
 
 /// How many were asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,8 +36,7 @@ pub async fn ask_for_models(
     older_than: Duration,
     stopping: impl Future<Output = ()>,
 ) -> Asked {
-    let upstreams =
-        Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
+    let upstreams = gateway.upstreams_aside(tasks);
     let mut stopping = std::pin::pin!(stopping);
     let mut count = Asked::default();
     for due in gateway.roster.unasked_for(older_than) {

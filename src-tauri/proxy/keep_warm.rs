@@ -71,14 +71,10 @@ async fn repeat(gateway: &Gateway, tasks: &Tasks, kept: Kept) -> Came {
     let Some(arrival) = kept.arrival() else {
         return Came::Left(format!("a prompt at {name} can't be asked for a single token"));
     };
-    let allowed = match ours::allow(gateway, &arrival, &contender) {
-        Ok(allowed) => allowed,
-        Err(held) => return Came::Left(format!("{name} is held back: {}", held.why)),
-    };
     let at = gateway.clock.now();
     let change: Arc<str> = format!("max_tokens: 1, to keep the prompt cached ({weighed})").into();
     let nothing = std::future::ready(true);
-    match ours::send(gateway, tasks, &arrival, allowed, Some(change), nothing).await {
+    match ours::send(gateway, tasks, &arrival, &contender, Some(change), nothing).await {
         Ok(Ok(answer)) => {
             if was_cached(&answer) {
                 gateway.warm.put_back(kept, at);

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header, uri::PathAndQuery};
+use http::{Method, uri::PathAndQuery};
 
-use super::{Gateway, ours, request::Arrival};
+use super::{Gateway, one_token, ours, request::Arrival};
 use crate::{
     accounts::Held,
     domain::{AccountId, Ask, Family},
@@ -19,8 +18,6 @@ const CLIENT: &str = concat!("headgate/", env!("CARGO_PKG_VERSION"), " (+opens a
 /// What it says, so that whoever reads it knows.
 const WORDS: &str = "This request opens a usage window. Headgate sent it because the owner of this account asked for \
                      that; no answer is needed.";
-/// The version of the request's shape (Anthropic's API reference, "Versioning").
-const VERSION: &str = "2023-06-01";
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,17 +58,13 @@ async fn open(gateway: &Gateway, tasks: &Tasks, contender: &Arc<Contender>) -> O
         return Opened::Needless("none of its models is known to be a small one".into());
     };
     let arrival = arrival(contender, &model);
-    let allowed = match ours::allow(gateway, &arrival, contender) {
-        Ok(allowed) => allowed,
-        Err(held) => return Opened::Held(held),
-    };
     let noting = roster.clone();
     // Before anything is sent: a start after a crash does not do it again.
     let noted = async {
         let begun = tasks.spawn_blocking(move || noting.begin_opening(id)).await;
         begun.is_ok_and(|begun| begun.is_ok())
     };
-    match ours::send(gateway, tasks, &arrival, allowed, None, noted).await {
+    match ours::send(gateway, tasks, &arrival, contender, None, noted).await {
         Ok(Ok(_)) => Opened::Done,
         Ok(Err(why)) => Opened::Failed(why),
         Err(held) => Opened::Held(held),
@@ -87,17 +80,7 @@ fn smallest(gateway: &Gateway, contender: &Contender) -> Option<Arc<str>> {
 }
 
 fn arrival(contender: &Contender, model: &Arc<str>) -> Arrival {
-    let body = serde_json::json!({
-        "model": &**model,
-        "max_tokens": 1,
-        "messages": [{ "role": "user", "content": WORDS }],
-    });
-    let body = Bytes::from(body.to_string());
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
-    headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
+    let body = one_token::body(model, WORDS);
     let ask = Ask {
         model: Some(Arc::clone(model)),
         client: Some(CLIENT.into()),
@@ -108,8 +91,8 @@ fn arrival(contender: &Contender, model: &Arc<str>) -> Arrival {
     };
     Arrival {
         method: Method::POST,
-        target: PathAndQuery::from_static("/v1/messages"),
-        headers,
+        target: PathAndQuery::from_static(one_token::PATH),
+        headers: one_token::headers(CLIENT),
         body,
         ask,
         is_model_ambiguous: false,

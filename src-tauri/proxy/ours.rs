@@ -15,7 +15,6 @@ use super::{
     failure::Failure,
     record::{Arrived, Record},
     request::Arrival,
-    upstream::Upstreams,
 };
 use crate::{
     accounts::Held,
@@ -25,7 +24,7 @@ use crate::{
 };
 
 /// A request that may be sent now.
-pub struct Allowed {
+struct Allowed {
     pick: Pick,
     made: Made,
 }
@@ -37,7 +36,7 @@ pub type Failed = Arc<str>;
 ///
 /// # Errors
 /// What holds it back.
-pub fn allow(gateway: &Gateway, arrival: &Arrival, contender: &Arc<Contender>) -> Result<Allowed, Held> {
+fn allow(gateway: &Gateway, arrival: &Arrival, contender: &Arc<Contender>) -> Result<Allowed, Held> {
     let now = gateway.clock.now();
     if gateway.is_paused() {
         return Err(Held::by("the proxy is paused", None, now));
@@ -70,11 +69,13 @@ pub async fn send(
     gateway: &Gateway,
     tasks: &Tasks,
     arrival: &Arrival,
-    Allowed { pick, .. }: Allowed,
+    contender: &Arc<Contender>,
     change: Option<Arc<str>>,
     first: impl Future<Output = bool>,
 ) -> Result<Result<Bytes, Failed>, Held> {
-    let (id, now) = (pick.contender.account.id, gateway.clock.now());
+    // Who may not be asked waits for no place.
+    allow(gateway, arrival, contender)?;
+    let (id, now) = (contender.account.id, gateway.clock.now());
     let says = |failure: &Failure| -> Arc<str> { failure.message(now).into() };
     let held = |failure: Failure| Held::by(says(&failure), None, now);
     let name = arrival.ask.client.as_deref().unwrap_or_default();
@@ -83,8 +84,12 @@ pub async fn send(
     let permit = gateway.admission.enter(asker, arrived.instant).await.map_err(held)?;
     // It may have waited for its place: a person may have paused it meanwhile, or given it another key and address.
     let removed = || Held::by("it was removed", None, gateway.clock.now());
-    let contender = gateway.roster.snapshot().get(id).cloned().ok_or_else(removed)?;
-    let Allowed { pick, made } = allow(gateway, arrival, &contender)?;
+    let as_it_is = gateway.roster.snapshot().get(id).cloned().ok_or_else(removed)?;
+    // What a client sent goes where the client's own request went, or nowhere.
+    if change.is_some() && as_it_is.base_url() != contender.base_url() {
+        return Err(Held::by("it has another address by now", None, now));
+    }
+    let Allowed { pick, made } = allow(gateway, arrival, &as_it_is)?;
     let Some(lease) = pick.contender.load.lease() else {
         return Err(Held::by("it serves as many requests as it may", None, now));
     };
@@ -103,8 +108,7 @@ pub async fn send(
     if let Some(change) = change {
         record.changed(change);
     }
-    let upstreams =
-        Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
+    let upstreams = gateway.upstreams_aside(tasks);
     Ok(match attempt(gateway, &upstreams, arrival, &pick, lease).await {
         Ok((answer, verdict)) => {
             let status = answer.head.status.as_u16();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, Version, header, uri::PathAndQuery};
+use http::{Method, Response, Version, uri::PathAndQuery};
 use http_body_util::{BodyExt, Limited};
 use rustls::ProtocolVersion;
 
@@ -19,6 +19,7 @@ use super::{
     attempt::{Told, read, write},
     failure::Failure,
     headers,
+    one_token::{self, PATH},
     record::{Arrived, Record},
     relay::Answer,
     upstream::{Secured, Target, Unreached, UpstreamBody, Upstreams, Whole},
@@ -39,9 +40,6 @@ const CLIENT: &str = concat!("headgate/", env!("CARGO_PKG_VERSION"), " (+connect
 /// What it says, so that whoever reads it knows.
 const WORDS: &str =
     "This is Headgate's connection test, which the owner of this account asked for. No answer is needed.";
-/// The version of the request's shape (Anthropic's API reference, "Versioning").
-const VERSION: &str = "2023-06-01";
-const PATH: &str = "/v1/messages";
 /// The head has to be here by then, and silence behind it lasts no longer than what is left. An answer that trickles
 /// has as long again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -153,8 +151,7 @@ pub async fn probe(
     model: Option<&str>,
 ) -> Result<Probed, NotProbed> {
     let name = || contender.account.name.to_string();
-    let upstreams =
-        Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
+    let upstreams = gateway.upstreams_aside(tasks);
     let question = Question::of(gateway, &upstreams, contender, model)?;
     let Question { ask, sent, request, target, key } = question;
     let url = target.absolute(request.uri()).ok_or_else(|| NotProbed::Unwritable(name()))?.to_string();
@@ -225,7 +222,7 @@ async fn hear(
     let Heard { mut record, key, change, took } = heard;
     let tls = response.extensions().get::<Secured>().map(|secured| secured.0);
     let need = ask.need();
-    let Told { head, begun, body, windows, verdict, is_page } =
+    let Told { head, begun, body, windows, verdict, is_page, .. } =
         read(gateway, contender, need, true, response).await;
     let (status, http) = (head.status, head.version);
     record.learn(Some(status.as_u16()), &verdict, None);
@@ -292,40 +289,20 @@ impl Question {
         };
         let key = gateway.roster.bearer(contender.account.id).ok_or_else(|| NotProbed::NoKey(name()))?;
         let sent = contender.account.models.sent(&asked).unwrap_or(&asked).clone();
-        let body = Bytes::from(body(&sent));
+        let body = one_token::body(&sent, WORDS);
         let ask = Ask {
             model: Some(asked),
             client: Some(CLIENT.into()),
             bytes: body.len() as u64,
             ..Ask::default()
         };
-        let written = headers::upstream(&said(), places, &key).and_then(|headers| {
+        let written = headers::upstream(&one_token::headers(CLIENT), places, &key).and_then(|headers| {
             let path = PathAndQuery::from_static(PATH);
             write(upstreams, contender, &Method::POST, &path, headers, body)
         });
         let (request, target) = written.ok_or_else(|| NotProbed::Unwritable(name()))?;
         Ok(Self { ask, sent, request, target, key })
     }
-}
-
-/// The smallest request that a model answers.
-fn body(model: &str) -> String {
-    serde_json::json!({
-        "model": model,
-        "max_tokens": 1,
-        "messages": [{ "role": "user", "content": WORDS }],
-    })
-    .to_string()
-}
-
-/// The headers of it, but for the account's own.
-fn said() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
-    headers.insert("anthropic-version", HeaderValue::from_static(VERSION));
-    headers
 }
 
 impl Probed {

@@ -8,11 +8,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::PathAndQuery
 use http_body_util::{BodyExt, Limited};
 
 use super::{Gateway, attempt::write, headers, upstream::Upstreams};
-use crate::{domain::Credential, providers::retry_after, routing::Contender, secrets::Sensitive};
+use crate::{
+    domain::Credential, providers::retry_after, routing::Contender, secrets::Sensitive, tasks::Tasks,
+};
 
 const MOST_BYTES: usize = 1 << 20;
 /// What Headgate calls itself.
 pub const OURS: &str = concat!("headgate/", env!("CARGO_PKG_VERSION"));
+/// The version of Anthropic's API whose shapes we write and read (its reference, "Versioning").
+pub const VERSION: &str = "2023-06-01";
 
 /// Why there is no answer that is worth reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,13 @@ pub struct NoAnswer {
 impl NoAnswer {
     pub fn of(why: impl Into<Arc<str>>) -> Self {
         Self { why: why.into(), retry_after: None }
+    }
+}
+
+impl Gateway {
+    /// Connections for what Headgate asks itself, which end with that.
+    pub(super) fn upstreams_aside(&self, tasks: &Tasks) -> Upstreams {
+        Upstreams::new(self.outward.clone(), &self.limits, self.clock.clone(), tasks.clone())
     }
 }
 

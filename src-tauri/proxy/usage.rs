@@ -36,8 +36,7 @@ pub async fn ask_for_usage(
     by_hand: bool,
     stopping: impl Future<Output = ()>,
 ) -> Usage {
-    let upstreams =
-        Upstreams::new(gateway.outward.clone(), &gateway.limits, gateway.clock.clone(), tasks.clone());
+    let upstreams = gateway.upstreams_aside(tasks);
     let mut stopping = std::pin::pin!(stopping);
     let mut told = Usage::default();
     for due in gateway.roster.due_for_usage(by_hand) {
