@@ -213,6 +213,21 @@ test("a route and a binding are changed, removed and put back", async () => {
   await expect(bindingRow("project shop")).toContainText("There first");
 });
 
+test("what was removed can still be put back after a look at another screen", async () => {
+  await bindingRow("project shop").getByRole("button", { name: "Remove" }).click();
+  await dialog().getByRole("button", { name: "Remove the binding" }).click();
+  const back = page.getByRole("button", { name: "Put it back" });
+  await expect(back).toBeFocused();
+  await page.getByRole("link", { name: "Keys" }).click();
+  await expect(page.getByRole("heading", { name: "Keys", level: 1 })).toBeVisible();
+  await expect(back).toBeHidden();
+  await page.getByRole("link", { name: "Routing" }).click();
+  await expect(back).not.toBeFocused();
+  await back.click();
+  await expect(bindingRow("project shop")).toContainText("There first");
+  await expect(back).toBeHidden();
+});
+
 test("a plan that is made elsewhere appears, and what is half described here stays", async () => {
   const run = page.getByRole("complementary", { name: "What would happen now" });
   await run.getByLabel("Tokens of its prompt").fill("180000");

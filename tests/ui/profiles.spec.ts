@@ -48,6 +48,10 @@ test("it gets another name, is forgotten, and is put back with its folder", asyn
   await expect(dialog().getByRole("button", { name: "Keep it" }), "Enter keeps it").toBeFocused();
   await dialog().getByRole("button", { name: "Forget the profile" }).click();
   await expect(row("office")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Put it back" })).toBeFocused();
+  await page.getByRole("link", { name: "Keys" }).click();
+  await expect(page.getByRole("heading", { name: "Keys", level: 1 })).toBeVisible();
+  await page.getByRole("link", { name: "Profiles" }).click();
   await page.getByRole("button", { name: "Put it back" }).click();
   await expect(row("office")).toContainText("/profiles/work");
 });

@@ -4,7 +4,9 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { apiOver } from "./api/client.ts";
 import { CoreProvider, type Link } from "./api/core.tsx";
 import { keepLive } from "./api/live.ts";
+import type { Removed } from "./api/plan.ts";
 import type { Transport } from "./api/transport.ts";
+import type { Profile } from "./api/types.ts";
 import { titles } from "./nav/place.ts";
 import { useKeys } from "./nav/useKeys.ts";
 import { usePlace } from "./nav/usePlace.ts";
@@ -58,6 +60,9 @@ function Frame() {
   const help = useCallback(() => setHelping(true), []);
   const [isAtVault, setAtVault] = useState(false);
   const toVault = useCallback(() => setAtVault(true), []);
+  // What was removed last is kept here, so that it can still be put back after a look at another screen.
+  const [removed, onRemoved] = useState<Removed | null>(null);
+  const [forgotten, onForgotten] = useState<Profile | null>(null);
   useKeys(help);
   useEffect(() => { document.title = `${titles[place.screen]} · Headgate`; }, [place.screen]);
   return (
@@ -68,10 +73,10 @@ function Frame() {
       <main className="flex-1 px-4 board:px-6">
         {place.screen === "overview" && <Overview place={place} />}
         {place.screen === "accounts" && <Accounts place={place} />}
-        {place.screen === "routing" && <Routing place={place} />}
+        {place.screen === "routing" && <Routing place={place} undo={{ removed, onRemoved }} />}
         {place.screen === "requests" && <Requests place={place} />}
         {place.screen === "keys" && <Keys place={place} />}
-        {place.screen === "profiles" && <Profiles />}
+        {place.screen === "profiles" && <Profiles undo={{ forgotten, onForgotten }} />}
         {place.screen === "jobs" && <Jobs />}
       </main>
       <Foot onHelp={help} onVault={toVault} />

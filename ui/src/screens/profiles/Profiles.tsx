@@ -14,10 +14,13 @@ import { ProfileForm } from "./ProfileForm.tsx";
 
 type Asked = { act: "add" } | { act: "rename" | "forget"; profile: Profile };
 
-export function Profiles() {
+/** What was forgotten last, which the frame keeps. */
+type Undo = { forgotten: Profile | null; onForgotten: (profile: Profile | null) => void };
+
+export function Profiles({ undo: { forgotten, onForgotten } }: { undo: Undo }) {
   const { data, error, refetch } = useProfiles();
   const [asked, setAsked] = useState<Asked | null>(null);
-  const [forgotten, setForgotten] = useState<Profile | null>(null);
+  const [broughtAlong] = useState(forgotten);
   const close = () => setAsked(null);
   return (
     <>
@@ -26,14 +29,14 @@ export function Profiles() {
         <p className="text-soft max-wide:hidden">Claude Code several times over, each with a sign-in of its own.</p>
         <Button className="ml-auto" onClick={() => setAsked({ act: "add" })}>Add a profile</Button>
       </div>
-      {forgotten && <PutBack profile={forgotten} onClose={() => setForgotten(null)} />}
+      {forgotten && <PutBack profile={forgotten} isFresh={forgotten !== broughtAlong} onClose={() => onForgotten(null)} />}
       {error && !data ? <Failed what="the profiles" error={error} again={() => void refetch()} /> : null}
       {!data && !error && <Reading what="the profiles" />}
       {data?.length === 0 && <Nobody />}
       {data && data.length > 0 && <Table profiles={data} onAsk={setAsked} />}
       {asked?.act === "add" && <ProfileForm onClose={close} />}
       {asked?.act === "rename" && <ProfileForm profile={asked.profile} onClose={close} />}
-      {asked?.act === "forget" && <ForgetForm profile={asked.profile} onForgotten={setForgotten} onClose={close} />}
+      {asked?.act === "forget" && <ForgetForm profile={asked.profile} onForgotten={onForgotten} onClose={close} />}
     </>
   );
 }
@@ -88,7 +91,8 @@ function Table({ profiles, onAsk }: { profiles: Profile[]; onAsk: (asked: Asked)
   );
 }
 
-function PutBack({ profile, onClose }: { profile: Profile; onClose: () => void }) {
+/** Only what is fresh takes the focus: whoever comes back to the screen came for something else. */
+function PutBack({ profile, isFresh, onClose }: { profile: Profile; isFresh: boolean; onClose: () => void }) {
   const add = useAddProfile();
   const putBack = () => void add.run({ name: profile.name, folder: profile.folder, id: profile.id }).then((done) => done && onClose());
   return (
@@ -98,7 +102,7 @@ function PutBack({ profile, onClose }: { profile: Profile; onClose: () => void }
         <p className="text-soft">Its folder is still there, with Claude Code's sign-in in it.</p>
         {add.problem && <p role="alert" className="text-bad">{add.problem}</p>}
       </div>
-      <Button autoFocus disabled={add.busy} onClick={putBack}>Put it back</Button>
+      <Button autoFocus={isFresh} disabled={add.busy} onClick={putBack}>Put it back</Button>
       <Button kind="text" aria-label="Leave it so" className="mx-0" onClick={onClose}>×</Button>
     </div>
   );

@@ -4,9 +4,10 @@ import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { removedWords } from "./words.ts";
 
-type Props = { removed: Removed; accounts: Account[]; onClose: () => void };
+/** Only what is fresh takes the focus: whoever comes back to the screen came for something else. */
+type Props = { removed: Removed; isFresh: boolean; accounts: Account[]; onClose: () => void };
 
-export function PutBack({ removed, accounts, onClose }: Props) {
+export function PutBack({ removed, isFresh, accounts, onClose }: Props) {
   const back = usePutBack();
   const [what, ...came] = removedWords(removed, accounts);
   const putBack = () => void back.run({ removed, there: accounts.map(({ id }) => id) }).then((done) => done && onClose());
@@ -17,7 +18,7 @@ export function PutBack({ removed, accounts, onClose }: Props) {
         {came.map((line) => <p key={line} className="text-soft">{line}</p>)}
         {back.problem && <p role="alert" className="text-bad">{back.problem}</p>}
       </div>
-      <Button autoFocus disabled={back.busy} onClick={putBack}>Put it back</Button>
+      <Button autoFocus={isFresh} disabled={back.busy} onClick={putBack}>Put it back</Button>
       <Button kind="text" aria-label="Leave it so" className="mx-0" onClick={onClose}>×</Button>
     </div>
   );

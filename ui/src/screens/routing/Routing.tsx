@@ -22,7 +22,10 @@ export type Asked =
   | { act: "change" | "remove"; route: Route }
   | { act: "change" | "remove"; binding: Binding };
 
-export function Routing({ place }: { place: Place }) {
+/** What was removed last, which the frame keeps. */
+export type Undo = { removed: Removed | null; onRemoved: (removed: Removed | null) => void };
+
+export function Routing({ place, undo }: { place: Place; undo: Undo }) {
   const { world, error, again } = useWorld();
   return (
     <>
@@ -34,7 +37,7 @@ export function Routing({ place }: { place: Place }) {
       {!world && !error && <Reading what="the plan" />}
       {world && (
         <div className="grid gap-x-10 gap-y-8 wide:grid-cols-[minmax(0,1fr)_372px]">
-          <Plan world={world} place={place} />
+          <Plan world={world} place={place} undo={undo} />
           <DryRun place={place} clientKeys={world.clientKeys} />
         </div>
       )}
@@ -53,9 +56,9 @@ function useWorld(): { world: World | null; error: Error | null; again: () => vo
   return { world, error, again: () => asked.forEach((each) => void (each.error && each.refetch())) };
 }
 
-function Plan({ world, place }: { world: World; place: Place }) {
+function Plan({ world, place, undo: { removed, onRemoved: setRemoved } }: { world: World; place: Place; undo: Undo }) {
   const [asked, setAsked] = useState<Asked | null>(null);
-  const [removed, setRemoved] = useState<Removed | null>(null);
+  const [broughtAlong] = useState(removed);
   const adding = place.params.get("add");
   const add = (what: string) => () => { setRemoved(null); go(withParams(place, { add: what })); };
   const stopAdding = () => go(withParams(place, { add: null }), true);
@@ -63,7 +66,7 @@ function Plan({ world, place }: { world: World; place: Place }) {
   const close = () => setAsked(null);
   return (
     <div className="min-w-0">
-      {removed && !asked && <PutBack removed={removed} accounts={world.accounts} onClose={() => setRemoved(null)} />}
+      {removed && !asked && <PutBack removed={removed} isFresh={removed !== broughtAlong} accounts={world.accounts} onClose={() => setRemoved(null)} />}
       <Pools world={world} onAsk={ask} onAdd={add("pool")} />
       <Routes world={world} onAsk={ask} onAdd={add("route")} />
       <Bindings world={world} onAsk={ask} onAdd={add("binding")} />
