@@ -8,6 +8,8 @@ export type Shown = Pick<Standing, "reason" | "until" | "paused_by"> & { state: 
 
 /** Its standing, or what a person keeps back of it where that alone keeps it from being asked. */
 export function shownStanding({ standing, held }: Account): Shown {
+  // Where a person gave no reason, the core's says only what the mark and the words behind it say already.
+  if (standing.state === "paused" && standing.reason === `paused ${byWhom(standing)}`) return { ...standing, reason: null };
   if (standing.state !== "ready" || !held || held.family) return standing;
   return { state: "held", reason: held.reason, until: held.until, paused_by: null };
 }
@@ -33,8 +35,11 @@ export const standingWord: Record<ShownState, string> = {
 /** What stands behind the word: "until 14:20 (in 38 min)", "by you". */
 export function standingDetail(standing: Shown, now: number): string {
   if ((standing.state === "cooling" || standing.state === "held") && standing.until) return `until ${until(standing.until, now)}`;
-  if (standing.state === "paused" && standing.paused_by === "user") return "by you";
-  return "";
+  return standing.state === "paused" ? byWhom(standing) : "";
+}
+
+function byWhom({ paused_by }: Pick<Standing, "paused_by">): string {
+  return paused_by === "user" ? "by you" : "";
 }
 
 /** One line for a narrow place: "back 14:20". */

@@ -89,6 +89,16 @@ describe("standings", () => {
     expect(standingBrief({ state: "cooling" }, now)).toBe("Cooling");
   });
 
+  test("by whom an account is paused is not told twice", () => {
+    const paused = (reason: string) => ({ standing: { state: "paused", reason, until: null, paused_by: "user" }, held: null }) as unknown as Account;
+    const told = (reason: string) => {
+      const shown = shownStanding(paused(reason));
+      return [standingDetail(shown, now), shown.reason];
+    };
+    expect(told("paused by you")).toEqual(["by you", null]);
+    expect(told("until the invoice is paid")).toEqual(["by you", "until the invoice is paid"]);
+  });
+
   test("an account that is held back is not shown as ready", () => {
     const ready = { state: "ready", reason: null, until: null, paused_by: null };
     const held = { reason: "its daily cap is reached", until: "2026-11-26T12:30:00+01:00", family: null };
