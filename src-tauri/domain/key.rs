@@ -166,7 +166,7 @@ pub struct ModelRule(Arc<str>);
 /// The text is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a model is named by its id or by the beginning of one with a `*` at its end, as in `claude-haiku-*`"
+    "a model is named by its id or by the beginning of one with a `*` at its end, without blanks, as in `claude-haiku-*`"
 )]
 pub struct BadModelRule;
 

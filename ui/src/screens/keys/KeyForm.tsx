@@ -29,7 +29,7 @@ export function KeyForm({ clientKey, accounts, onMinted = () => {}, onClose }: P
       <form onSubmit={(event) => void send(event)} autoComplete="off">
         <Field label="Name" name="name" defaultValue={clientKey?.name} placeholder="Laptop" data-first maxLength={64} autoComplete="off" hint="Whose it is, or which program's." />
         <Boxes legend="It may" name="scopes" chosen={clientKey?.scopes ?? ["proxy"]} options={scopeWords} />
-        <Field label="Models" name="models" defaultValue={clientKey?.models?.join(", ")} placeholder="All" hint="Ids, or beginnings with a * behind them: claude-haiku-*" autoComplete="off" />
+        <Field label="Models" name="models" defaultValue={clientKey?.models?.join(", ")} placeholder="All" hint="Ids, or beginnings with a * behind them, with commas between: claude-haiku-*, claude-sonnet-5" autoComplete="off" />
         {accounts.length > 0 && (
           <Boxes legend="Only these accounts and pools (none chosen: all)" name="accounts" chosen={clientKey?.accounts?.map(String) ?? []} options={accounts.map(({ id, name }) => [String(id), name])} />
         )}

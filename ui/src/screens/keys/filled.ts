@@ -19,7 +19,8 @@ export function filledIn(form: FormData): Filled {
 }
 
 const number = (text: string) => (text === "" ? null : Number(text));
-const words = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+/** A blank parts nothing: what stands on both sides of one is a mistake, and the core says which. */
+const names = (text: string) => text.split(/[,\n]/).map((name) => name.trim()).filter(Boolean);
 const list = <T>(all: T[]) => (all.length ? all : null);
 
 /** An empty field is no limit; a day ends with its midnight in UTC, as budgets do. */
@@ -29,7 +30,7 @@ function termsIn(filled: Filled): Terms {
     expires_at: filled.expires ? `${filled.expires}T00:00:00Z` : null,
     accounts: list(filled.accounts.map(Number)),
     pools: list(filled.pools.map(Number)),
-    models: list(words(filled.models)),
+    models: list(names(filled.models)),
     per_minute: number(filled.per_minute),
     daily_tokens: number(filled.daily_tokens),
     daily_usd: number(filled.daily_usd),

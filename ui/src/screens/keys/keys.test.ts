@@ -25,6 +25,12 @@ test("only what differs is sent, and an emptied limit is taken away", () => {
   expect(keyChangesIn(nothing, clientKey)).toEqual({ accounts: null, pools: null, models: null, expires_at: null, per_minute: null, daily_tokens: null, monthly_usd: null });
 });
 
+test("a model's name is not split at a blank, so that the core can say what is wrong with it", () => {
+  const models = (models: string) => newKeyIn({ ...nothing, models }).models;
+  expect(models("gpt 4")).toEqual(["gpt 4"]);
+  expect(models(" claude-haiku-* , claude-sonnet-5,\nglm-5.2,, ")).toEqual(["claude-haiku-*", "claude-sonnet-5", "glm-5.2"]);
+});
+
 test("pools that stay chosen keep their order", () => {
   expect(keyChangesIn({ ...filled, pools: ["1", "2", "3"] }, clientKey)).toEqual({ pools: [3, 2, 1] });
   expect(keyChangesIn({ ...filled, pools: ["2"] }, clientKey)).toEqual({ pools: [2] });
