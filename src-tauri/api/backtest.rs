@@ -22,7 +22,7 @@ use super::{
     views::Problem,
 };
 use crate::{
-    domain::{Ask, Binding, Caps, ExchangeId, KeyId, Outlay, Period, Subject},
+    domain::{Ask, Binding, Caps, ExchangeId, KeyId, Outlay, Period, Subject, counted},
     routing::{
         Contender, Ration, Snapshot,
         replay::{AccountScore, Alternative, Backtest, Past, Player, Score, Terms, is_played},
@@ -94,10 +94,10 @@ impl Question {
         let known_since = if read.is_cut { read.rows.first().map_or(before, |row| row.at) } else { before };
         let past = Past::new(read.rows, since);
         let (Some(first), Some(last)) = (past.rows().first(), past.rows().last()) else {
+            let days = if self.days == 1 { "day".into() } else { counted(self.days, "day") };
             return Err(Refused::not_found(format!(
-                "no request was recorded in the last {} days: look further back with more days, or come back when some \
-                 have been served",
-                self.days
+                "no request was recorded in the last {days}: look further back with more days, or come back when some \
+                 have been served"
             )));
         };
         let (first, last) = (first.at, last.at);

@@ -15,7 +15,7 @@ use crate::{
         views::AccountView,
     },
     clock::Clock,
-    domain::Policy,
+    domain::{Policy, counted},
 };
 
 /// Play recorded requests again: under the plan as it is, and under others.
@@ -124,8 +124,7 @@ impl Backtest {
 fn show(view: &BacktestView) {
     let (now, zone) = (Clock::system().now(), Clock::system().zone());
     let time = |at: Timestamp| table::time(at, now, &zone);
-    let requests = if view.requests == 1 { "request" } else { "requests" };
-    say!("{} {requests}, from {} to {}.", view.requests, time(view.since), time(view.until));
+    say!("{}, from {} to {}.", counted(view.requests, "request"), time(view.since), time(view.until));
     if view.is_cut {
         say!("There were more, older ones; the newest are played.");
     }
@@ -181,7 +180,9 @@ fn outcome(row: &BacktestRow) -> [String; 8] {
 fn shares(row: &BacktestRow) -> String {
     let served = row.accounts.iter().filter(|account| account.served > 0);
     let shares: Vec<String> = served
-        .map(|account| format!("{} {} ({} tokens)", account.name, account.served, whole(account.tokens)))
+        .map(|account| {
+            format!("{} {} ({})", account.name, account.served, table::counted_tokens(whole(account.tokens)))
+        })
         .collect();
     if shares.is_empty() { "nobody".into() } else { shares.join(", ") }
 }
@@ -197,13 +198,13 @@ fn limit(limit: &BacktestLimit) -> [String; 4] {
             limit.window
         ),
     };
-    let holds = limit.tokens.map_or_else(|| "–".into(), whole);
+    let holds = table::tokens(limit.tokens.map(whole));
     [limit.name.clone(), limit.window.clone(), holds, from]
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast keeps to what fits")]
-fn whole(tokens: f64) -> String {
-    table::tokens(Some(tokens.round() as u64))
+fn whole(tokens: f64) -> u64 {
+    tokens.round() as u64
 }
 
 #[cfg(test)]

@@ -220,10 +220,8 @@ fn circumstances(record: &DecisionRecord, name: impl Fn(AccountId) -> String) ->
 }
 
 fn weighed(weighed: &Weighed) -> String {
-    let mut line = format!(
-        "Weighed: a move writes {} tokens into a cache anew",
-        table::tokens(Some(weighed.cold_tokens))
-    );
+    let mut line =
+        format!("Weighed: a move writes {} into a cache anew", table::counted_tokens(weighed.cold_tokens));
     if let Some(cost) = weighed.cold_cost {
         let _ = write!(line, " ({})", table::dollars(Some(cost.dollars())));
     }

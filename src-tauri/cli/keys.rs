@@ -14,7 +14,7 @@ use crate::{
         views::AccountView,
     },
     clock::Clock,
-    domain::Scope,
+    domain::{Scope, counted},
 };
 
 /// List clients' keys, or change them.
@@ -330,9 +330,9 @@ fn state(state: KeyState) -> &'static str {
 pub(super) fn used(budget: &BudgetView) -> String {
     let tokens = match budget.tokens {
         Some(limit) => {
-            format!("{} of {}", table::tokens(Some(budget.used_tokens)), table::tokens(Some(limit)))
+            format!("{} of {}", table::tokens(Some(budget.used_tokens)), table::counted_tokens(limit))
         }
-        None => table::tokens(Some(budget.used_tokens)),
+        None => table::counted_tokens(budget.used_tokens),
     };
     let unpriced = if budget.unpriced_requests > 0 {
         format!(" + {} unpriced", budget.unpriced_requests)
@@ -341,8 +341,8 @@ pub(super) fn used(budget: &BudgetView) -> String {
     };
     let spent = table::dollars(Some(budget.used_usd));
     match budget.usd {
-        Some(limit) => format!("{tokens} tokens, {spent} of {}{unpriced}", table::limit_in_dollars(limit)),
-        None => format!("{tokens} tokens, {spent}{unpriced}"),
+        Some(limit) => format!("{tokens}, {spent} of {}{unpriced}", table::limit_in_dollars(limit)),
+        None => format!("{tokens}, {spent}{unpriced}"),
     }
 }
 
@@ -355,7 +355,7 @@ fn limits(key: &KeyView, accounts: &[AccountView], pools: &[PoolView]) -> String
     parts.extend(key.accounts.iter().flatten().map(name));
     parts.extend(key.pools.iter().flatten().map(|id| format!("pool {}", pools::name_of(*id, pools))));
     parts.extend(key.models.iter().flatten().cloned());
-    parts.extend(key.per_minute.map(|limit| format!("{limit} a minute")));
+    parts.extend(key.per_minute.map(|limit| format!("{} a minute", counted(limit, "request"))));
     parts.extend(key.expires_at.map(|end| format!("until {}", end.strftime("%Y-%m-%d %H:%M UTC"))));
     parts.join(", ")
 }

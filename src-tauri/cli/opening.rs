@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{guards, table};
 use crate::{
     api::views::{AccountView, OpenWindow},
-    domain::{MOST_REPEATS, MinuteOfDay, OpenWhen},
+    domain::{MOST_REPEATS, MinuteOfDay, OpenWhen, counted},
 };
 
 /// `off`, `at-reset`, `weekdays 07:00`, `Mon,Wed 06:30`.
@@ -50,7 +50,8 @@ pub fn shown(account: &AccountView, now: Timestamp, zone: &TimeZone) -> Vec<Stri
         told.push(format!("windows opened {when}{next}{held}"));
     }
     if let Some(times) = account.keep_warm {
-        told.push(format!("prompts kept warm {times} times"));
+        let times = if times == 1 { "once".into() } else { counted(times, "time") };
+        told.push(format!("prompts kept warm {times}"));
     }
     if let Some((usage, failure)) =
         account.usage.as_ref().and_then(|usage| Some((usage, usage.failure.as_ref()?)))

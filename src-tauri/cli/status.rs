@@ -6,6 +6,7 @@ use super::{Code, Core, Global, Trouble, accounts::held_back, browser, out::say,
 use crate::{
     api::views::{AccountView, DashboardLink, Overview, ProxyState, Status},
     clock::Clock,
+    domain::counted,
 };
 
 /// Whether it runs, where, and how the accounts stand.
@@ -44,7 +45,9 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         }
     }
     if status.turned_away > 0 {
-        say!("{} requests found no place and were refused (529) since it started.", status.turned_away);
+        let (requests, were) =
+            (counted(status.turned_away, "request"), if status.turned_away == 1 { "was" } else { "were" });
+        say!("{requests} found no place and {were} refused (529) since it started.");
     }
     if let Some(problem) = &status.problem {
         say!("{problem}");
@@ -55,7 +58,12 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
         );
     }
     let today = &overview.today;
-    say!("Today: {} requests, {} complete, {} rescued.", today.requests, today.complete, today.rescued);
+    say!(
+        "Today: {}, {} complete, {} rescued.",
+        counted(today.requests, "request"),
+        today.complete,
+        today.rescued
+    );
     say!("Keys in: {}. Data in: {}.", status.vault, status.data_dir);
     for trouble in &status.vault_troubles {
         say!("{trouble}");

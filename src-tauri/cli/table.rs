@@ -44,6 +44,11 @@ pub fn tokens(count: Option<u64>) -> String {
     }
 }
 
+/// `1.2 M tokens`, `1 token`.
+pub fn counted_tokens(count: u64) -> String {
+    format!("{} {}", tokens(Some(count)), if count == 1 { "token" } else { "tokens" })
+}
+
 /// `$3.42`, `$0.0013`, `$0.000002`; a dash where it is not known. What is more than nothing is not shown as nothing.
 pub fn dollars(amount: Option<f64>) -> String {
     match amount {

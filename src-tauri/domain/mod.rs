@@ -4,6 +4,7 @@
 mod account;
 mod ask;
 mod binding;
+mod count;
 mod decision;
 mod exchange;
 mod finding;
@@ -31,6 +32,7 @@ mod window;
 pub use account::{Account, AccountName, BadName, Credential, Lacks, Provider, ProviderId, Spill, SpillTo};
 pub use ask::{Ask, CachePrice, Conversation, Endpoint, Family, Need, Needs};
 pub use binding::{Binding, BindingId, Role, Subject};
+pub use count::counted;
 pub use decision::{
     Candidate, Choice, DecisionId, DecisionRecord, Gain, KeptDecision, MOST_CANDIDATES, Outcome, Prevented,
     Weighed,

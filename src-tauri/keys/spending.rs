@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Budget, Grant, Micros, Period, Spent, Sum, Sums, Usage};
+use crate::domain::{Budget, Grant, Micros, Period, Spent, Sum, Sums, Usage, counted};
 
 /// Days and months of one key.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ fn exceeded(sum: Sum, budget: Budget, names: [&'static str; 2]) -> Option<Limit>
 impl std::fmt::Display for Amount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tokens(count) => write!(f, "{count} tokens"),
+            Self::Tokens(count) => counted(*count, "token").fmt(f),
             Self::Money(micros) => micros.fmt(f),
         }
     }

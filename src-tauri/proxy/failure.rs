@@ -13,7 +13,7 @@ use super::{
     keyholder::{Denied, left, moment, shell_word},
 };
 use crate::{
-    domain::{ExchangeId, StandingState},
+    domain::{ExchangeId, StandingState, counted},
     formats::{ErrorKind, error_body},
     keys::Denial,
     routing::{PassedOver, Wait},
@@ -62,13 +62,19 @@ pub enum Failure {
     KeyInAddress,
 }
 
+/// `1 request waits`, `5 requests wait`.
+fn those(count: usize, one_does: &str, many_do: &str) -> String {
+    format!("{} {}", counted(count as u64, "request"), if count == 1 { one_does } else { many_do })
+}
+
 /// What was full; each names the setting that bounds it.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Fullness {
-    #[error("{0} requests wait for a place already, and no more may (limits.waiting_requests)")]
+    #[error("{} for a place already, and no more may (limits.waiting_requests)", those(*.0, "waits", "wait"))]
     Queue(usize),
     #[error(
-        "No place was free within {wait:.0?}: {running} requests are served at once (limits.concurrent_requests, limits.requests_per_key, limits.wait_seconds)"
+        "No place was free within {wait:.0?}: {} served at once (limits.concurrent_requests, limits.requests_per_key, limits.wait_seconds)",
+        those(*running, "is", "are")
     )]
     Late { wait: Duration, running: usize },
     #[error("Every account that may serve this is as busy as it may be (limits.requests_per_account)")]
@@ -274,6 +280,16 @@ mod tests {
         let answer = failure.answer(None, now());
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         (header("retry-after").unwrap(), header("x-should-retry"), failure.message(now()))
+    }
+
+    #[test]
+    fn one_request_that_waits_is_not_several() {
+        let said = |why: Fullness| why.to_string();
+        assert!(said(Fullness::Queue(1)).starts_with("1 request waits for a place"));
+        assert!(said(Fullness::Queue(5)).starts_with("5 requests wait for a place"));
+        let late = |running| Fullness::Late { wait: Duration::from_secs(2), running };
+        assert!(said(late(1)).contains("1 request is served at once"));
+        assert!(said(late(64)).contains("64 requests are served at once"));
     }
 
     #[test]

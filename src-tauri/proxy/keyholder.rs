@@ -14,7 +14,7 @@ use super::{
     request::{Arrival, Patience, ignore},
 };
 use crate::{
-    domain::{KeyName, ModelRule, Scope, Scopes},
+    domain::{KeyName, ModelRule, Scope, Scopes, counted},
     formats::ErrorKind,
     keys::{Denial, Holder, looks_like_a_key},
 };
@@ -149,7 +149,8 @@ impl Denied {
             }
             Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model, once, as `model`."),
             Denial::Rate { limit, wait } => {
-                format!("The limit of {key} is {limit} requests a minute; the next one may come in {} s.", wait.as_secs())
+                let requests = counted(*limit, "request");
+                format!("The limit of {key} is {requests} a minute; the next one may come in {} s.", wait.as_secs())
             }
             Denial::Budget(limit) => {
                 format!(

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::domain::{
     AccountId, Ask, Candidate, Choice, DecisionRecord, MOST_CANDIDATES, Outcome, Policy, Prevented, Standing,
-    StandingState, Target,
+    StandingState, Target, counted,
 };
 
 /// The whole record of a decision, from what it would be made of now.
@@ -342,7 +342,9 @@ fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> 
         }
         let kept = why.weighed.map(|weighed| weighed.cold_tokens).filter(|tokens| *tokens > 0);
         return match kept {
-            Some(tokens) => format!("moving here would write {tokens} tokens into the cache anew").into(),
+            Some(tokens) => {
+                format!("moving here would write {} into the cache anew", counted(tokens, "token")).into()
+            }
             None => "the conversation is bound to another".into(),
         };
     }

@@ -28,7 +28,7 @@ pub use findings::{Findings, Needs, Owner};
 use self::course::{HOME, MOVE, Pending};
 use super::{Roster, roster::lock};
 use crate::{
-    domain::AccountName,
+    domain::{AccountName, counted},
     events::Event,
     secrets::{Passphrase, SecretName, Secured, Vault, VaultError, VaultKind, prove},
     store::StoreError,
@@ -300,8 +300,7 @@ impl Stand {
                     ));
                 }
                 if !found.orphans.is_empty() {
-                    let (count, home) = (found.orphans.len(), self.kind.title());
-                    let secrets = if count == 1 { "1 secret".into() } else { format!("{count} secrets") };
+                    let (secrets, home) = (counted(found.orphans.len() as u64, "secret"), self.kind.title());
                     all.push(format!(
                         "No account owns {secrets} in {home}: `headgate vault clean` shows what there is, and deletes \
                          it if you say so."

@@ -3,7 +3,7 @@
 import { memo, type MouseEvent } from "react";
 import type { Request } from "../api/types.ts";
 import { outcome, type Outcome } from "../words/endings.ts";
-import { dollars, short, exact } from "../words/numbers.ts";
+import { dollars, exact, plural, short } from "../words/numbers.ts";
 import { clockSeconds, duration, exactTime } from "../words/times.ts";
 import { Steps } from "./Steps.tsx";
 import { TokenBar, tokensIn } from "./TokenBar.tsx";
@@ -46,9 +46,9 @@ export const RequestRow = memo(function RequestRow({ request, href, open, now, m
       </span>
       <span role="cell" className="req-first num text-soft" title="Until the first byte of the answer">{duration(request.first_byte_ms)}</span>
       <span role="cell" className="num">{duration(request.duration_ms ?? lasting(request, now))}</span>
-      <span role="cell" className="num" title={`${exact(tokensIn(request.usage))} tokens in`}>{short(tokensIn(request.usage))}</span>
+      <span role="cell" className="req-in num" title={`${plural(tokensIn(request.usage), "token")} in`}>{short(tokensIn(request.usage))}</span>
       <span role="cell" className="req-cached num text-soft" title={`${exact(cached)} of them from the cache`}>{short(cached)}</span>
-      <span role="cell" className="num" title={`${exact(request.usage.output)} tokens out`}>{short(request.usage.output)}</span>
+      <span role="cell" className="num" title={`${plural(request.usage.output, "token")} out`}>{short(request.usage.output)}</span>
       <span role="cell" className="req-cost num text-soft" title={costTitle(request)}>{dollars(request.cost_usd)}</span>
       <span role="cell" className="req-bar"><TokenBar usage={request.usage} most={most} /></span>
     </div>
@@ -100,7 +100,7 @@ export function RequestHead() {
       <span role="columnheader">Ending</span>
       <span role="columnheader" className="req-first num">First byte</span>
       <span role="columnheader" className="num">Duration</span>
-      <span role="columnheader" className="num">In</span>
+      <span role="columnheader" className="req-in num">In</span>
       <span role="columnheader" className="req-cached num">Cached</span>
       <span role="columnheader" className="num">Out</span>
       <span role="columnheader" className="req-cost num">Cost</span>

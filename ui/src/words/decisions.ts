@@ -1,6 +1,6 @@
 // Says why a request went where it went: what led it, what was weighed, what was kept from costing money.
 import type { Decision } from "../api/types.ts";
-import { dollars, exact } from "./numbers.ts";
+import { dollars, plural } from "./numbers.ts";
 import { policyWord } from "./plan.ts";
 
 type Weighed = NonNullable<Decision["weighed"]>;
@@ -31,7 +31,7 @@ export function circumstances(decision: Decision): string[] {
 
 function weighing(weighed: Weighed): string {
   const cost = weighed.cold_cost == null ? "" : ` (${dollars(weighed.cold_cost)})`;
-  const move = `A move writes ${exact(weighed.cold_tokens)} tokens into a cache anew${cost}`;
+  const move = `A move writes ${plural(weighed.cold_tokens, "token")} into a cache anew${cost}`;
   if (weighed.gain === "nothing") return `${move} and gains nothing.`;
   return `${move}; it gains ${gains[weighed.gain]}, which is worth ${weighed.worth > weighed.charge ? "more" : "no more"} than that.`;
 }

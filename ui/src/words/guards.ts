@@ -1,6 +1,6 @@
 // What is kept back of an account, in words: a line for each reserve, cap and hour.
 import type { Account, Budget, Day } from "../api/types.ts";
-import { dollars, short } from "./numbers.ts";
+import { dollars, short, tokens } from "./numbers.ts";
 import { capital } from "./plan.ts";
 
 type Guards = NonNullable<Account["guards"]>;
@@ -21,7 +21,7 @@ export function guardWords(guards: Guards): string[] {
 /** "87 k of 2.0 M tokens", "$4.20 of $50.00". */
 function used(cap: Budget): string {
   return [
-    ...(cap.tokens == null ? [] : [`${short(cap.used_tokens)} of ${short(cap.tokens)} tokens`]),
+    ...(cap.tokens == null ? [] : [`${short(cap.used_tokens)} of ${tokens(cap.tokens)}`]),
     ...(cap.usd == null ? [] : [`${dollars(cap.used_usd)} of ${dollars(cap.usd)}`]),
   ].join(", ");
 }

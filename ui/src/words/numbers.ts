@@ -52,6 +52,11 @@ export function bytes(n: number): string {
 }
 
 /** "1 request", "4 requests". */
-export function plural(n: number, one: string, many = `${one}s`): string {
+export function plural(n: Maybe, one: string, many = `${one}s`): string {
   return `${exact(n)} ${n === 1 ? one : many}`;
+}
+
+/** "1 token", "1.2 k tokens". */
+export function tokens(n: Maybe): string {
+  return `${short(n)} ${n === 1 ? "token" : "tokens"}`;
 }

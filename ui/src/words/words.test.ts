@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Account, Attempt, Request, UsageWindow } from "../api/types.ts";
 import { isRescued, outcome, thenWord, verdictWord } from "./endings.ts";
-import { bytes, dollars, exact, plural, share, short } from "./numbers.ts";
+import { bytes, dollars, exact, plural, share, short, tokens } from "./numbers.ts";
 import { hindrances, inOrder, shownStanding, standingBrief, standingDetail } from "./standings.ts";
 import { clock, duration, until } from "./times.ts";
 import { binding, inTrackOrder, levelOf, used, windowLength, windowTitle } from "./windows.ts";
@@ -21,6 +21,10 @@ describe("numbers", () => {
 
   test.each([[0, "0 %"], [0.004, "<1 %"], [0.29, "29 %"], [0.62, "62 %"], [0.999, "99 %"], [1, "100 %"]])(
     "a share of %d reads %s", (part, read) => expect(plain(share(part))).toBe(read));
+
+  test("one token is not told as 1 tokens", () => {
+    expect([tokens(0), tokens(1), tokens(1200), tokens(null)].map(plain)).toEqual(["0 tokens", "1 token", "1.2 k tokens", "– tokens"]);
+  });
 
   test("bytes and plurals", () => {
     expect([bytes(512), bytes(48_000), bytes(3_100_000)].map(plain)).toEqual(["512 B", "48 KB", "3.1 MB"]);

@@ -7,7 +7,7 @@ import { Dialog } from "../../parts/Dialog.tsx";
 import { fieldLook } from "../../parts/Field.tsx";
 import { FormEnd } from "../../parts/FormEnd.tsx";
 import { useRows } from "../../parts/useRows.ts";
-import { dollars, short } from "../../words/numbers.ts";
+import { dollars, tokens as inTokens } from "../../words/numbers.ts";
 import { inTrackOrder, windowTitle } from "../../words/windows.ts";
 import { guardsIn } from "./guards.ts";
 import { Peaks } from "./Peaks.tsx";
@@ -82,7 +82,7 @@ function Caps({ caps }: { caps: NonNullable<Account["guards"]>["caps"] | undefin
 }
 
 function spent({ tokens, usd, used_tokens, used_usd }: Budget): string {
-  return [tokens != null && `${short(used_tokens)} tokens`, usd != null && dollars(used_usd)].filter(Boolean).join(", ") + " spent";
+  return [tokens != null && inTokens(used_tokens), usd != null && dollars(used_usd)].filter(Boolean).join(", ") + " spent";
 }
 
 type AmountProps = { label: string; name: string; value: number | null | undefined; placeholder: string; step: 1 | "any" };

@@ -3,7 +3,7 @@ import { useChangeKey } from "../../api/changes.ts";
 import { usePools } from "../../api/queries.ts";
 import type { Account, Budget, ClientKey } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
-import { dollars, exact, plural, share } from "../../words/numbers.ts";
+import { dollars, plural, share } from "../../words/numbers.ts";
 import { exactTime, until } from "../../words/times.ts";
 import type { Asked } from "./Keys.tsx";
 import { ends, fullest, limitsOf, opensWord, usedWords } from "./words.ts";
@@ -47,7 +47,7 @@ function Used({ budget, now }: { budget: Budget; now: number }) {
   const part = fullest(budget);
   const spent = part != null && part >= 1;
   return (
-    <div title={`${exact(budget.used_tokens)} tokens, ${dollars(budget.used_usd)} by the public price list`}>
+    <div title={`${plural(budget.used_tokens, "token")}, ${dollars(budget.used_usd)} by the public price list`}>
       {usedWords(budget).map((words) => <p key={words} className={spent ? "text-bad" : ""}>{words}</p>)}
       {part != null && (
         <div className="my-1 h-1 max-w-40 bg-line" role="meter" aria-label="Used share of the budget" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.min(100, Math.floor(part * 100))}>

@@ -1,6 +1,6 @@
 // What a key opens, what limits it and how much of it is used, in words.
 import type { Account, Budget, ClientKey, Pool, Scope } from "../../api/types.ts";
-import { dollars, plural, short } from "../../words/numbers.ts";
+import { dollars, plural, short, tokens as inTokens } from "../../words/numbers.ts";
 import { capital } from "../../words/plan.ts";
 import { until } from "../../words/times.ts";
 
@@ -35,7 +35,7 @@ export function limitsOf(clientKey: ClientKey, accounts: Account[], pools: Pool[
 
 /** A line each for tokens and money: "87 k of 1 M tokens", "$0.42 of $5.00". */
 export function usedWords(budget: Budget): string[] {
-  const tokens = budget.tokens == null ? `${short(budget.used_tokens)} tokens` : `${short(budget.used_tokens)} of ${short(budget.tokens)} tokens`;
+  const tokens = budget.tokens == null ? inTokens(budget.used_tokens) : `${short(budget.used_tokens)} of ${inTokens(budget.tokens)}`;
   const money = budget.usd == null ? dollars(budget.used_usd) : `${dollars(budget.used_usd)} of ${dollars(budget.usd)}`;
   return [tokens, money];
 }
