@@ -48,7 +48,7 @@ test("below 900 pixels the lanes are compact rows", async ({ page }) => {
   await expectAccessible(page);
 });
 
-for (const width of [600, 760, 900, 1240]) {
+for (const width of [420, 600, 760, 900, 1240]) {
   test(`nothing sticks out of a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/profiles", "#/jobs", "#/requests", "#/requests?open=req_0999999999997"]) {
@@ -58,6 +58,16 @@ for (const width of [600, 760, 900, 1240]) {
     }
   });
 }
+
+test("on a page as narrow as a telephone a row of a table is a block that says its columns, and a row still to who listens", async ({ page }) => {
+  await page.setViewportSize({ width: 420, height: 800 });
+  await open(page, "#/accounts", scenes.full);
+  const row = page.getByRole("row").filter({ hasText: "Night shift" });
+  const cells = [row.getByRole("rowheader"), row.getByRole("cell", { name: /^Priority/ }), row.getByRole("cell", { name: /^Standing/ }), row.getByRole("cell", { name: /Keep back/ })];
+  const tops = await Promise.all(cells.map((cell) => cell.evaluate((element) => element.getBoundingClientRect().top)));
+  expect(tops, "one beneath the other").toEqual([...new Set(tops)].sort((a, b) => a - b));
+  await expectAccessible(page);
+});
 
 test("a reader who listens gets the board as a table", async ({ page }) => {
   await open(page, "#/");

@@ -50,5 +50,5 @@ function focusBeneath(): void {
 
 /** The row of buttons that ends a dialog. */
 export function DialogEnd({ children }: { children: ReactNode }) {
-  return <div className="mt-5 flex justify-end gap-2">{children}</div>;
+  return <div className="mt-5 flex flex-wrap justify-end gap-2">{children}</div>;
 }

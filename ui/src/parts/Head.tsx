@@ -11,7 +11,7 @@ export function Head({ screen }: { screen: Screen }) {
     <header>
       <div className="flex flex-wrap items-center gap-x-7 gap-y-1 border-b border-line px-4 board:px-6">
         <Logo />
-        <nav aria-label="Screens" className="flex gap-5">
+        <nav aria-label="Screens" className="flex flex-wrap gap-x-5">
           {screens.map((name) => (
             <a
               key={name}
@@ -23,7 +23,7 @@ export function Head({ screen }: { screen: Screen }) {
             </a>
           ))}
         </nav>
-        <div className="ml-auto flex items-center gap-4">{status && <ProxySwitch status={status} />}</div>
+        <div className="ml-auto flex flex-wrap items-center justify-end gap-x-4">{status && <ProxySwitch status={status} />}</div>
       </div>
       {link === "lost" && (
         <p role="alert" className="border-b border-line bg-surface px-4 py-1.5 board:px-6">

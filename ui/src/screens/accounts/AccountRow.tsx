@@ -24,14 +24,14 @@ export function AccountRow({ account, now, onAsk }: Props) {
   const detail = standingDetail(standing, now);
   return (
     <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-4 [&>th]:py-2.5 [&>th]:pr-4 wide:[&>td]:pr-6 wide:[&>th]:pr-6" data-account={account.name}>
-      <td className="pl-2 text-soft">{account.priority}</td>
+      <td className="goes-after-name pl-2 text-soft" data-column="Priority">{account.priority}</td>
       <th scope="row" className="max-w-70 text-left font-normal">
         <button type="button" data-row={account.id} className="text-left font-semibold hover:underline underline-offset-3" onClick={() => onAsk({ act: "change", account })}>
           {account.name}
         </button>
         <Upstream account={account} now={now} />
       </th>
-      <td className="min-w-44 max-w-90">
+      <td className="min-w-44 max-w-90" data-column="Standing">
         <p title={exactTime(standing.until)}>
           <StandingMark state={standing.state} />
           {detail && <span className="text-soft"> {detail}</span>}
@@ -46,7 +46,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         {resume.problem && <p role="alert" className="text-bad">{resume.problem}</p>}
       </td>
       <td className="max-board:hidden"><WindowList windows={account.windows} now={now} /></td>
-      <td className="whitespace-nowrap text-right">
+      <td className="acts whitespace-nowrap text-right">
         <span className="inline-grid grid-flow-col justify-items-end gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:grid-flow-row max-[1080px]:grid-cols-[auto_auto] max-[760px]:grid-cols-[auto]">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
           <Button kind="text" onClick={() => onAsk({ act: "guard", account })}>Keep back</Button>

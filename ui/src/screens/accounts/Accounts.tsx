@@ -70,7 +70,7 @@ function UnusedLogin() {
 function Table({ accounts, onAsk }: { accounts: Account[]; onAsk: (asked: Asked) => void }) {
   const now = useNow(15_000);
   return (
-    <table className="w-full border-y border-line">
+    <table className="stacks w-full border-y border-line">
       <thead className="text-small text-faint">
         <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
           <th scope="col" className="w-14">Priority</th>

@@ -41,8 +41,8 @@ function Reserves({ account, reserves }: { account: Account; reserves: Reserve[]
     <fieldset className="mb-4">
       <legend className="mb-1 text-soft">Reserves: where its windows stop being used</legend>
       {rows.map(({ key, is }, at) => (
-        <div key={key} className="mb-1 grid grid-cols-[1fr_auto_72px_auto_auto] items-center gap-2">
-          <select name="window" aria-label={`Reserve ${at + 1}: window`} defaultValue={is.window ?? ""} className={fieldLook}>
+        <div key={key} className="mb-1 grid grid-cols-[1fr_auto_72px_auto_auto] items-center gap-2 max-[600px]:grid-cols-[auto_72px_1fr_auto] max-[600px]:mb-3">
+          <select name="window" aria-label={`Reserve ${at + 1}: window`} defaultValue={is.window ?? ""} className={`${fieldLook} max-[600px]:col-span-full`}>
             <option value="">Every window without a reserve of its own</option>
             {known.map((window) => <option key={window.name} value={window.name}>{windowTitle(window)}</option>)}
             {is.window && !known.some(({ name }) => name === is.window) && <option value={is.window}>{is.window}</option>}
@@ -66,11 +66,11 @@ function Caps({ caps }: { caps: NonNullable<Account["guards"]>["caps"] | undefin
     <fieldset className="mb-4" aria-describedby={`${id}-hint`}>
       <legend className="mb-1 text-soft">Caps: how much it may serve</legend>
       {spans.map(([span, word]) => (
-        <div key={span} className="mb-1 grid grid-cols-[64px_1fr_1fr_minmax(0,1fr)] items-center gap-2">
+        <div key={span} className="mb-1 grid grid-cols-[64px_1fr_1fr_minmax(0,1fr)] items-center gap-2 max-[600px]:grid-cols-[60px_1fr_1fr]">
           <span>{word}</span>
           <Amount label={`${word}: tokens`} name={`${span}_tokens`} value={caps?.[span]?.tokens} placeholder="Tokens: no limit" step={1} />
           <Amount label={`${word}: dollars`} name={`${span}_usd`} value={caps?.[span]?.usd} placeholder="Dollars: no limit" step="any" />
-          <span className="truncate text-small text-soft">{caps?.[span] && spent(caps[span])}</span>
+          <span className="truncate text-small text-soft empty:hidden max-[600px]:col-span-2 max-[600px]:col-start-2">{caps?.[span] && spent(caps[span])}</span>
         </div>
       ))}
       <p id={`${id}-hint`} className="mt-1 text-small text-faint">

@@ -27,16 +27,16 @@ export function Peaks({ peaks }: { peaks: Peak[] }) {
               </label>
             ))}
           </div>
-          <div className="grid grid-cols-[120px_auto_120px_minmax(0,3fr)_minmax(0,2fr)_auto] items-center gap-2">
+          <div className="grid grid-cols-[120px_auto_120px_minmax(0,3fr)_minmax(0,2fr)_auto] items-center gap-2 max-[600px]:grid-cols-[1fr_auto_1fr]">
             <input name="from" type="time" aria-label={`Rule ${at + 1}: from`} defaultValue={is.from} required className={fieldLook} />
             <span className="text-soft">to</span>
             <input name="to" type="time" aria-label={`Rule ${at + 1}: to`} defaultValue={is.to} required className={fieldLook} />
-            <input name="zone" aria-label={`Rule ${at + 1}: time zone`} defaultValue={is.zone ?? ""} placeholder="This machine's clock" list={`${id}-zones`} className={fieldLook} spellCheck={false} autoComplete="off" />
-            <select name="then" aria-label={`Rule ${at + 1}: what is done`} defaultValue={is.then} className={fieldLook}>
+            <input name="zone" aria-label={`Rule ${at + 1}: time zone`} defaultValue={is.zone ?? ""} placeholder="This machine's clock" list={`${id}-zones`} className={`${fieldLook} max-[600px]:col-span-full`} spellCheck={false} autoComplete="off" />
+            <select name="then" aria-label={`Rule ${at + 1}: what is done`} defaultValue={is.then} className={`${fieldLook} max-[600px]:col-span-2`}>
               <option value="last">Comes last</option>
               <option value="unused">Is not used</option>
             </select>
-            <Button className="!px-2" aria-label={`Leave out rule ${at + 1}`} onClick={() => drop(key)}>×</Button>
+            <Button className="!px-2 justify-self-end" aria-label={`Leave out rule ${at + 1}`} onClick={() => drop(key)}>×</Button>
           </div>
         </fieldset>
       ))}

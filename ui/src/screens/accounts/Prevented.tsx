@@ -18,7 +18,7 @@ export function Prevented({ accounts, onChange }: { accounts: Account[]; onChang
         {pathsOf(data).map((path) => {
           const from = accounts.find(({ id }) => id === path.from_id);
           return (
-            <li key={`${path.from_id} ${path.to_id}`} className="flex items-baseline gap-4 py-1.5 not-first:border-t not-first:border-line">
+            <li key={`${path.from_id} ${path.to_id}`} className="flex flex-wrap items-baseline gap-x-4 py-1.5 not-first:border-t not-first:border-line">
               <span className="min-w-0 break-words">{path.from} <span aria-hidden="true" className="text-faint">→</span><span className="sr-only">to</span> {path.to}</span>
               <span className="text-soft" title={path.days}>{plural(path.requests, "request")} on {plural(path.count, "day")}, last on {path.last}</span>
               {from && <Button kind="text" className="ml-auto -my-1" aria-label={`Change where it may go from ${from.name}`} onClick={() => onChange(from)}>Change where it may go</Button>}

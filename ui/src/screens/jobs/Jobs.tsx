@@ -27,7 +27,7 @@ export function Jobs() {
 function Table({ jobs }: { jobs: Job[] }) {
   const now = useNow(60_000);
   return (
-    <table className="w-full border-y border-line" aria-label="Jobs">
+    <table className="stacks w-full border-y border-line" aria-label="Jobs">
       <thead className="text-small text-faint">
         <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
           <th scope="col" className="pl-2">Job</th>
@@ -51,19 +51,21 @@ function JobRow({ job, now }: { job: Job; now: number }) {
         <p className="text-small text-soft">{job.about}</p>
         {run.problem && <p role="alert" className="text-bad">{run.problem}</p>}
       </th>
-      <td className="max-w-80" title={job.last ? exactTime(job.last.began_at) : undefined}>
+      <td className="max-w-80" data-column="Last run" title={job.last ? exactTime(job.last.began_at) : undefined}>
         <p className={bad ? "text-bad" : ""}>{lastWords(job, now)}</p>
         {job.last && <p className={`text-small break-words select-text ${bad ? "text-bad" : "text-soft"}`}>{job.last.says}</p>}
       </td>
-      <td className="max-w-60" title={job.next_at ? exactTime(job.next_at) : undefined}>
+      <td className="max-w-60" data-column="Next run" title={job.next_at ? exactTime(job.next_at) : undefined}>
         <p>{nextWords(job, now)}</p>
         <p className="text-small text-soft">{job.off ?? job.cadence}</p>
       </td>
-      <td className="whitespace-nowrap text-right">
+      <td className="acts whitespace-nowrap text-right">
         {!job.off && (
-          <Button kind="text" aria-label={`Run now: ${job.title}`} disabled={run.busy || job.running_since != null} onClick={() => void run.run()}>
-            Run now
-          </Button>
+          <span>
+            <Button kind="text" aria-label={`Run now: ${job.title}`} disabled={run.busy || job.running_since != null} onClick={() => void run.run()}>
+              Run now
+            </Button>
+          </span>
         )}
       </td>
     </tr>

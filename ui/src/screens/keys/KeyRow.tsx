@@ -25,13 +25,13 @@ export function KeyRow({ clientKey, accounts, now, onAsk }: Props) {
         {clientKey.expires_at && <p className="text-small text-soft" title={exactTime(clientKey.expires_at)}>{ends(clientKey, now)}</p>}
         {change.problem && <p role="alert" className="text-bad">{change.problem}</p>}
       </th>
-      <td className="max-w-70">
+      <td className="max-w-70" data-column="Opens">
         <p>{opensWord(clientKey.scopes)}</p>
         {limitsOf(clientKey, accounts, pools).map((limit) => <p key={limit} className="text-small break-words text-soft">{limit}</p>)}
       </td>
-      <td className="min-w-40"><Used budget={clientKey.daily} now={now} /></td>
+      <td className="min-w-40" data-column="Today"><Used budget={clientKey.daily} now={now} /></td>
       <td className="min-w-40 max-board:hidden"><Used budget={clientKey.monthly} now={now} /></td>
-      <td className="whitespace-nowrap text-right">
+      <td className="acts whitespace-nowrap text-right">
         <span className="inline-flex gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:flex-col max-[1080px]:items-end">
           <Button kind="text" onClick={() => onAsk({ act: "change", clientKey })}>Change</Button>
           <Button kind="text" disabled={change.busy} onClick={() => void change.run({ enabled: off })}>{off ? "Switch on" : "Switch off"}</Button>

@@ -49,7 +49,7 @@ type TableProps = { clientKeys: ClientKey[]; accounts: Account[]; onAsk: (asked:
 function Table({ clientKeys, accounts, onAsk }: TableProps) {
   const now = useNow(60_000);
   return (
-    <table className="w-full border-y border-line">
+    <table className="stacks w-full border-y border-line">
       <thead className="text-small text-faint">
         <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
           <th scope="col" className="pl-2">Key</th>

@@ -53,7 +53,7 @@ function Nobody() {
 function Table({ profiles, onAsk }: { profiles: Profile[]; onAsk: (asked: Asked) => void }) {
   const now = useNow(60_000);
   return (
-    <table className="w-full border-y border-line" aria-label="Profiles">
+    <table className="stacks w-full border-y border-line" aria-label="Profiles">
       <thead className="text-small text-faint">
         <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
           <th scope="col" className="pl-2">Profile</th>
@@ -71,14 +71,14 @@ function Table({ profiles, onAsk }: { profiles: Profile[]; onAsk: (asked: Asked)
               {!profile.has_folder && <p className="text-small text-bad">This folder is gone: put it back, or forget the profile.</p>}
               {!profile.is_ours && <p className="text-small text-faint">Adopted: Headgate never removes it.</p>}
             </th>
-            <td>
+            <td data-column="Windows">
               <WindowList windows={profile.windows} now={now} />
               <p className="text-small text-faint" title={exactTime(profile.seen_at)}>
                 {profile.seen_at ? `Told ${clock(profile.seen_at, now)}` : "Nothing known yet: it has asked nothing with a sign-in of its own"}
               </p>
             </td>
             <td className="max-board:hidden"><Copy text={profile.command} what={`the command that starts ${profile.name}`} /></td>
-            <td className="whitespace-nowrap text-right">
+            <td className="acts whitespace-nowrap text-right">
               <span className="inline-grid grid-flow-col gap-x-4">
                 <Button kind="text" aria-label={`Rename profile ${profile.name}`} onClick={() => onAsk({ act: "rename", profile })}>Rename</Button>
                 <Button kind="text" aria-label={`Forget profile ${profile.name}`} onClick={() => onAsk({ act: "forget", profile })}>Forget</Button>

@@ -30,12 +30,12 @@ function BindingRow({ binding, world, onAsk }: { binding: Binding } & Omit<Props
       <th scope="row" className="max-w-70 pl-2 text-left font-normal">
         <RowName id={`binding-${binding.id}`} name={what} onOpen={() => onAsk({ act: "change", binding })} />
       </th>
-      <td className={pool ? "" : "text-soft line-through decoration-faint"}>{pool ?? pool_id}</td>
-      <td>
+      <td className={pool ? "" : "text-soft line-through decoration-faint"} data-column="Pool">{pool ?? pool_id}</td>
+      <td data-column="How">
         {strict ? "There, or refused" : <span className="text-soft">There first</span>}
         {strict ? <Fault>{fault}</Fault> : <Idle>{fault}</Idle>}
       </td>
-      <td className="whitespace-nowrap text-right">
+      <td className="acts whitespace-nowrap text-right">
         <Acts>
           <Button kind="text" aria-label={`Change the binding of ${what}`} onClick={() => onAsk({ act: "change", binding })}>Change</Button>
           <Button kind="text" aria-label={`Remove the binding of ${what}`} onClick={() => onAsk({ act: "remove", binding })}>Remove</Button>

@@ -23,8 +23,8 @@ export function Pools({ world, onAsk, onAdd }: Props) {
               <th scope="row" className="max-w-50 pl-2 text-left font-normal">
                 <RowName id={`pool-${pool.id}`} name={pool.name} onOpen={() => onAsk({ act: "change", pool })} />
               </th>
-              <td className="text-soft" title={policyMeaning[pool.policy]}>{capital(policyWord[pool.policy])}</td>
-              <td>
+              <td className="text-soft" data-column="Chooses" title={policyMeaning[pool.policy]}>{capital(policyWord[pool.policy])}</td>
+              <td data-column="Accounts">
                 {inside.length ? <Members accounts={inside} /> : <span className="text-faint">Nobody</span>}
                 {!isMain && leads.length === 0 && <Idle>Nothing leads here: bind or route something to it.</Idle>}
               </td>
@@ -33,7 +33,7 @@ export function Pools({ world, onAsk, onAdd }: Props) {
                 {leads.map((lead) => <p key={lead} className="break-words first-letter:uppercase">{lead}</p>)}
                 {!isMain && leads.length === 0 && <span className="text-faint">Nothing</span>}
               </td>
-              <td className="whitespace-nowrap text-right">
+              <td className="acts whitespace-nowrap text-right">
                 <Acts>
                   <Button kind="text" aria-label={`Change pool ${pool.name}`} onClick={() => onAsk({ act: "change", pool })}>Change</Button>
                   {!isMain && <Button kind="text" aria-label={`Dissolve pool ${pool.name}`} onClick={() => onAsk({ act: "remove", pool })}>Dissolve</Button>}

@@ -36,15 +36,15 @@ function RouteRow({ route, world, onAsk }: { route: Route } & Omit<Props, "onAdd
         <RowName id={`route-${route.id}`} name={name} onOpen={() => onAsk({ act: "change", route })} />
         {!enabled && <p className="text-paused font-medium">Switched off</p>}
       </th>
-      <td className="min-w-32 max-w-50">{families.includes(models) ? capital(models) : <span className="mono break-words">{models}</span>}</td>
-      <td className={enabled ? "" : "text-soft"}>
+      <td className="min-w-32 max-w-50" data-column="For">{families.includes(models) ? capital(models) : <span className="mono break-words">{models}</span>}</td>
+      <td className={enabled ? "" : "text-soft"} data-column="Leads to">
         <Chain route={route} faults={faults.slots} />
         {refuses ? <Fault>{faults.nowhere}</Fault> : <Idle>{faults.nowhere}</Idle>}
         <Idle>{faults.never}</Idle>
         {!faults.nowhere && faults.slots.filter((fault) => fault != null).map((fault) => <p key={fault} className="text-small text-soft first-letter:uppercase">{fault}.</p>)}
         {change.problem && <p role="alert" className="text-bad">{change.problem}</p>}
       </td>
-      <td className="whitespace-nowrap text-right">
+      <td className="acts whitespace-nowrap text-right">
         <Acts>
           <Button kind="text" aria-label={`Change route ${name}`} onClick={() => onAsk({ act: "change", route })}>Change</Button>
           <Button kind="text" aria-label={`Switch ${enabled ? "off" : "on"} route ${name}`} disabled={change.busy} onClick={() => void change.run({ enabled: !enabled })}>

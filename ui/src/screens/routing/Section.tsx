@@ -24,7 +24,7 @@ export function Section({ title, about, act, onAdd, children }: Props) {
 /** A table of the plan. Its last column is for what can be done. */
 export function PlanTable({ label, columns, children }: { label: string; columns: [name: string, look?: string][]; children: ReactNode }) {
   return (
-    <table aria-label={label} className="w-full border-y border-line">
+    <table aria-label={label} className="stacks w-full border-y border-line">
       <thead className="text-small text-faint">
         <tr className="text-left [&>th]:py-1.5 [&>th]:pr-4 [&>th]:font-normal">
           {columns.map(([name, look], at) => <th key={name} scope="col" className={`${at === 0 ? "pl-2" : ""} ${look ?? ""}`}>{name}</th>)}

@@ -37,11 +37,11 @@ export function Slots({ slots, world }: { slots: Slot[]; world: World }) {
       <legend className="mb-1 text-soft">Slots, tried in this order</legend>
       <ol ref={list} className="max-h-60 overflow-y-auto -mx-1 px-1 py-0.5">
         {rows.map(({ key, is }, at) => (
-          <li key={key} data-slot={key} className="mb-1 grid grid-cols-[16px_1fr_1fr_auto] items-center gap-2">
+          <li key={key} data-slot={key} className="mb-1 grid grid-cols-[16px_1fr_1fr_auto] items-center gap-2 max-[600px]:mb-3 max-[600px]:grid-cols-[16px_1fr]">
             <span aria-hidden="true" className="text-right text-faint">{at + 1}</span>
             <Target at={at} slot={is} world={world} />
-            <input name="slot_model" aria-label={`Slot ${at + 1}: model`} defaultValue={is.model ?? ""} placeholder="The model that was asked for" className={fieldLook} spellCheck={false} autoComplete="off" />
-            <span className="flex gap-1">
+            <input name="slot_model" aria-label={`Slot ${at + 1}: model`} defaultValue={is.model ?? ""} placeholder="The model that was asked for" className={`${fieldLook} max-[600px]:col-start-2`} spellCheck={false} autoComplete="off" />
+            <span className="flex gap-1 max-[600px]:col-start-2">
               <Button data-by={-1} className="!px-2" disabled={at === 0} aria-label={`Move slot ${at + 1} up`} onClick={() => shift(key, at, -1)}>↑</Button>
               <Button data-by={1} className="!px-2" disabled={at === rows.length - 1} aria-label={`Move slot ${at + 1} down`} onClick={() => shift(key, at, 1)}>↓</Button>
               <Button className="!px-2" disabled={rows.length === 1} aria-label={`Leave out slot ${at + 1}`} onClick={() => drop(key)}>×</Button>
