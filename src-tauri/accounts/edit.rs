@@ -47,7 +47,7 @@ pub struct Change {
     pub key: Option<Sensitive<String>>,
     /// The whole map, asked to sent, in place of the one there is.
     pub models: Option<BTreeMap<String, String>>,
-    /// Where requests that came with a sign-in may move on to.
+    /// Where requests that came with a sign-in may spill over to.
     pub spill: Option<SpillOrder>,
     /// The pool that it is put into.
     pub pool: Option<PoolId>,

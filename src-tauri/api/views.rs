@@ -51,7 +51,7 @@ pub struct AccountView {
     /// How the sign-in stands that it pays with; absent where it has a key.
     #[serde(default)]
     pub renewal: Option<RenewalView>,
-    /// Where requests that came with a sign-in may move on to. Absent: nowhere.
+    /// Where requests that came with a sign-in may spill over to. Absent: nowhere.
     pub spill: Option<SpillView>,
     /// Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
     /// the sign-in that was used last.
@@ -133,7 +133,7 @@ pub struct RenewalView {
     pub failed_at: Option<Timestamp>,
 }
 
-/// A person's leave for requests that came with a sign-in to move on to accounts with a key, which may cost
+/// A person's leave for requests that came with a sign-in to spill over to accounts with a key, which may cost
 /// money.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SpillView {
@@ -145,7 +145,7 @@ pub struct SpillView {
     pub allowed_at: Timestamp,
 }
 
-/// Where requests that came with a sign-in may move on to: `"all"`, `"none"`, or a list of account ids.
+/// Where requests that came with a sign-in may spill over to: `"all"`, `"none"`, or a list of account ids.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum SpillTo {
@@ -318,7 +318,7 @@ pub struct RemovedAccount {
     pub routes: Vec<String>,
     /// Names of the clients' keys whose list has it in it.
     pub keys: Vec<String>,
-    /// Names of the accounts from which requests with a sign-in might move on to it.
+    /// Names of the accounts from which requests with a sign-in might spill over to it.
     pub spills: Vec<String>,
 }
 

@@ -49,7 +49,7 @@ struct Setting {
     /// Send this model under its own name again; may be repeated.
     #[arg(long, value_name = "ASKED")]
     unmap: Vec<String>,
-    /// Where requests that came with Claude Code's own sign-in may move on to when it is spent, which may cost
+    /// Where requests that came with Claude Code's own sign-in may spill over to when it is spent, which may cost
     /// money: an account by name or id, all, or none. Repeat it for more.
     #[arg(long, value_name = "ACCOUNT")]
     spill_to: Vec<String>,
@@ -100,7 +100,7 @@ enum Act {
         allow_plaintext: bool,
     },
     /// Change its pool, what is kept back of it, under which names its upstream knows models, or where requests that
-    /// came with a sign-in may go.
+    /// came with a sign-in may spill over to.
     Set(Setting),
     /// Sign in to one by its provider: again, or to add it. Works over SSH by a code.
     SignIn(SignIn),

@@ -33,7 +33,7 @@ pub struct Account {
     pub bench: Option<Bench>,
     /// Why the credential no longer works, once an upstream said so.
     pub refused: Option<Arc<str>>,
-    /// Where requests that came with a sign-in may go besides; `None` is nowhere.
+    /// Where requests that came with a sign-in may spill over to; `None` is nowhere.
     pub spill: Option<Spill>,
     /// How it was signed in; `None` for one that was given a key.
     pub sign_in: Option<Arc<SignIn>>,
@@ -43,7 +43,7 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
-/// A person's leave for requests that came with a sign-in to move on to accounts of another kind, which may
+/// A person's leave for requests that came with a sign-in to spill over to accounts of another kind, which may
 /// cost money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spill {

@@ -45,7 +45,7 @@ impl<'a> Allowed<'a> {
         let (mine, other) = (&passer.account.name, &contender.account.name);
         Some(
             format!(
-                "a request that came with a sign-in stays on {mine}, unless you allow this path, which may cost money \
+                "a request that came with a sign-in stays on {mine}, unless you let it spill over, which may cost money \
                  (`headgate accounts set \"{mine}\" --spill-to \"{other}\"`)"
             )
             .into(),

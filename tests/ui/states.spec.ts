@@ -297,6 +297,6 @@ test("what was kept from costing money stands by path, and leads to where it can
   await open(page, "#/accounts", scenes.full);
   const kept = page.getByRole("region", { name: "Kept from costing money" });
   await expect(kept.getByRole("listitem").first()).toContainText("13 requests on 2 days, last on Thu 26 Nov");
-  await kept.getByRole("button", { name: "Change where it may go from Work" }).first().click();
+  await kept.getByRole("button", { name: "Change where it may spill over from Work" }).first().click();
   await expect(page.getByRole("dialog", { name: "Change Work" })).toBeVisible();
 });

@@ -2077,7 +2077,7 @@ export interface components {
             keys: string[];
             /** @description Names of the routes that have a slot which points at nothing now. */
             routes: string[];
-            /** @description Names of the accounts from which requests with a sign-in might move on to it. */
+            /** @description Names of the accounts from which requests with a sign-in might spill over to it. */
             spills: string[];
         };
         /** @description What removing a pool came to. */
@@ -2356,10 +2356,10 @@ export interface components {
          * @enum {string}
          */
         Spare: "last" | "unused";
-        /** @description Where requests that came with a sign-in may move on to: `"all"`, `"none"`, or a list of account ids. */
+        /** @description Where requests that came with a sign-in may spill over to: `"all"`, `"none"`, or a list of account ids. */
         SpillTo: components["schemas"]["SpillWord"] | number[];
         /**
-         * @description A person's leave for requests that came with a sign-in to move on to accounts with a key, which may cost
+         * @description A person's leave for requests that came with a sign-in to spill over to accounts with a key, which may cost
          *     money.
          */
         SpillView: {

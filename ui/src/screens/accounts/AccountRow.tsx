@@ -82,7 +82,7 @@ function Upstream({ account, now }: { account: Account; now: number }) {
   );
 }
 
-/** Where its requests may move on to, and since when: whoever looks sees what may cost money. */
+/** Where its requests may spill over to, and since when: whoever looks sees what may cost money. */
 function Spills({ account: { spill }, now }: { account: Account; now: number }) {
   const { data: accounts = [] } = useAccounts();
   if (!spill) return null;

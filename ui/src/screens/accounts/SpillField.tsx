@@ -1,4 +1,4 @@
-// Where requests that came with Claude Code's own sign-in may move on to. Whoever chooses here is told that it
+// Where requests that came with Claude Code's own sign-in may spill over to. Whoever chooses here is told that it
 // may cost money.
 import { useState } from "react";
 import { useAccounts, useProviders } from "../../api/queries.ts";
@@ -17,7 +17,7 @@ export function SpillField({ account }: { account: Account }) {
   return (
     <>
       <Choice
-        label="When the sign-in is spent, move on to" name="spill" value={word} onChange={(event) => setWord(event.target.value)}
+        label="When the sign-in is spent, spill over to" name="spill" value={word} onChange={(event) => setWord(event.target.value)}
         hint={`Accounts with a key are billed by use.${since}`}
       >
         <option value="none">Nobody: the request is refused until the reset</option>
@@ -26,7 +26,7 @@ export function SpillField({ account }: { account: Account }) {
       </Choice>
       {word === "some" && (
         <fieldset className="mb-3 max-h-28 overflow-y-auto">
-          <legend className="sr-only">Accounts to move on to</legend>
+          <legend className="sr-only">Accounts to spill over to</legend>
           {accounts.filter(({ provider }) => hasKey(provider)).map(({ id, name }) => (
             <label key={id} className="flex items-baseline gap-2">
               <input type="checkbox" name="spill_ids" value={id} defaultChecked={before.ids.includes(id)} className="accent-accent" />

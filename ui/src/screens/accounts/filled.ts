@@ -19,7 +19,7 @@ export type Filled = { name: string; base_url: string; priority: string; key: st
 /** When windows are opened by themselves: a word, and days and time if it is at one. */
 export type Opening = { when: "off" | "at_reset" | "at"; days: string[]; time: string };
 
-/** Where requests that came with a sign-in may move on to: a word, or the ids of accounts. */
+/** Where requests that came with a sign-in may spill over to: a word, or the ids of accounts. */
 export type Spill = { word: string; ids: number[] };
 
 /** The fields of the form. What may stand there more than once is read apart. */
