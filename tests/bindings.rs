@@ -118,3 +118,15 @@ async fn what_can_not_be_meant_of_a_binding_is_refused_with_a_next_step() {
     let reply = house.api(Method::PATCH, "/api/v1/bindings/99", json!({ "strict": true })).await;
     assert_eq!(reply.status.as_u16(), 404);
 }
+
+#[tokio::test]
+async fn a_key_that_is_bound_already_is_told_by_its_name_and_not_by_its_number() {
+    let house = House::with(&["work"]).await;
+    let (id, _) = key(&house, "Build server").await;
+    let bound = json!({ "subject": { "key": id }, "pool_id": 1 });
+    house.done(Method::POST, "/api/v1/bindings", bound.clone()).await;
+    let reply = house.api(Method::POST, "/api/v1/bindings", bound).await;
+    assert_eq!(reply.status.as_u16(), 409);
+    let said = reply.text().await;
+    assert!(said.contains("key Build server is bound already"), "{said}");
+}

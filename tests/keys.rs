@@ -163,12 +163,24 @@ async fn a_key_that_is_off_expired_or_revoked_opens_nothing() {
     assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
 
     assert_eq!(change(&house, id, json!({ "enabled": false })).await["state"], "disabled");
-    refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "switched off").await;
+    refused(
+        ask_with(&house, &secret, "m").await,
+        401,
+        "authentication_error",
+        "headgate keys set laptop --enable",
+    )
+    .await;
     change(&house, id, json!({ "enabled": true })).await;
     assert_eq!(ask_with(&house, &secret, "m").await.status, StatusCode::OK);
 
     house.clock.advance(Duration::from_hours(1));
-    refused(ask_with(&house, &secret, "m").await, 401, "authentication_error", "expired").await;
+    refused(
+        ask_with(&house, &secret, "m").await,
+        401,
+        "authentication_error",
+        "headgate keys set laptop --expires 30d",
+    )
+    .await;
     let path = format!("/api/v1/keys/{id}");
     let past = json!({ "expires_at": end - jiff::SignedDuration::from_secs(1) });
     let past = call(&house, Method::PATCH, &path, past).await;
@@ -209,6 +221,9 @@ async fn each_scope_opens_its_own_door_and_no_other() {
             assert_eq!(reply.status != StatusCode::FORBIDDEN, is_open, "{scope}: {method} {path}");
             if !is_open && path.starts_with("/v1/") {
                 refused(reply, 403, "permission_error", "--scope proxy").await;
+            } else if !is_open {
+                let said = reply.text().await;
+                assert!(said.contains(&format!("headgate keys set {scope} --scope")), "{said}");
             }
         }
     }

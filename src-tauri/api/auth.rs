@@ -117,7 +117,8 @@ pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Resp
         let only_looks = matches!(*request.method(), Method::GET | Method::HEAD)
             || DRY_RUNS.contains(&request.uri().path());
         if let Err(denial) = opens(&api, token, only_looks) {
-            return Refused::denied(&denial).into_response();
+            let name = api.gateway.keys.name_of_secret(token.as_bytes());
+            return Refused::denied(&denial, name.as_ref()).into_response();
         }
     } else if !api.keys.open_with(token) {
         return Refused::unauthorized().into_response();

@@ -9,6 +9,7 @@ use super::{
     views::Problem,
 };
 use crate::{
+    accounts::PlanError,
     domain::{Binding, BindingId, PoolId, Subject},
     proxy::{is_agent_type, is_project},
     routing::Plan,
@@ -68,7 +69,16 @@ pub async fn add(
         )));
     }
     let roster = api.gateway.roster.clone();
-    let added = blocking(move || roster.add_binding(new.into())).await?;
+    // The room of accounts knows a key by its number; a person knows it by its name.
+    let key = match new.subject {
+        Subject::Key(id) => api.gateway.keys.name_of(id),
+        _ => None,
+    };
+    let named = move |error| match (error, key) {
+        (PlanError::Bound(_), Some(name)) => PlanError::Bound(format!("key {name}")),
+        (error, _) => error,
+    };
+    let added = blocking(move || roster.add_binding(new.into()).map_err(named)).await?;
     Ok((StatusCode::CREATED, Json(api.bound(&added))))
 }
 

@@ -16,8 +16,9 @@ use crate::{
         sign_in::{Failure, NotBegun, NotTaken, Refusal},
     },
     clients::ProfileError,
+    domain::KeyName,
     keys::{self, Denial},
-    proxy::{NotProbed, with_scope},
+    proxy::{NotProbed, shell_word, with_scope},
     secrets::VaultError,
     store::StoreError,
 };
@@ -47,15 +48,16 @@ impl Refused {
         Self { status: StatusCode::UNAUTHORIZED, code: "unauthorized", message }
     }
 
-    /// A client's key that does not open this.
-    pub fn denied(denial: &Denial) -> Self {
+    /// A client's key, of this name, that does not open this.
+    pub fn denied(denial: &Denial, name: Option<&KeyName>) -> Self {
         let (status, code, message) = match denial {
             Denial::Scope { lacks, has } => (
                 StatusCode::FORBIDDEN,
                 "forbidden",
                 format!(
-                    "This key lacks the scope `{}`. Add it with `headgate keys set NAME {}`.",
+                    "This key lacks the scope `{}`. Add it with `headgate keys set {} {}`.",
                     lacks.word(),
+                    name.map_or_else(|| "NAME".into(), |name| shell_word(name.as_str())),
                     with_scope(*has, *lacks)
                 ),
             ),

@@ -28,6 +28,7 @@ use crate::{
     clock::Clock,
     domain::StandingState,
     providers::Catalog,
+    proxy::shell_word,
     secrets::Sensitive,
 };
 
@@ -429,9 +430,9 @@ fn show(accounts: &[AccountView], json: bool) {
                 (Some(reason), None) => reason.clone(),
                 (None, _) => String::new(),
             };
-            if standing.state == StandingState::NeedsSignIn {
-                let act = if account.sign_in.is_some() { "sign-in" } else { "set-key" };
-                why += &format!("; `headgate accounts {act} {}` mends that", account.id);
+            // Of one that was signed in, the reason says how to sign in again.
+            if standing.state == StandingState::NeedsSignIn && account.sign_in.is_none() {
+                why += &format!("; `headgate accounts set-key {}` mends that", shell_word(&account.name));
             }
             if let Some(held) = &account.held {
                 let gap = if why.is_empty() { "" } else { "; " };

@@ -9,7 +9,7 @@ use std::{
 /// Why a folder can't be a profile's; each is a sentence with a next step.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFolder {
-    #[error("{} is there already; adopt it with `headgate profiles adopt NAME FOLDER`, or choose another name", .0.display())]
+    #[error("{} is there already; adopt it with `headgate profiles adopt {} \"{}\"`, or choose another name", .0.display(), last(.0), .0.display())]
     Exists(PathBuf),
     #[error("{} is not a folder that is there; give the whole path of one", .0.display())]
     NotThere(PathBuf),
@@ -19,6 +19,11 @@ pub enum BadFolder {
     NotText(PathBuf),
     #[error("{} was not made by Headgate; forget the profile without its folder, and remove that yourself", .0.display())]
     NotOurs(PathBuf),
+}
+
+/// A profile's folder is called as the profile is.
+fn last(folder: &Path) -> std::borrow::Cow<'_, str> {
+    folder.file_name().unwrap_or_default().to_string_lossy()
 }
 
 /// Makes a folder that is not there yet, or takes an empty one, for this user alone.

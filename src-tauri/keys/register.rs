@@ -133,6 +133,12 @@ impl Register {
         self.0.known.load().by_id.get(&id).map(|holder| holder.key.name.clone())
     }
 
+    /// The name of the key with this secret, also of one that opens nothing now.
+    pub fn name_of_secret(&self, credential: &[u8]) -> Option<KeyName> {
+        let digest = digest_of(credential)?;
+        self.0.known.load().by_digest.get(&digest).map(|holder| holder.key.name.clone())
+    }
+
     pub(super) fn inner(&self) -> &Inner {
         &self.0
     }

@@ -210,7 +210,7 @@ fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
     for note in &wait.notes {
         let _ = write!(text, " {note}");
     }
-    for PassedOver { account, standing } in &wait.why {
+    for PassedOver { account, standing, is_signed_in } in &wait.why {
         let reason = standing.reason.as_deref().unwrap_or("it has just failed this request");
         let name = shell_word(account.as_str());
         // Where nobody gave a reason, that it is paused is the reason.
@@ -229,7 +229,8 @@ fn nobody_ready(wait: &Wait, now: Timestamp) -> String {
                     write!(text, ", back on {}, in {}.", moment(until), left(until, now))
                 };
             }
-            (StandingState::NeedsSignIn, None) => {
+            // Of one that was signed in, the reason says how to sign in again.
+            (StandingState::NeedsSignIn, None) if !is_signed_in => {
                 let _ = write!(text, "; give it a new key with `headgate accounts set-key {name}`.");
             }
             (StandingState::Paused, None) => {
@@ -263,7 +264,7 @@ mod tests {
         let until = now() + pause;
         let standing =
             Standing { state: StandingState::Cooling, reason: Some("it rests".into()), until: Some(until) };
-        PassedOver { account: AccountName::new(name).unwrap(), standing }
+        PassedOver { account: AccountName::new(name).unwrap(), standing, is_signed_in: false }
     }
 
     fn refusal(pauses: &[Duration]) -> (String, Option<String>, String) {
@@ -280,6 +281,25 @@ mod tests {
         let answer = failure.answer(None, now());
         let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         (header("retry-after").unwrap(), header("x-should-retry"), failure.message(now()))
+    }
+
+    #[test]
+    fn an_account_that_is_signed_in_is_not_told_to_be_given_a_key() {
+        let told = |is_signed_in, reason: &str| {
+            let standing =
+                Standing { state: StandingState::NeedsSignIn, reason: Some(reason.into()), until: None };
+            let account = AccountName::new("Team's").unwrap();
+            let why = vec![PassedOver { account, standing, is_signed_in }];
+            let wait = Wait { until: None, why, is_busy: false, notes: Vec::new(), prevented: None };
+            Failure::of_wait(wait).message(now())
+        };
+        let signed_in = told(true, "its sign-in has ended; sign in again with `headgate accounts sign-in`");
+        assert!(signed_in.ends_with("`headgate accounts sign-in`."), "{signed_in}");
+        let keyed = told(false, "the upstream no longer accepts its key");
+        assert!(
+            keyed.ends_with(r"give it a new key with `headgate accounts set-key 'Team'\''s'`."),
+            "{keyed}"
+        );
     }
 
     #[test]

@@ -49,12 +49,16 @@ impl Gateway {
 pub fn holder(gateway: &Gateway, request: &Request<Incoming>) -> Result<Option<Arc<Holder>>, Failure> {
     let mut shown = keys_in(request.headers()).into_iter();
     let denied = |why| Failure::Denied(Denied { key: None, why });
+    // Whoever shows the secret may know what it is called.
+    let named = |key, why| Failure::Denied(Denied { key: gateway.keys.name_of_secret(key), why });
     match (shown.next(), shown.next()) {
         (None, _) => {
             let is_beyond = request.extensions().get::<BeyondLoopback>().is_some();
             if gateway.needs_key(is_beyond) { Err(Failure::NeedsKey) } else { Ok(None) }
         }
-        (Some(key), None) => gateway.keys.holder(key, gateway.clock.now()).map(Some).map_err(denied),
+        (Some(key), None) => {
+            gateway.keys.holder(key, gateway.clock.now()).map(Some).map_err(|why| named(key, why))
+        }
         // Whoever shows two keys may get the rights of neither: which one is meant can't be known.
         (Some(_), Some(_)) => Err(denied(Denial::Unknown)),
     }
@@ -135,9 +139,9 @@ impl Denied {
         let name = self.key.as_ref().map_or_else(|| "NAME".into(), |name| shell_word(name.as_str()));
         match &self.why {
             Denial::Unknown => "Headgate does not know this key, or was shown two. Make one with `headgate keys add NAME`, or give an old one a new secret with `headgate keys rotate`.".into(),
-            Denial::Revoked => "This key was revoked. Make another with `headgate keys add NAME`.".into(),
-            Denial::Disabled => "This key is switched off. Switch it on with `headgate keys set NAME --enable`.".into(),
-            Denial::Expired(end) => format!("This key expired on {}. Extend it with `headgate keys set NAME --expires`.", moment(*end)),
+            Denial::Revoked => format!("This key was revoked. Make another with `headgate keys add {name}`."),
+            Denial::Disabled => format!("This key is switched off. Switch it on with `headgate keys set {name} --enable`."),
+            Denial::Expired(end) => format!("This key expired on {}. Extend it with `headgate keys set {name} --expires 30d`, or a day that lies ahead.", moment(*end)),
             Denial::Scope { lacks, has } => {
                 let flags = with_scope(*has, *lacks);
                 format!("Headgate does not open this for {key}: it lacks the scope `{}`. Add it with `headgate keys set {name} {flags}`.", lacks.word())
@@ -184,7 +188,7 @@ fn with_model(allowed: &[ModelRule], more: &str) -> String {
 }
 
 /// As a shell takes it for one word.
-pub(super) fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
         return text.into();

@@ -59,7 +59,7 @@ pub use decisions::Decisions;
 pub use discover::{Asked, ask_for_models};
 pub use hints::{folder, is_agent_type, is_project};
 pub use keep_warm::{KeptWarm, keep_warm};
-pub use keyholder::{BeyondLoopback, is_key, with_scope};
+pub use keyholder::{BeyondLoopback, is_key, shell_word, with_scope};
 pub use listener::{Listener, Places, StartError, needs_key};
 pub use login::{PLACEHOLDER, PROFILE};
 pub use meant::{climbs, is_crooked, is_meant_for_us};

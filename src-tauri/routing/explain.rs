@@ -111,6 +111,7 @@ pub(super) fn wait(case: &Case<'_>, prevented: Option<Prevented>) -> Wait {
     let passed = |contender: &Arc<Contender>| PassedOver {
         account: contender.account.name.clone(),
         standing: not_eligible(case, contender).unwrap_or(Standing::READY),
+        is_signed_in: contender.account.sign_in.is_some(),
     };
     let mut is_busy = false;
     for_each_place(case, |contender, place| {

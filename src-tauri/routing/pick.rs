@@ -91,6 +91,8 @@ pub struct PassedOver {
     /// What stood in the way; ready means that it had already failed this very request, or has a reason
     /// that lies in the request and not in the account.
     pub standing: Standing,
+    /// Whether it was signed in to, rather than given a key.
+    pub is_signed_in: bool,
 }
 
 /// Decides for one ask. `bound` is where its conversation is bound to, and `set_aside` are the accounts that have

@@ -283,11 +283,11 @@ impl Stand {
                     let (name, home) = (&owner.name, self.kind.title());
                     if owner.is_signed_in {
                         format!(
-                            "The sign-in of {name} is not in {home}: sign in again with `headgate accounts sign-in`."
+                            "The sign-in of {name} is not in {home}: sign in again with `headgate accounts sign-in \"{name}\"`."
                         )
                     } else {
                         format!(
-                            "The key of {name} is not in {home}: give it one with `headgate accounts set-key`, or \
+                            "The key of {name} is not in {home}: give it one with `headgate accounts set-key \"{name}\"`, or \
                              remove the account."
                         )
                     }

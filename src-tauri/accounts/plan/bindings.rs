@@ -40,7 +40,7 @@ impl Roster {
             return Err(PlanError::IdTaken("binding"));
         }
         if bindings.iter().any(|known| known.subject == subject) {
-            return Err(PlanError::Bound(subject));
+            return Err(PlanError::Bound(subject.to_string()));
         }
         if new.id.is_none() && snapshot.plan.pool(new.pool).is_none() {
             return Err(PlanError::NoPool);
@@ -49,7 +49,7 @@ impl Roster {
         let row = NewBindingRow { id: new.id, subject, pool: new.pool, strict: new.strict, created_at };
         let added = inner.store.add_binding(&row);
         let binding = added.map_err(|error| match error {
-            StoreError::NameTaken => PlanError::Bound(row.subject.clone()),
+            StoreError::NameTaken => PlanError::Bound(row.subject.to_string()),
             other => other.into(),
         })?;
         self.replan(|next| put(&mut Arc::make_mut(&mut next.plan).bindings, binding.clone(), |one| one.id));

@@ -2,7 +2,7 @@
 
 use super::bindings::LONGEST_SUBJECT;
 use crate::{
-    domain::{AccountId, BadModelRule, BadName, MOST_SLOTS, Subject},
+    domain::{AccountId, BadModelRule, BadName, MOST_SLOTS},
     store::StoreError,
 };
 
@@ -40,7 +40,7 @@ pub enum PlanError {
     #[error("slot {0} asks for a model by its id, without blanks or a `*`")]
     BadModel(usize),
     #[error("{0} is bound already; change that binding, or remove it first")]
-    Bound(Subject),
+    Bound(String),
     #[error(
         "what is bound has a name of 1 to {LONGEST_SUBJECT} characters, none of them a control character"
     )]
