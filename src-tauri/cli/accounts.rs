@@ -136,7 +136,7 @@ enum Act {
         /// Name or id.
         account: String,
     },
-    /// Remove it with its key; its history stays.
+    /// Remove it with its key or sign-in; its history stays, with its name.
     Remove {
         /// Name or id.
         account: String,
@@ -174,7 +174,7 @@ impl Accounts {
         let act = self.act.unwrap_or(Act::List);
         // The key is asked for before anything is opened, so that a person is not kept from other doors.
         let key = match &act {
-            Act::Add(add) if add.key_stdin || add.wants_key() => Some(read_key()?),
+            Act::Add(add) if add.key_stdin || !has_no_key(&add.provider) => Some(read_key()?),
             Act::SetKey { .. } => Some(read_key()?),
             _ => None,
         };
@@ -297,11 +297,9 @@ async fn perform(
     }
 }
 
-impl Add {
-    /// What this program knows of the provider decides whether a key is asked for; the core judges it.
-    fn wants_key(&self) -> bool {
-        Catalog::built_in().get(&self.provider).is_none_or(|provider| !provider.passes_logins())
-    }
+/// What this program knows of the provider: whether its accounts pass the client's own sign-in on.
+fn has_no_key(provider: &str) -> bool {
+    Catalog::built_in().get(provider).is_some_and(|provider| provider.passes_logins())
 }
 
 /// The account's model names with these changes.
@@ -346,17 +344,26 @@ async fn change(core: &Core, global: &Global, account: &str, change: AccountChan
 }
 
 async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Result<(), Trouble> {
-    let path = path_of(core, account).await?;
-    if !yes && !confirmed(&format!("Remove {account} and its key from the keychain? [y/N] "))? {
+    let all = all(core).await?;
+    let account = found(&all, account)?;
+    let with = if account.sign_in.is_some() {
+        " and its sign-in"
+    } else if has_no_key(&account.provider) {
+        ""
+    } else {
+        " and its key"
+    };
+    let name = table::printable(&account.name);
+    if !yes && !confirmed(&format!("Remove {name}{with}? Its history stays, with its name. [y/N] "))? {
         return Err(Trouble::new(Code::Failed, "nothing was removed"));
     }
+    let path = format!("/api/v1/accounts/{}", account.id);
     let removed: RemovedAccount = core.call(Method::DELETE, &path, None::<&()>).await?;
     if global.json {
         table::json(&removed);
         return Ok(());
     }
-    let name = table::printable(&removed.account.name);
-    say!("Removed {name} and its key. Its history stays.");
+    say!("Removed {name}{with}. Its history stays, with its name.");
     if !removed.routes.is_empty() {
         say!("These routes have a slot that points at nothing now: {}.", removed.routes.join(", "));
     }

@@ -34,7 +34,7 @@ export function RemoveForm({ account, onClose }: { account: Account; onClose: ()
       <ul className="list-disc space-y-1 pl-4 text-soft">
         {account.sign_in && <li>It is signed out: its sign-in is deleted from {vaultWord(status?.vault)}, and given back to its provider where that takes it back.</li>}
         {hasKey && !account.sign_in && <li>Its key is deleted from {vaultWord(status?.vault)}. Headgate cannot bring it back.</li>}
-        <li>Its priority and what is known of its usage windows are forgotten.</li>
+        <li>Its settings and what is known of its usage windows are forgotten.</li>
         <li>Its past requests stay, with its name.</li>
         {left.map((line) => <li key={line}>{line}</li>)}
       </ul>
