@@ -63,7 +63,7 @@ struct Setting {
     open_window: Option<OpenWindow>,
     /// Repeat the last request of a big conversation for one token before its prompt leaves the cache, so often in a
     /// row; or off.
-    #[arg(long, value_name = "TIMES", value_parser = opening::times)]
+    #[arg(long, value_name = "TIMES", value_parser = opening::times, allow_negative_numbers = true)]
     keep_warm: Option<u8>,
     #[command(flatten)]
     guarding: Guarding,
@@ -189,6 +189,9 @@ async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), Troub
     });
     if let Some((_, (asked, _))) = twice {
         return Err(Trouble::new(Code::Usage, format!("{asked} is named twice, and only one can be meant")));
+    }
+    if let Some(why) = guarding.contradiction() {
+        return Err(Trouble::new(Code::Usage, why));
     }
     let names_models = !map.is_empty() || !unmap.is_empty();
     let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
@@ -326,10 +329,18 @@ async fn renamed(
 
 /// `all`, `none`, or the ids of the accounts that were named.
 async fn spill(core: &Core, given: &[String]) -> Result<SpillTo, Trouble> {
-    match given {
-        [word] if word == "all" => return Ok(SpillTo::Word(SpillWord::All)),
-        [word] if word == "none" => return Ok(SpillTo::Word(SpillWord::None)),
-        _ => {}
+    let word = |word: &str| given.iter().all(|one| one == word);
+    if word("all") {
+        return Ok(SpillTo::Word(SpillWord::All));
+    }
+    if word("none") {
+        return Ok(SpillTo::Word(SpillWord::None));
+    }
+    if let Some(word) = given.iter().find(|one| matches!(one.as_str(), "all" | "none")) {
+        let why = format!(
+            "`--spill-to {word}` stands for itself, and others are named beside it: say one or the other"
+        );
+        return Err(Trouble::new(Code::Usage, why));
     }
     let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
     let ids = given.iter().map(|name| found(&accounts, name).map(|account| account.id));

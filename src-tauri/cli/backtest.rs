@@ -26,7 +26,7 @@ use crate::{
 )]
 pub struct Backtest {
     /// How many days, back from now.
-    #[arg(long, default_value_t = 7, value_name = "N")]
+    #[arg(long, default_value_t = 7, allow_negative_numbers = true, value_name = "N")]
     days: u16,
     /// Another policy: priority, headroom, soonest_reset or round_robin, for every pool, or POOL=POLICY for one. May be
     /// repeated.

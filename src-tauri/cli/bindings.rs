@@ -34,6 +34,7 @@ enum Act {
     /// Remove one.
     Remove {
         /// Its id, as the list shows it.
+        #[arg(allow_negative_numbers = true)]
         binding: i64,
     },
 }

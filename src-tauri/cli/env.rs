@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Env {
     /// The port that the server will have, where it does not run yet.
-    #[arg(long, env = "HEADGATE_PORT")]
+    #[arg(long, env = "HEADGATE_PORT", allow_negative_numbers = true)]
     port: Option<u16>,
     /// How the shell writes them; found out where it is not said.
     #[arg(long, value_enum)]

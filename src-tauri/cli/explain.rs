@@ -63,7 +63,7 @@ struct Dry {
     #[arg(long, value_name = "TYPE")]
     agent_type: Option<String>,
     /// Tokens of its prompt.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     tokens: Option<u64>,
     /// It shows images.
     #[arg(long)]

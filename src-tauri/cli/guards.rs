@@ -15,11 +15,11 @@ use crate::{
 pub struct Guarding {
     /// Stop using its windows at this percentage, 1 to 100: 90 for all, 5h=80 for one of them, 5h=none to take that
     /// back, none to take all back. May be repeated.
-    #[arg(long = "reserve", value_name = "PERCENT", value_parser = reserve)]
+    #[arg(long = "reserve", value_name = "PERCENT", value_parser = reserve, allow_negative_numbers = true)]
     reserves: Vec<ReserveWord>,
     /// What it may spend, more than nothing: day=2M, week=10M tokens, month=$50, month=none to take that back, none to
     /// take all back. Periods are UTC's. May be repeated.
-    #[arg(long = "cap", value_name = "CAP", value_parser = cap)]
+    #[arg(long = "cap", value_name = "CAP", value_parser = cap, allow_negative_numbers = true)]
     caps: Vec<CapWord>,
     /// Hours in which it is not used: "Mon-Fri 09:00-17:00", with a time zone like Europe/Berlin behind it if it is
     /// not this machine's, and `last` if it is only to come after the others; or none. Replaces those there are; may
@@ -177,6 +177,15 @@ impl Guarding {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
         self.reserves.is_empty() && self.caps.is_empty() && self.peaks.is_empty()
+    }
+
+    /// What can't be meant at once: hours, and that there are none.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let is_none = |word: &PeakWord| *word == PeakWord::None;
+        let contradicts = self.peaks.iter().any(is_none) && !self.peaks.iter().all(is_none);
+        contradicts.then_some(
+            "`--peak none` takes all hours back, and hours are named beside it: say one or the other",
+        )
     }
 
     /// What this makes of the guards that there are.

@@ -73,7 +73,7 @@ struct Terms {
     #[arg(long = "scope", value_parser = scope)]
     scopes: Vec<Scope>,
     /// Until when: 2027-01-31, 2027-01-31T12:00:00Z, 30d, or none.
-    #[arg(long, value_name = "WHEN", value_parser = when)]
+    #[arg(long, value_name = "WHEN", value_parser = when, allow_hyphen_values = true)]
     expires: Option<Limit<Timestamp>>,
     /// An account that may serve it, by name or id. Repeat it for more, or say any.
     #[arg(long = "account")]
@@ -86,19 +86,19 @@ struct Terms {
     #[arg(long = "model")]
     models: Vec<String>,
     /// Requests within any minute, or none.
-    #[arg(long, value_name = "COUNT", value_parser = limit::<u32>)]
+    #[arg(long, value_name = "COUNT", value_parser = limit::<u32>, allow_negative_numbers = true)]
     per_minute: Option<Limit<u32>>,
     /// Tokens of every kind from midnight to midnight UTC, or none.
-    #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>)]
+    #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>, allow_negative_numbers = true)]
     daily_tokens: Option<Limit<u64>>,
     /// US dollars by the price list from midnight to midnight UTC, or none. Counts priced requests only.
-    #[arg(long, value_name = "USD", value_parser = dollars)]
+    #[arg(long, value_name = "USD", value_parser = dollars, allow_negative_numbers = true)]
     daily_usd: Option<Limit<f64>>,
     /// Tokens of every kind in a month, or none.
-    #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>)]
+    #[arg(long, value_name = "TOKENS", value_parser = limit::<u64>, allow_negative_numbers = true)]
     monthly_tokens: Option<Limit<u64>>,
     /// US dollars by the price list in a month, or none. Counts priced requests only.
-    #[arg(long, value_name = "USD", value_parser = dollars)]
+    #[arg(long, value_name = "USD", value_parser = dollars, allow_negative_numbers = true)]
     monthly_usd: Option<Limit<f64>>,
 }
 
@@ -114,7 +114,7 @@ fn limit<T: FromStr>(text: &str) -> Result<Limit<T>, String> {
     if text == "none" {
         return Ok(Limit(None));
     }
-    text.parse().map(|value| Limit(Some(value))).map_err(|_| "write a number, or none".into())
+    text.parse().map(|value| Limit(Some(value))).map_err(|_| "write a whole number above 0, or none".into())
 }
 
 /// What is no number, or without an end, would reach the core as no limit at all.
@@ -228,14 +228,15 @@ impl Terms {
     }
 
     async fn into_change(self, core: &Core) -> Result<KeyChange, Trouble> {
-        let accounts = match named(self.accounts) {
+        let accounts = match named("--account", self.accounts)? {
             Some(Some(names)) => Some(Some(ids_of(&names, core).await?)),
             other => other.map(|_| None),
         };
-        let pools = match named(self.pools) {
+        let pools = match named("--pool", self.pools)? {
             Some(Some(names)) => Some(Some(pools::ids_of(&names, core).await?)),
             other => other.map(|_| None),
         };
+        let models = named("--model", self.models)?;
         Ok(KeyChange {
             name: None,
             enabled: None,
@@ -243,7 +244,7 @@ impl Terms {
             expires_at: self.expires.map(|limit| limit.0),
             accounts,
             pools,
-            models: named(self.models),
+            models,
             per_minute: self.per_minute.map(|limit| limit.0),
             daily_tokens: self.daily_tokens.map(|limit| limit.0),
             daily_usd: self.daily_usd.map(|limit| limit.0),
@@ -254,13 +255,23 @@ impl Terms {
 }
 
 /// Nothing was said; `any`; or these.
+///
+/// # Errors
+/// If `any` stands beside others: one of the two is not meant.
 #[expect(clippy::option_option, reason = "a list that is taken away is not one that stays")]
-fn named(list: Vec<String>) -> Option<Option<Vec<String>>> {
-    match list.as_slice() {
-        [] => None,
-        [any] if any == "any" => Some(None),
+fn named(flag: &str, list: Vec<String>) -> Result<Option<Option<Vec<String>>>, Trouble> {
+    let anys = list.iter().filter(|one| *one == "any").count();
+    Ok(match list.len() {
+        0 => None,
+        all if anys == all => Some(None),
+        _ if anys > 0 => {
+            let why = format!(
+                "`{flag} any` takes the list away, and others are named beside it: say one or the other"
+            );
+            return Err(Trouble::new(Code::Usage, why));
+        }
         _ => Some(Some(list)),
-    }
+    })
 }
 
 async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {

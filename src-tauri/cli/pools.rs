@@ -34,7 +34,7 @@ enum Act {
         #[arg(long = "account")]
         accounts: Vec<String>,
         /// The id that it had, to put a removed one back: what pointed at it does so again.
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         id: Option<i64>,
     },
     /// Change its name or its policy. Accounts are moved with `headgate accounts set NAME --pool POOL`.

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Requests {
     /// At most so many.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     /// Only those with this ending: complete, client_left, upstream_error, upstream_cut, upstream_stalled, refused, interrupted.
     #[arg(long)]
