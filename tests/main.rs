@@ -22,6 +22,7 @@ mod exactness;
 mod explain;
 mod failover;
 mod faults;
+mod flags;
 mod floods;
 mod fuzzed;
 mod guards;

@@ -87,7 +87,8 @@ pub enum AppError {
     Random(#[from] getrandom::Error),
 }
 
-const DATABASE: &str = "headgate.db";
+/// The database in a data folder; a core has the folder's lock before it makes one.
+pub const DATABASE: &str = "headgate.db";
 /// Where profiles of Claude Code get their folders.
 const PROFILES: &str = "profiles";
 /// How long the last records may take to reach the disk, and a job to come to a safe point.

@@ -7,7 +7,9 @@ use clap::Args;
 
 use super::{
     Code, Global, Trouble,
+    sandbox::scenario,
     serve::{announce, told_to_stop},
+    stage,
 };
 use crate::{
     accounts::{NewAccount, PlainHttp},
@@ -24,21 +26,21 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Demo {
     /// On 127.0.0.1; 0 takes any free one.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     port: u16,
     /// Which scenario the upstream plays.
-    #[arg(long, default_value = "demo")]
+    #[arg(long, default_value = "demo", value_parser = scenario())]
     scenario: String,
 }
 
 impl Demo {
     /// Plays until SIGINT or SIGTERM; then everything is gone.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        global.keeps_nothing("the demo")?;
         logs::to_stderr();
         let failed = |error: &dyn std::fmt::Display| Trouble::new(Code::Failed, error.to_string());
         let scenario = Scenario::named(&self.scenario).map_err(|error| failed(&error))?;
-        let folder =
-            tempfile::Builder::new().prefix("headgate-demo-").tempdir().map_err(|error| failed(&error))?;
+        let folder = stage::set().map_err(|error| failed(&error))?;
         let settings = Settings {
             data_dir: folder.path().to_owned(),
             port: self.port,
@@ -52,7 +54,7 @@ impl Demo {
         let sandbox = Sandbox::start(&scenario, &clock, &stage).await.map_err(|error| failed(&error))?;
         let app = open(settings, clock, &sandbox, &scenario).await?;
         app.start()?;
-        announce(&app, true);
+        announce(&app, true, global.json);
         if !global.json {
             eprintln!("The demo plays at the address above until you press Ctrl-C. Nothing of it is kept.");
         }
@@ -64,7 +66,7 @@ impl Demo {
         stage.ended().await;
         app.drain().await;
         drop(app);
-        folder.close().map_err(|error| failed(&error))
+        stage::strike(folder).map_err(|error| failed(&error))
     }
 }
 

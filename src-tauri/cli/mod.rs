@@ -26,13 +26,14 @@ mod run;
 mod sandbox;
 mod serve;
 mod sign_in;
+mod stage;
 mod status;
 mod table;
 mod vault;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 
 pub use failure::{Code, Trouble};
 pub use reach::Core;
@@ -61,6 +62,9 @@ pub struct Global {
     /// Everything Headgate keeps lies beneath this folder.
     #[arg(long, global = true, env = "HEADGATE_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// Whether that was said in this very line, and not by the environment.
+    #[arg(skip)]
+    says_folder: bool,
     /// Where keys are kept.
     #[arg(long, global = true, env = "HEADGATE_VAULT", value_name = "KIND", hide = true)]
     vault: Option<VaultChoice>,
@@ -136,7 +140,9 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 
 /// Reads the command line, does what it says, and answers with an exit code.
 pub fn run() -> ExitCode {
-    let line = Line::parse();
+    let said = Line::command().get_matches();
+    let mut line = Line::from_arg_matches(&said).unwrap_or_else(|error| error.exit());
+    line.global.says_folder = said.value_source("data_dir") == Some(ValueSource::CommandLine);
     let json = line.global.json;
     match dispatch(line) {
         Ok(()) if out::has_failed() => {
@@ -195,7 +201,7 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Env(env) => env.run(&global).await,
         Command::Pause => status::set_paused(&global, true).await,
         Command::Resume => status::set_paused(&global, false).await,
-        Command::Sandbox(sandbox) => sandbox.run().await,
+        Command::Sandbox(sandbox) => sandbox.run(&global).await,
         Command::Openapi | Command::Completions { .. } => Ok(()),
     }
 }
@@ -218,6 +224,15 @@ impl Global {
             proxies: ProxyVariables::of_environment(),
         };
         Settings::load(choices).map_err(|error| Trouble::new(Code::Folder, error.to_string()))
+    }
+
+    /// For what keeps nothing. A folder that the environment names is meant for other commands.
+    fn keeps_nothing(&self, what: &str) -> Result<(), Trouble> {
+        if self.says_folder {
+            let why = format!("{what} keeps nothing, so there is no use for --data-dir; leave it out");
+            return Err(Trouble::new(Code::Usage, why));
+        }
+        Ok(())
     }
 
     /// The core that acts on these settings' folder.

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Serve {
     /// On 127.0.0.1; 0 takes any free one.
-    #[arg(long, env = "HEADGATE_PORT")]
+    #[arg(long, env = "HEADGATE_PORT", allow_negative_numbers = true)]
     port: Option<u16>,
     /// A further address to listen on, as in 0.0.0.0:8443; with TLS, by a certificate that Headgate makes
     /// unless settings.toml names another.
@@ -52,7 +52,7 @@ impl Serve {
             app.drain().await;
             return Err(error.into());
         }
-        announce(&app, self.dashboard);
+        announce(&app, self.dashboard, global.json);
         told_to_stop.await;
         tracing::info!("stopping: running requests may end");
         app.drain().await;
@@ -60,11 +60,15 @@ impl Serve {
     }
 }
 
-/// Tells on standard output where it listens; programs wait for this line.
-pub fn announce(app: &App, with_link: bool) {
+/// Tells on standard output where it listens; programs wait for this line, of JSON if that was asked for.
+pub fn announce(app: &App, with_link: bool, json: bool) {
     let Some(address) = app.api().status().address else { return };
+    let link = if with_link { app.api().dashboard_link().ok() } else { None };
+    if json {
+        return say!("{}", serde_json::json!({ "address": address, "link": link }));
+    }
     say!("listening on {address}");
-    if with_link && let Ok(link) = app.api().dashboard_link() {
+    if let Some(link) = link {
         say!("open {link}");
     }
 }

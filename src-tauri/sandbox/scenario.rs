@@ -264,6 +264,9 @@ impl Scenario {
         })
     }
 
+    /// What those are called.
+    pub const NAMES: [&str; 7] = ["demo", "calm", "tools", "limits", "weather", "cuts", "load"];
+
     fn built_in() -> BTreeMap<String, Self> {
         toml::from_str(BUILT_IN).expect("a test reads the file that is built in")
     }
@@ -373,7 +376,9 @@ mod tests {
             assert!(!scenario.accounts.is_empty(), "{name} has an account");
             assert!(scenario.about.ends_with('.'), "{name} says what it is about in a sentence");
         }
-        assert!(all.contains_key("demo"));
+        let mut names = Scenario::NAMES.to_vec();
+        names.sort_unstable();
+        assert_eq!(all.into_keys().collect::<Vec<_>>(), names, "the help names each");
     }
 
     #[test]
