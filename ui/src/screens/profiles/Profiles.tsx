@@ -29,7 +29,7 @@ export function Profiles({ undo: { forgotten, onForgotten } }: { undo: Undo }) {
         <p className="text-soft max-wide:hidden">Claude Code several times over, each with a sign-in of its own.</p>
         <Button className="ml-auto" onClick={() => setAsked({ act: "add" })}>Add a profile</Button>
       </div>
-      {forgotten && <PutBack profile={forgotten} isFresh={forgotten !== broughtAlong} onClose={() => onForgotten(null)} />}
+      {forgotten && !asked && <PutBack profile={forgotten} isFresh={forgotten !== broughtAlong} onClose={() => onForgotten(null)} />}
       {error && !data ? <Failed what="the profiles" error={error} again={() => void refetch()} /> : null}
       {!data && !error && <Reading what="the profiles" />}
       {data?.length === 0 && <Nobody />}
