@@ -1,4 +1,5 @@
 // The routes: for which models, over which slots, and what becomes of a request that none of them can serve.
+import { useState } from "react";
 import { useChangeRoute, useSetPlan } from "../../api/plan.ts";
 import type { Route } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
@@ -78,10 +79,18 @@ function Chain({ route, faults }: { route: Route; faults: (string | null)[] }) {
 
 function AskedOnly({ is }: { is: boolean }) {
   const set = useSetPlan();
+  // What was chosen stands there until the core has said what is, and not the opposite of whatever stands there.
+  const [chosen, choose] = useState<boolean | null>(null);
+  const change = async (to: boolean) => {
+    if (set.busy) return;
+    choose(to);
+    await set.run({ serve_asked_or_refuse: to });
+    choose(null);
+  };
   return (
     <div className="mt-2">
       <label className="inline-flex items-baseline gap-2">
-        <input type="checkbox" checked={set.busy ? !is : is} onChange={(event) => void set.run({ serve_asked_or_refuse: event.target.checked })} className="accent-accent" />
+        <input type="checkbox" checked={chosen ?? is} onChange={(event) => void change(event.target.checked)} className="accent-accent" />
         <span>Serve the model that was asked for, or refuse<span className="text-soft">, whatever routes and accounts say</span></span>
       </label>
       {set.problem && <p role="alert" className="text-bad">{set.problem}</p>}
