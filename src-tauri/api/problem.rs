@@ -15,7 +15,7 @@ use crate::{
         renewal::NotRenewed,
         sign_in::{Failure, NotBegun, NotTaken, Refusal},
     },
-    clients::ProfileError,
+    clients::{NoAdvice, ProfileError},
     domain::KeyName,
     keys::{self, Denial},
     proxy::{NotProbed, shell_word, with_scope},
@@ -223,6 +223,16 @@ impl From<ProfileError> for Refused {
             Error::Taken(_) => Self { status: StatusCode::CONFLICT, code: "name_taken", message },
             Error::Store(error) => error.into(),
             _ => Self::bad_input(message),
+        }
+    }
+}
+
+impl From<NoAdvice> for Refused {
+    fn from(error: NoAdvice) -> Self {
+        let message = error.to_string();
+        match error {
+            NoAdvice::NoProfile => Self::not_found(message),
+            NoAdvice::NobodyPasses => Self::off(message),
         }
     }
 }

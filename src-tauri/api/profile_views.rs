@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{make, views::WindowView};
 use crate::{
-    clients::{self, Known},
+    clients::{self, Advice, Known},
     domain::{Profile, Window},
 };
 
@@ -104,6 +104,14 @@ impl ProfileView {
             command: format!("headgate run --profile {}", profile.name),
             created_at: profile.created_at,
         }
+    }
+}
+
+impl BestProfile {
+    /// As it is advised at `now`.
+    pub fn of(advice: Advice, now: Timestamp) -> Self {
+        let Advice { profile, why, is_ready } = advice;
+        Self { profile: ProfileView::of(&profile, now), why, is_ready }
     }
 }
 

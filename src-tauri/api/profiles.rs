@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use axum::{Json, extract::State, http::StatusCode};
-use jiff::Timestamp;
 
 use super::{
     Api, Refused, blocking,
@@ -11,10 +10,7 @@ use super::{
     profile_views::{BestProfile, NewProfile, ProfileChange, ProfileView, RemovedProfile, Removing},
     views::Problem,
 };
-use crate::{
-    clients::{Best, Known, best as choose},
-    domain::ProfileId,
-};
+use crate::{clients::advise, domain::ProfileId};
 
 /// Every profile, with what its traffic last told of its limits.
 #[utoipa::path(get, path = "/api/v1/profiles", operation_id = "list_profiles", responses((status = OK, body = [ProfileView])))]
@@ -76,41 +72,6 @@ pub async fn remove(
 ))]
 pub async fn best(State(api): State<Api>) -> Result<Json<BestProfile>, Refused> {
     let now = api.clock.now();
-    let (all, snapshot) = (api.gateway.profiles.all(), api.gateway.roster.snapshot());
-    if all.is_empty() {
-        return Err(Refused::not_found("there is no profile; make one with `headgate profiles add NAME`"));
-    }
-    let passing = snapshot.contenders.iter().filter(|one| one.provider.passes_logins());
-    let account = passing.min_by_key(|one| (one.account.priority, one.account.id)).ok_or_else(|| {
-        Refused::off(
-            "no account passes Claude Code's own sign-ins on, so no profile's limits are known; add one with \
-             `headgate accounts add NAME --provider claude-login`",
-        )
-    })?;
-    let of = |id: ProfileId| all.iter().find(|known| known.profile.id == id);
-    let (id, is_ready, until) = match choose(&all, account, &snapshot.plan, now) {
-        Best::Ready(id) => (id, true, None),
-        Best::Back(id, until) => (id, false, until),
-        Best::Nobody => (all[0].profile.id, false, None),
-    };
-    let known = of(id).ok_or_else(|| Refused::not_found("that profile has just been forgotten"))?;
-    let why = if is_ready { room(known, all.len(), now) } else { spent(until) };
-    Ok(Json(BestProfile { profile: ProfileView::of(known, now), why, is_ready }))
-}
-
-fn room(known: &Known, of: usize, now: Timestamp) -> String {
-    let told = known.windows.iter().filter(|window| window.limits.is_some());
-    let shares = told.filter_map(|window| Some((window.utilization_at(now)?, &window.name.0)));
-    match shares.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        _ if of == 1 => "it is the only one".into(),
-        Some((share, name)) => format!("{:.0} % of its {name} window is used", share * 100.0),
-        None => "nothing is known of its limits yet, which counts as half used".into(),
-    }
-}
-
-fn spent(until: Option<Timestamp>) -> String {
-    match until {
-        Some(until) => format!("no profile can be asked now, and this one is back first, at {until:.0}"),
-        None => "no profile can be asked now, and nobody has said until when".into(),
-    }
+    let advice = advise(&api.gateway.profiles.all(), &api.gateway.roster.snapshot(), now)?;
+    Ok(Json(BestProfile::of(advice, now)))
 }
