@@ -1,12 +1,10 @@
 //! What the scheduler does: each job with its act, put together from the rooms that know how. Nothing of when and how
 //! often is decided while they run.
 
+mod models;
 mod timed;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -14,7 +12,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{Day, JobId, MinuteOfDay},
     ledger::{self, Forgotten},
-    proxy::{Asked, Gateway, ask_for_models},
+    proxy::Gateway,
     scheduler::{Due, Job, Rhythm, Run, Said, Told, Unfinished},
     store::{Store, StoreError},
     tasks::Tasks,
@@ -26,12 +24,18 @@ const FINDINGS: usize = 3;
 
 type Ended = Result<Said, Unfinished>;
 
-/// All jobs of a core.
+/// All jobs of a core, in the order in which they are shown.
 pub fn all(gateway: &Gateway, store: &Store, tasks: &Tasks) -> Vec<Job> {
-    let kept = retention(gateway, store, tasks);
-    let (windows, opening) = (timed::windows(gateway, tasks), timed::open_windows(gateway, tasks));
-    let warm = timed::keep_warm(gateway, tasks);
-    vec![renew(gateway), models(gateway, tasks), windows, opening, warm, kept, integrity(store, tasks)]
+    let job = |id| match id {
+        JobId::Renew => renew(gateway),
+        JobId::Models => models::ask(gateway, tasks),
+        JobId::Windows => timed::windows(gateway, tasks),
+        JobId::OpenWindow => timed::open_windows(gateway, tasks),
+        JobId::KeepWarm => timed::keep_warm(gateway, tasks),
+        JobId::Retention => retention(gateway, store, tasks),
+        JobId::Integrity => integrity(store, tasks),
+    };
+    JobId::ALL.map(job).into()
 }
 
 /// Renewals that are under way are not broken off with the run that began them.
@@ -149,101 +153,11 @@ fn forgotten(done: &Forgotten) -> String {
     format!("Deleted {requests} and {decisions}; {} of 4 KiB given back to the disk.", many(*pages, "page"))
 }
 
-fn models(gateway: &Gateway, tasks: &Tasks) -> Job {
-    let every = gateway.limits.models();
-    let older_than = every.unwrap_or_default();
-    let wanted = Wanted::of(gateway, older_than);
-    let (told, changed, asking) = (wanted.clone(), wanted.clone(), wanted);
-    let (gateway, tasks) = (gateway.clone(), tasks.clone());
-    Job {
-        id: JobId::Models,
-        title: "Models",
-        about: "Asks each account's own upstream for its models, under the account's key.",
-        due: Due::Told(Told {
-            words: words(every),
-            idle: Box::new(|| None),
-            next: Box::new(move |_| told.since()),
-            changed: Box::new(move || changed.clone().changed().boxed()),
-        }),
-        limit: HOUR / 2,
-        off: every.is_none().then(|| "limits.models_hours in settings.toml is 0".into()),
-        act: Box::new(move |run| {
-            let (gateway, tasks, wanted) = (gateway.clone(), tasks.clone(), asking.clone());
-            async move {
-                wanted.set(None);
-                let older_than = if run.is_by_hand() { Duration::ZERO } else { older_than };
-                let asked = ask_for_models(&gateway, &tasks, older_than, run.stopping()).await;
-                if run.should_stop() {
-                    Err(Unfinished::Stopped(told_of(asked)))
-                } else {
-                    Ok(Said::fine(told_of(asked)))
-                }
-            }
-            .boxed()
-        }),
-    }
-}
-
-fn words(every: Option<Duration>) -> String {
-    every.map_or_else(
-        || "never".into(),
-        |every| {
-            let hours = every.as_secs_f64() / 3600.0;
-            format!("at the start, for a new account, and with traffic once a list is {hours} h old")
-        },
-    )
-}
-
-fn told_of(asked: Asked) -> String {
-    match asked {
-        Asked { accounts: 0, .. } => "Nobody was asked.".into(),
-        Asked { accounts, silent: 0 } => format!("Asked {}, and all told.", many(accounts, "account")),
-        Asked { accounts, silent } => {
-            format!("Asked {}, and {silent} did not tell.", many(accounts, "account"))
-        }
-    }
-}
-
 /// "1 request", "2 requests".
 fn many(count: u64, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
-    }
-}
-
-/// Since when somebody should be asked for his models.
-#[derive(Clone)]
-struct Wanted {
-    gateway: Gateway,
-    older_than: Duration,
-    since: Arc<Mutex<Option<Timestamp>>>,
-}
-
-impl Wanted {
-    fn of(gateway: &Gateway, older_than: Duration) -> Self {
-        let wanted = Self { gateway: gateway.clone(), older_than, since: Arc::default() };
-        wanted.look();
-        wanted
-    }
-
-    /// There is news: an account, or traffic while its list is old.
-    async fn changed(self) {
-        self.gateway.roster.models_wanted().await;
-        self.look();
-    }
-
-    fn look(&self) {
-        let somebody = !self.gateway.roster.unasked_for(self.older_than).is_empty();
-        self.set(somebody.then(|| self.gateway.clock.now()));
-    }
-
-    fn since(&self) -> Option<Timestamp> {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, since: Option<Timestamp>) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 }
 
