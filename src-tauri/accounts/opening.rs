@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::Roster;
 use crate::{
-    domain::{AccountId, Endpoint, Model, OpenWhen, StandingState, Window, first_after},
+    domain::{AccountId, Endpoint, Model, OpenWhen, StandingState, Window, first_after, is_ahead},
     events::Event,
     routing::{Contender, standing},
     store::{Store, StoreError},
@@ -23,8 +23,6 @@ const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 /// A time of day that was missed by more than this is let go.
 const LATE: SignedDuration = SignedDuration::from_hours(2);
-/// What was done later than now by more than this was done by a clock that was wrong.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// Clocks differ: so long behind a reset it is over for the upstream too, and up to as much again as dice.
 const AFTER: Duration = Duration::from_secs(15);
 const JITTER: u64 = 60_000;
@@ -125,7 +123,7 @@ pub(super) fn has_moved(before: &Contender, after: &Contender) -> bool {
 /// When a window is to be opened for an account of which that was done last at `done`; `None`: not as far as is known.
 fn due(contender: &Contender, done: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let opening = contender.account.timed.opens()?;
-    let done = done.filter(|at| at.duration_since(now) <= SKEW);
+    let done = done.filter(|at| !is_ahead(*at, now));
     let moment = match &opening.when {
         OpenWhen::AtReset => {
             reset(&contender.windows).filter(|reset| done.is_none_or(|done| done < *reset))?

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::Roster;
 use crate::{
-    domain::{AccountId, StandingState, Window},
+    domain::{AccountId, StandingState, Window, is_ahead},
     events::Event,
     routing::{Contender, standing, take_readings},
     secrets::Sensitive,
@@ -22,8 +22,6 @@ use crate::{
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
 /// The longest pause after answers that did not come, or that the endpoint may ask for.
 const LONGEST: SignedDuration = SignedDuration::from_hours(4);
-/// Asked later than now by more than this, it was asked by a clock that was wrong.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is known of the questions, by account. In memory: after a start everybody is asked anew.
 #[derive(Default)]
@@ -76,7 +74,7 @@ fn next(asked_at: Timestamp, failures: u32, wanted: Option<Duration>) -> Timesta
 /// When one is due of whom this is known: at once where nothing is, or where a clock that was wrong has asked.
 fn due(known: Option<&Question>, now: Timestamp) -> Timestamp {
     match known {
-        Some(question) if question.asked_at.duration_since(now) <= SKEW => question.next_at,
+        Some(question) if !is_ahead(question.asked_at, now) => question.next_at,
         _ => now,
     }
 }
@@ -175,6 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::SKEW;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_000_000 + second).unwrap()

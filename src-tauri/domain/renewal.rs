@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// Clocks are corrected by as much all the time.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
+use super::is_ahead;
 
 /// What the last failure to renew a sign-in leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +37,6 @@ impl RenewalTrouble {
     /// Whether it is too early to try again. A failure in the future was met before the clock was set back, and how
     /// much of the pause is left nobody knows: then it is over.
     pub fn holds(&self, now: Timestamp) -> bool {
-        self.again_at > now && self.at.duration_since(now) <= SKEW
+        self.again_at > now && !is_ahead(self.at, now)
     }
 }

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Clocks are corrected by as much all the time.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
+use super::is_ahead;
 
 /// The state, with the sentence that explains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +75,6 @@ impl Bench {
     /// Whether it holds at `now`. One that begins in the future was imposed before the clock was set back, and
     /// how much of it is left nobody knows: then it is over.
     pub fn holds(&self, now: Timestamp) -> bool {
-        self.until > now && self.since.duration_since(now) <= SKEW
+        self.until > now && !is_ahead(self.since, now)
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Endpoint, Family, Need};
+use super::{Endpoint, Family, Need, is_ahead};
 
 /// A limit and how much of it is used. Whatever was not said is `None`: neither zero nor full.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +48,6 @@ pub struct Again {
 /// Two resets of one window that are closer than this are the same one: upstreams state the same reset a second
 /// or two apart.
 pub const SAME_RESET: SignedDuration = SignedDuration::from_mins(1);
-/// What was learned later than now by more than this was learned by a clock that was wrong.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// A window may end this much later than its length allows: clocks differ.
 const SLACK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest window whose name does not tell its length.
@@ -121,7 +119,7 @@ impl Window {
 
     /// Whether it was learned before the clock was set back.
     fn is_of_a_wrong_clock(&self, now: Timestamp) -> bool {
-        self.learned_at.duration_since(now) > SKEW
+        is_ahead(self.learned_at, now)
     }
 
     /// Whether it was learned too long ago to say anything, or by another clock.

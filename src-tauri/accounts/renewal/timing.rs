@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::is_ahead;
+
 /// A token is renewed when about a tenth of its life is left: at least and at most so much, and up to twice that
 /// by chance, so that accounts that were signed in together are not renewed together.
 const LEAST_AHEAD: SignedDuration = SignedDuration::from_secs(30);
@@ -11,8 +13,6 @@ const MOST_AHEAD: SignedDuration = SignedDuration::from_mins(10);
 /// A token that is younger is not exchanged, however soon it ends: a server that gives none that lasts is not asked
 /// all the time.
 pub(super) const YOUNG: SignedDuration = SignedDuration::from_secs(10);
-/// The clock was set back if a token was given so far in the future.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// The first pause after a failure. Each in a row is twice as long as the one before.
 const FIRST: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_mins(30);
@@ -32,7 +32,7 @@ impl Life {
     /// When they are to be exchanged; `None` where nobody said when they end. `part` of 1,000 is chance.
     pub fn renewed_at(&self, part: u32, now: Timestamp) -> Option<Timestamp> {
         let to = self.to?;
-        if self.is_from_the_future(now) {
+        if is_ahead(self.from, now) {
             // How much of it is left nobody knows.
             return Some(now);
         }
@@ -46,10 +46,6 @@ impl Life {
     pub fn is_young(&self, now: Timestamp) -> bool {
         let age = now.duration_since(self.from);
         age >= SignedDuration::ZERO && age < YOUNG && self.to.is_none_or(|to| to > now)
-    }
-
-    fn is_from_the_future(&self, now: Timestamp) -> bool {
-        self.from.duration_since(now) > SKEW
     }
 }
 
