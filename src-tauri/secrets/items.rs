@@ -7,7 +7,7 @@ use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
 use super::{
-    SecretName, Sensitive, VaultError,
+    SecretName, Sensitive, Vault, VaultError, VaultKind,
     native::{self, SERVICE, meaning},
 };
 
@@ -17,8 +17,8 @@ const MOST_PARTS: usize = 32;
 /// An item that begins so holds no secret but says where its parts are: side and count follow.
 const MARKER: &str = "\u{1}headgate-parts:";
 
-/// The items of one realm.
-#[derive(Clone, Copy)]
+/// The items of one realm: a vault for whoever is on the keychain's thread.
+#[derive(Debug, Clone, Copy)]
 pub struct Items<'a> {
     pub store: &'a CredentialStore,
     pub realm: &'a str,
@@ -36,8 +36,12 @@ struct Split {
     count: usize,
 }
 
-impl Items<'_> {
-    pub fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
+impl Vault for Items<'_> {
+    fn kind(&self) -> VaultKind {
+        VaultKind::Keychain
+    }
+
+    fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
         let Some(head) = self.read(name.as_str())? else { return Ok(None) };
         let Some(split) = Split::of(&head) else { return Ok(Some(text(&head)?)) };
         let parts = split.names(name).map(|part| self.read(&part)).collect::<Result<Option<Vec<_>>, _>>()?;
@@ -52,7 +56,7 @@ impl Items<'_> {
         Ok(Some(text(&whole)?))
     }
 
-    pub fn put(&self, name: &SecretName, secret: &Sensitive<String>) -> Result<(), VaultError> {
+    fn put(&self, name: &SecretName, secret: &Sensitive<String>) -> Result<(), VaultError> {
         let old = self.split(name)?;
         let bytes = secret.expose().as_bytes();
         if bytes.len() <= self.limit && !secret.expose().starts_with(MARKER) {
@@ -63,13 +67,13 @@ impl Items<'_> {
         old.map_or(Ok(()), |old| self.erase_parts(name, old))
     }
 
-    pub fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
+    fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
         let old = self.split(name)?;
         self.erase(name.as_str())?;
         old.map_or(Ok(()), |old| self.erase_parts(name, old))
     }
 
-    pub fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
+    fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
         let Some(users) = native::users(self.store).map_err(|error| meaning(&error))? else {
             return Ok(None);
         };
@@ -77,7 +81,9 @@ impl Items<'_> {
         // A part has a `#` in its name and is therefore no secret's.
         Ok(Some(own.filter_map(|name| SecretName::new(name).ok()).collect()))
     }
+}
 
+impl Items<'_> {
     fn write_parts(&self, name: &SecretName, bytes: &[u8], old: Option<Split>) -> Result<(), VaultError> {
         let count = bytes.len().div_ceil(self.limit);
         if count > MOST_PARTS {

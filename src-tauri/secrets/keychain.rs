@@ -13,7 +13,7 @@ use std::{
 
 use keyring_core::CredentialStore;
 
-use super::{SecretName, Sensitive, Vault, VaultError, VaultKind, items::Items, native, probe};
+use super::{SecretName, Sensitive, Vault, VaultError, VaultKind, items::Items, native, prove};
 
 /// How long opening may take: a start should not hang behind a prompt that nobody sees.
 const OPENING: Duration = Duration::from_secs(20);
@@ -74,17 +74,7 @@ impl Keychain {
     }
 
     fn prove(&self, limit: Duration) -> Result<(), VaultError> {
-        let (name, value) = (SecretName::probe(), probe::random()?);
-        self.ask(limit, move |items| {
-            items.put(&name, &Sensitive::new(value.clone()))?;
-            let read = items.get(&name)?;
-            items.remove(&name)?;
-            if read.is_some_and(|read| *read.expose() == value) {
-                Ok(())
-            } else {
-                Err(native::broken("a probe did not come back as it was put"))
-            }
-        })
+        self.ask(limit, |items| prove(&items))
     }
 
     fn patience(&self) -> Duration {

@@ -12,13 +12,8 @@ pub fn prove(vault: &dyn Vault) -> Result<(), VaultError> {
     vault.put(&name, &Sensitive::new(value.clone()))?;
     let read = vault.get(&name)?;
     vault.remove(&name)?;
-    if read.is_none_or(|read| *read.expose() != value) {
-        return Err(does_not_keep(vault.kind()));
-    }
-    if vault.get(&name)?.is_some() {
-        return Err(does_not_keep(vault.kind()));
-    }
-    Ok(())
+    let is_kept = read.is_some_and(|read| *read.expose() == value);
+    if is_kept && vault.get(&name)?.is_none() { Ok(()) } else { Err(does_not_keep(vault.kind())) }
 }
 
 fn does_not_keep(kind: VaultKind) -> VaultError {
@@ -31,7 +26,7 @@ fn does_not_keep(kind: VaultKind) -> VaultError {
     }
 }
 
-pub fn random() -> Result<String, VaultError> {
+fn random() -> Result<String, VaultError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
         VaultError::Broken(format!("the system gave no random numbers ({error}); try again"))
