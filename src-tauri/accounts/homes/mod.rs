@@ -15,7 +15,7 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -48,6 +48,8 @@ struct Inner {
     /// What the settings choose, which a move can't overrule.
     chosen: Option<VaultKind>,
     state: Mutex<State>,
+    /// Told whenever an act ends; a move begins to carry when there is none.
+    acts: Condvar,
     /// Told whenever something of the state has changed.
     moved: watch::Sender<()>,
 }
@@ -58,6 +60,8 @@ struct State {
     left: Option<Left>,
     moving: Option<Moving>,
     last: Option<Moved>,
+    /// Acts on the home that have found no move under way, and are not over.
+    acts: usize,
 }
 
 /// How it stands with the home.
@@ -138,6 +142,7 @@ impl Homes {
             open,
             chosen,
             state: Mutex::default(),
+            acts: Condvar::new(),
             moved: watch::Sender::new(()),
         }));
         homes.state().left = homes.read_left()?;
@@ -182,19 +187,24 @@ impl Homes {
 
     /// Proves that the home works, and looks what is in it. Blocks.
     pub fn look(&self) -> Stand {
-        let inner = self.0.roster.inner();
         {
             // Whoever adds or removes an account is never met half way.
-            let _acting = lock(&inner.acting);
-            let vault = inner.vault();
-            let found = prove(vault.as_ref()).map_err(HomeError::from);
-            let found = found.and_then(|()| self.find_in(vault.as_ref()));
-            let called = found.as_ref().map_or_else(|_| BTreeMap::new(), |found| self.called(&found.orphans));
-            let found = found.map_err(|error| error.to_string().into());
-            self.state().look = Some(Look { at: inner.clock.now(), found, called });
+            let _acting = lock(&self.0.roster.inner().acting);
+            self.look_inside();
         }
         self.tell();
         self.stand()
+    }
+
+    /// The same for whoever has the lock of acts.
+    fn look_inside(&self) {
+        let inner = self.0.roster.inner();
+        let vault = inner.vault();
+        let found = prove(vault.as_ref()).map_err(HomeError::from);
+        let found = found.and_then(|()| self.find_in(vault.as_ref()));
+        let called = found.as_ref().map_or_else(|_| BTreeMap::new(), |found| self.called(&found.orphans));
+        let found = found.map_err(|error| error.to_string().into());
+        self.state().look = Some(Look { at: inner.clock.now(), found, called });
     }
 
     /// Completes when no move is under way.

@@ -3,7 +3,7 @@
 //! then finds the home that secrets have by then.
 
 use std::{
-    sync::{Arc, MutexGuard},
+    sync::{Arc, MutexGuard, PoisonError},
     thread,
 };
 
@@ -64,7 +64,7 @@ impl Homes {
     pub fn clean(&self, names: &[SecretName]) -> Result<Stand, HomeError> {
         let inner = self.0.roster.inner();
         {
-            let _acting = self.idle()?;
+            let _act = self.act()?;
             let vault = inner.vault();
             let orphans = self.find_in(vault.as_ref())?.orphans;
             for name in names.iter().filter(|name| orphans.contains(name)) {
@@ -81,8 +81,10 @@ impl Homes {
                 }
                 Some(Left::Elsewhere(_)) | None => {}
             }
+            self.look_inside();
         }
-        Ok(self.look())
+        self.tell();
+        Ok(self.stand())
     }
 
     /// Seals the sealed file with this passphrase, or with a key file. `current` is the passphrase that it has, if it
@@ -96,7 +98,7 @@ impl Homes {
         next: Option<&Passphrase>,
     ) -> Result<Stand, HomeError> {
         {
-            let _acting = self.idle()?;
+            let _act = self.act()?;
             self.0.roster.inner().vault().reseal(current, next)?;
         }
         self.tell();
@@ -105,7 +107,7 @@ impl Homes {
 
     /// Empties the old home of a move that was broken off, if it can be had.
     pub(super) fn finish_aside(&self) {
-        let Ok(_acting) = self.idle() else { return };
+        let Ok(_act) = self.act() else { return };
         let Some(Left::Old(old)) = self.state().left else { return };
         match self.empty(old, self.0.roster.inner().vault().as_ref()) {
             Ok(()) => tracing::info!("{} is empty: the move out of it is over", old.title()),
@@ -115,6 +117,7 @@ impl Homes {
 
     pub(super) fn carry(&self, to: VaultKind, passphrase: Option<&Passphrase>) -> Result<usize, HomeError> {
         let inner = self.0.roster.inner();
+        self.await_acts();
         let _acting = lock(&inner.acting);
         let from = inner.vault();
         let names = self.names_in(from.as_ref())?;
@@ -198,12 +201,45 @@ impl Homes {
         Ok(())
     }
 
-    /// The lock of a person's acts, unless a move has it: that may take minutes.
-    fn idle(&self) -> Result<MutexGuard<'_, ()>, HomeError> {
-        if self.state().moving.is_some() {
-            return Err(HomeError::Running);
+    /// The lock of a person's acts, unless a move is under way: that may take minutes. A move that begins from here on
+    /// lets this act pass first, so whoever was not told of one never waits for it.
+    fn act(&self) -> Result<Act<'_>, HomeError> {
+        let counted = self.count()?;
+        Ok(Act { _acting: lock(&self.0.roster.inner().acting), _counted: counted })
+    }
+
+    /// Finds no move under way, and counts among the acts in the same step.
+    pub(super) fn count(&self) -> Result<Counted<'_>, HomeError> {
+        {
+            let mut state = self.state();
+            if state.moving.is_some() {
+                return Err(HomeError::Running);
+            }
+            state.acts += 1;
         }
-        Ok(lock(&self.0.roster.inner().acting))
+        Ok(Counted(self))
+    }
+
+    /// Waits for the acts that have found no move under way. None comes after them: this one is, by now.
+    fn await_acts(&self) {
+        let ended = self.0.acts.wait_while(self.state(), |state| state.acts > 0);
+        drop(ended.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// An act on the home, with the lock that it holds. Both are given back at its end, the lock first.
+struct Act<'a> {
+    _acting: MutexGuard<'a, ()>,
+    _counted: Counted<'a>,
+}
+
+/// One of the acts that a move waits for.
+pub(super) struct Counted<'a>(&'a Homes);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.state().acts -= 1;
+        self.0.0.acts.notify_all();
     }
 }
 

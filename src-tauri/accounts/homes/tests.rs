@@ -348,6 +348,31 @@ fn whoever_writes_while_secrets_move_waits_and_finds_the_new_home() {
 }
 
 #[test]
+fn an_act_that_had_found_no_move_waited_for_one_that_began_a_moment_later() {
+    let house = furnished();
+    let core = house.start();
+    let (told, is_filling) = mpsc::channel();
+    let (go, word) = mpsc::channel();
+    *house.room(File).gate.lock().unwrap() = Some((told, word));
+    let act = core.homes.count().unwrap();
+    core.homes.begin_move(File, None).unwrap();
+    // A move that does not wait has the lock after the first few looks, and keeps it until it is told to go on.
+    for _ in 0..10_000 {
+        assert!(
+            core.roster.inner().acting.try_lock().is_ok(),
+            "the move has passed an act that was before it"
+        );
+        std::thread::yield_now();
+    }
+    assert!(matches!(core.homes.count(), Err(HomeError::Running)), "who comes later is told of it");
+    drop(act);
+    is_filling.recv().unwrap();
+    go.send(()).unwrap();
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(core.homes.settled());
+    assert_eq!(house.start().keys(), KEYS);
+}
+
+#[test]
 fn a_choice_in_the_settings_is_not_moved_away_from() {
     let house = furnished();
     let core = house.start_choosing(Some(Keychain));
