@@ -141,6 +141,13 @@ fn the_openapi_document_in_docs_is_the_one_the_code_makes() {
     assert!(written == headgate::api::document(), "run `npm run contract` and commit what it changes");
 }
 
+#[test]
+fn the_contract_bounds_a_field_as_the_core_does() {
+    let document: serde_json::Value = serde_json::from_str(&headgate::api::document()).unwrap();
+    let bound = &document["components"]["schemas"]["AccountChange"]["properties"]["keep_warm"]["maximum"];
+    assert_eq!(bound.as_f64(), Some(headgate::domain::MOST_REPEATS.into()), "left: the contract");
+}
+
 #[tokio::test]
 async fn a_request_head_that_is_too_large_is_refused() {
     let house = House::with(&["work"]).await;

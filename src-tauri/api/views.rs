@@ -285,6 +285,7 @@ pub struct AccountChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_window: Option<OpenWindow>,
     /// How often in a row a prompt of it is kept in the cache, 1 to 12; 0: never.
+    #[schema(maximum = 12)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_warm: Option<u8>,
 }

@@ -1,6 +1,7 @@
 // What Headgate does with an account by itself: opening its windows, and keeping prompts in the cache. Off unless a
 // person has chosen it; whoever chooses is told what it costs.
 import { useState } from "react";
+import { MOST_REPEATS } from "../../api/bounds.ts";
 import { useOpenWindow } from "../../api/changes.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
@@ -40,7 +41,7 @@ export function TimedFields({ account }: { account: Account }) {
         <Button kind="text" disabled={open.busy} onClick={() => void open.run().then(setDone)}>Start one now</Button>
       </p>
       <Field
-        label="Keep prompts warm" name="keep_warm" type="number" min={0} max={12} step={1} defaultValue={account.keep_warm ?? 0}
+        label="Keep prompts warm" name="keep_warm" type="number" min={0} max={MOST_REPEATS} step={1} defaultValue={account.keep_warm ?? 0}
         hint="How often in a row a big prompt is repeated for one token before it leaves the cache; 0 is never."
       />
     </>
