@@ -13,6 +13,8 @@ use crate::{
 /// Where secrets live, and how it stands with that.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct VaultView {
+    /// Where they live and whether that works, in sentences.
+    pub says: String,
     pub kind: VaultKind,
     pub secured: Secured,
     /// What the settings choose; absent where they leave it open.
@@ -114,12 +116,13 @@ pub struct SealOrder {
 
 impl VaultView {
     pub(super) fn of(stand: Stand) -> Self {
-        let troubles = stand.troubles();
+        let (says, troubles) = (stand.says(), stand.troubles());
         let look = stand.look.as_ref();
         let found = look.and_then(|look| look.found.as_ref().ok());
         let orphans = found.map(|found| found.orphans.as_slice()).unwrap_or_default();
         let missing = found.map(|found| found.missing.as_slice()).unwrap_or_default();
         Self {
+            says,
             kind: stand.kind,
             secured: stand.secured,
             chosen: stand.chosen,

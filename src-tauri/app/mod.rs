@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 pub use core_file::{CoreFile, FolderLock};
 pub use remote::{RemoteBody, Silent};
+pub use vault::kind_of;
 
 use crate::{
     accounts::{

@@ -32,15 +32,20 @@ impl Found {
     }
 }
 
+/// The home that a person chooses by this word.
+pub fn kind_of(choice: VaultChoice) -> VaultKind {
+    match choice {
+        VaultChoice::Keychain => VaultKind::Keychain,
+        VaultChoice::File => VaultKind::File,
+    }
+}
+
 /// Finds the home and opens it.
 ///
 /// # Errors
 /// If the store or the home can't be read.
 pub fn find(settings: &Settings, store: &Store, passphrase: Option<Passphrase>) -> Result<Found, AppError> {
-    let chosen = settings.vault.map(|choice| match choice {
-        VaultChoice::Keychain => VaultKind::Keychain,
-        VaultChoice::File => VaultKind::File,
-    });
+    let chosen = settings.vault.map(kind_of);
     let last: Option<VaultKind> = store.meta(HOME)?.and_then(|kind| kind.parse().ok());
     if let (Some(chosen), Some(last)) = (chosen, last)
         && chosen != last

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use http::Method;
 
 use super::{Code, Core, Global, Trouble, accounts::confirmed, out::say, passphrase, table};
 use crate::{
     api::vault_views::{CleanOrder, MoveOrder, OrphanView, SealOrder, VaultView},
+    app::kind_of,
     secrets::{Passphrase, Secured, VaultKind},
+    settings::VaultChoice,
 };
 
 const VAULT: &str = "/api/v1/vault";
@@ -27,7 +29,7 @@ enum Act {
     /// Move all keys and sign-ins: each is copied, read back and compared before any is removed.
     Move {
         /// Where to.
-        to: Home,
+        to: VaultChoice,
         /// Seal the sealed file with a passphrase, which is asked for, instead of a key file.
         #[arg(long)]
         passphrase: bool,
@@ -50,15 +52,6 @@ enum Act {
     },
 }
 
-/// A home that can be moved into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Home {
-    /// The keychain of the operating system.
-    Keychain,
-    /// A sealed file in the data folder.
-    File,
-}
-
 impl Vault {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
@@ -78,7 +71,13 @@ async fn show(core: &Core, global: &Global) -> Result<(), Trouble> {
     if global.json {
         table::json(&vault);
     } else {
-        say!("{}", sentence(&vault));
+        match vault.moving {
+            Some(moving) => {
+                let (from, to, done, of) = (vault.kind.title(), moving.to.title(), moving.done, moving.of);
+                say!("Keys are moving from {from} into {to}: {done} of {of} are there.");
+            }
+            None => say!("{}", vault.says),
+        }
         for orphan in &vault.orphans {
             say!("  {}", of_whom(orphan));
         }
@@ -89,11 +88,8 @@ async fn show(core: &Core, global: &Global) -> Result<(), Trouble> {
     works(&vault)
 }
 
-async fn begin_move(core: &Core, global: &Global, to: Home, wants_passphrase: bool) -> Result<(), Trouble> {
-    let to = match to {
-        Home::Keychain => VaultKind::Keychain,
-        Home::File => VaultKind::File,
-    };
+async fn begin_move(core: &Core, global: &Global, to: VaultChoice, wants_passphrase: bool) -> Result<(), Trouble> {
+    let to = kind_of(to);
     let given = passphrase::given().map_err(|error| Trouble::new(Code::Folder, error.to_string()))?;
     let passphrase = match given {
         None if wants_passphrase && to == VaultKind::File => Some(passphrase::new().await?),
@@ -180,14 +176,7 @@ async fn reseal(
 ) -> Result<(), Trouble> {
     let vault: VaultView = core.get(VAULT).await?;
     if vault.kind != VaultKind::File {
-        return Err(Trouble::new(
-            Code::Failed,
-            format!(
-                "keys are kept in {}, which has no passphrase of ours; `headgate vault move file` brings them into a \
-                 sealed file",
-                vault.kind.title()
-            ),
-        ));
+        return Err(Trouble::new(Code::Failed, vault.kind.has_no_passphrase()));
     }
     let current =
         if vault.secured == Secured::Passphrase { Some(passphrase::current().await?) } else { None };
@@ -220,24 +209,6 @@ fn works(vault: &VaultView) -> Result<(), Trouble> {
         Some(problem) => Err(Trouble::new(Code::Folder, problem.clone())),
         None => Ok(()),
     }
-}
-
-fn sentence(vault: &VaultView) -> String {
-    let secured = match vault.secured {
-        Secured::System => "",
-        Secured::KeyFile => ", sealed with a key in vault.key beside it",
-        Secured::Passphrase => ", sealed with a passphrase",
-    };
-    let home = vault.kind.title();
-    if let Some(moving) = vault.moving {
-        let (to, done, of) = (moving.to.title(), moving.done, moving.of);
-        return format!("Keys are moving from {home} into {to}: {done} of {of} are there.");
-    }
-    let works = match &vault.problem {
-        Some(_) => "It does not work.".to_owned(),
-        None => format!("It works, and holds {}.", count(vault.secrets, "secret")),
-    };
-    format!("Keys are kept in {home}{secured}. {works}")
 }
 
 fn of_whom(orphan: &OrphanView) -> String {

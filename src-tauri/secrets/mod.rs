@@ -63,11 +63,7 @@ pub trait Vault: Send + Sync + fmt::Debug {
     /// `NeedsPassphrase` and `WrongPassphrase` about the current one; nothing has changed then. `Broken` where there is
     /// nothing to be sealed.
     fn reseal(&self, _current: Option<&Passphrase>, _next: Option<&Passphrase>) -> Result<(), VaultError> {
-        let home = self.kind().title();
-        Err(VaultError::Broken(format!(
-            "keys are kept in {home}, which has no passphrase of ours; `headgate vault move file` brings them into \
-             a sealed file"
-        )))
+        Err(VaultError::Broken(self.kind().has_no_passphrase()))
     }
 
     /// Takes away what a home leaves behind that nobody lives in any more; one that holds something stays.
@@ -108,6 +104,15 @@ impl VaultKind {
             Self::File => "the sealed file",
             Self::Memory => "memory",
         }
+    }
+
+    /// Why it can't be sealed anew, with a next step; of every kind but the sealed file.
+    pub fn has_no_passphrase(self) -> String {
+        format!(
+            "keys are kept in {}, which has no passphrase of ours; `headgate vault move file` brings them into a \
+             sealed file",
+            self.title()
+        )
     }
 
     /// The word for it in settings and on the screen.

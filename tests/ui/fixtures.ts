@@ -27,6 +27,7 @@ export const status: Status = {
 };
 
 export const vault: Vault = {
+  says: "Keys are kept in the keychain. It works, and holds 3 secrets.",
   kind: "keychain", secured: "system", chosen: null, looked_at: at(-5 * HOUR), problem: null, secrets: 3, orphans: [], missing: [], left: null,
   can_clean_left: false, moving: null, last_move: null, troubles: [],
 };

@@ -66,8 +66,8 @@ test("a move is asked about, takes a passphrase, and tells how far it is", async
 for (const colorScheme of ["light", "dark"] as const) {
   for (const [name, look, press] of [
     ["orphans", orphaned, "Clean up"],
-    ["a home that does not work", { ...vault, problem: "the keychain is locked; unlock it and try again", secrets: null, troubles: ["The place where keys are kept does not work: the keychain is locked; unlock it and try again."] }, "Try it now"],
-    ["a passphrase", { ...vault, kind: "file", secured: "passphrase", last_move: { to: "file", at: status.started_at, secrets: 3, problem: null } }, "Passphrase"],
+    ["a home that does not work", { ...vault, says: "Keys are kept in the keychain. It does not work.", problem: "the keychain is locked; unlock it and try again", secrets: null, troubles: ["The place where keys are kept does not work: the keychain is locked; unlock it and try again."] }, "Try it now"],
+    ["a passphrase", { ...vault, says: "Keys are kept in the sealed file, sealed with a passphrase. It works, and holds 3 secrets.", kind: "file", secured: "passphrase", last_move: { to: "file", at: status.started_at, secrets: 3, problem: null } }, "Passphrase"],
   ] as [string, Vault, string][]) {
     test(`${name} in ${colorScheme} is accessible and sticks out of no page`, async ({ page }) => {
       await page.emulateMedia({ colorScheme });

@@ -6,10 +6,12 @@
 //! | `findings` | whose secrets are whose: pure |
 //! | `course` | a move as it is written down, and what is left of one: pure |
 //! | `moving` | doing it, tidying up, and sealing anew |
+//! | `words` | how it stands, in sentences |
 
 pub mod course;
 mod findings;
 mod moving;
+mod words;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +30,7 @@ pub use findings::{Findings, Needs, Owner};
 use self::course::{HOME, MOVE, Pending};
 use super::{Roster, roster::lock};
 use crate::{
-    domain::{AccountName, counted},
+    domain::AccountName,
     events::Event,
     secrets::{Passphrase, SecretName, Secured, Vault, VaultError, VaultKind, prove},
     store::StoreError,
@@ -274,52 +276,5 @@ impl Homes {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change of it is one assignment.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Stand {
-    /// Whether the last look found that the home works.
-    pub fn works(&self) -> bool {
-        self.look.as_ref().is_some_and(|look| look.found.is_ok())
-    }
-
-    /// What a person should know, each in a sentence with what to do.
-    pub fn troubles(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        match self.look.as_ref().map(|look| &look.found) {
-            Some(Err(why)) => all.push(format!("The place where keys are kept does not work: {why}.")),
-            Some(Ok(found)) => {
-                all.extend(found.missing.iter().map(|owner| {
-                    let (name, home) = (&owner.name, self.kind.title());
-                    if owner.is_signed_in {
-                        format!(
-                            "The sign-in of {name} is not in {home}: sign in again with `headgate accounts sign-in \"{name}\"`."
-                        )
-                    } else {
-                        format!(
-                            "The key of {name} is not in {home}: give it one with `headgate accounts set-key \"{name}\"`, or \
-                             remove the account."
-                        )
-                    }
-                }));
-                if let Some(chosen) = self.chosen.filter(|_| !found.missing.is_empty()) {
-                    all.push(format!(
-                        "HEADGATE_VAULT or `vault` in settings.toml chooses {}. If keys were kept elsewhere before, put \
-                         that choice back, start once, take it out and move them with `headgate vault move`.",
-                        chosen.title()
-                    ));
-                }
-                if !found.orphans.is_empty() {
-                    let (secrets, home) = (counted(found.orphans.len() as u64, "secret"), self.kind.title());
-                    all.push(format!(
-                        "No account owns {secrets} in {home}: `headgate vault clean` shows what there is, and deletes \
-                         it if you say so."
-                    ));
-                }
-            }
-            None => {}
-        }
-        all.extend(self.left.map(Left::says));
-        all
     }
 }

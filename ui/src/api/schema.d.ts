@@ -2537,6 +2537,8 @@ export interface components {
             orphans: components["schemas"]["OrphanView"][];
             /** @description Why it does not work, with a next step; absent where an item of our own was put, read back and removed. */
             problem?: string | null;
+            /** @description Where they live and whether that works, in sentences. */
+            says: string;
             /**
              * Format: int32
              * @description How many secrets are in it; absent where that is not known.

@@ -9,7 +9,7 @@ import { Failed, FormProblem, Reading } from "../../parts/Notice.tsx";
 import { Clean } from "./Clean.tsx";
 import { Move } from "./Move.tsx";
 import { Seal } from "./Seal.tsx";
-import { homeWord, movedWords, movingWords, otherHome, vaultWords } from "./words.ts";
+import { homeWord, movedWords, movingWords, otherHome } from "./words.ts";
 
 type Act = "move" | "clean" | "seal";
 
@@ -36,7 +36,7 @@ function Stand({ vault, onAct, onClose }: { vault: Look; onAct: (act: Act) => vo
   const cleans = vault.orphans.length > 0 || vault.can_clean_left;
   return (
     <>
-      <p>{vaultWords(vault)}</p>
+      <p>{vault.says}</p>
       {vault.moving && <p role="status" className="mt-2">{movingWords(vault.moving)}</p>}
       {!moves && vault.last_move && <p role="status" className={`mt-2 ${vault.last_move.problem ? "text-bad" : "text-soft"}`}>{movedWords(vault.last_move)}</p>}
       {vault.troubles.length > 0 && (

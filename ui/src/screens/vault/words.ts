@@ -1,4 +1,4 @@
-// How it is told where keys are kept.
+// What is said of moving keys; where they are kept and whether that works, the core says (`says`).
 import type { Vault, VaultKind } from "../../api/types.ts";
 
 const homes: Record<VaultKind, string> = { keychain: "the system's keychain", file: "a sealed file", memory: "memory" };
@@ -10,18 +10,6 @@ export function homeWord(kind: VaultKind): string {
 
 export function secrets(count: number): string {
   return count === 1 ? "1 secret" : `${count} secrets`;
-}
-
-/** "Keys are kept in a sealed file, sealed with a passphrase. It works, and holds 3 secrets." */
-export function vaultWords(vault: Pick<Vault, "kind" | "secured" | "problem" | "secrets" | "looked_at">): string {
-  const secured = { system: "", key_file: ", with a key in a file beside it", passphrase: ", sealed with a passphrase" }[vault.secured];
-  return `Keys are kept in ${homeWord(vault.kind)}${secured}. ${stateWords(vault)}`;
-}
-
-function stateWords({ problem, secrets: count, looked_at }: Pick<Vault, "problem" | "secrets" | "looked_at">): string {
-  if (problem) return "It does not work.";
-  if (!looked_at || count == null) return "It has not been looked at yet.";
-  return `It works, and holds ${secrets(count)}.`;
 }
 
 /** Where it can be moved; nothing moves out of memory, or against the settings. */
