@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Code, Core, Global, Trouble, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, out::say, table};
 use crate::{
     api::job_views::{JobRunView, JobView},
     clock::Clock,

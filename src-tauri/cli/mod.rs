@@ -2,32 +2,16 @@
 //! HTTP where one runs, in this process where none does, so that both do the same.
 
 mod accounts;
-mod backtest;
-mod bindings;
 mod browser;
-mod demo;
-mod env;
-mod explain;
+mod clients;
 mod failure;
-mod guards;
 mod jobs;
-mod keys;
 mod named;
-mod opening;
 mod out;
-mod passphrase;
-mod pools;
-mod probe;
-mod profiles;
+mod plan;
 mod reach;
 mod requests;
-mod routes;
-mod run;
-mod sandbox;
-mod serve;
-mod sign_in;
-mod stage;
-mod status;
+mod running;
 mod table;
 mod vault;
 
@@ -82,9 +66,9 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the proxy without a window.
-    Serve(serve::Serve),
+    Serve(running::serve::Serve),
     /// See the point in half a minute: sandbox accounts, sandbox traffic, nothing kept.
-    Demo(demo::Demo),
+    Demo(running::demo::Demo),
     /// Whether it runs, where, and how the accounts stand.
     Status,
     /// Print a link that opens the page once, and open it.
@@ -96,35 +80,35 @@ enum Command {
     /// List accounts, or add, edit, pause, resume and remove them.
     Accounts(accounts::Accounts),
     /// List clients' keys, or add, change, rotate and revoke them.
-    Keys(keys::Keys),
+    Keys(clients::keys::Keys),
     /// List pools of accounts, or add, change and remove them.
-    Pools(pools::Pools),
+    Pools(plan::pools::Pools),
     /// List routes, or add, change, switch and remove them.
-    Routes(routes::Routes),
+    Routes(plan::routes::Routes),
     /// List what is bound to which pool, or bind and unbind.
-    Bindings(bindings::Bindings),
+    Bindings(plan::bindings::Bindings),
     /// List requests, newest first.
     Requests(requests::Requests),
     /// Say why a request went where it went, or where one would go now.
-    Explain(explain::Explain),
+    Explain(requests::explain::Explain),
     /// Play recorded requests again, under the plan as it is and under others; nothing is spent.
-    Backtest(backtest::Backtest),
+    Backtest(requests::backtest::Backtest),
     /// List what Headgate does by itself, or do it now.
     Jobs(jobs::Jobs),
     /// List profiles of Claude Code, one sign-in each, or make, adopt, rename and forget them.
-    Profiles(profiles::Profiles),
+    Profiles(clients::profiles::Profiles),
     /// Start Claude Code, or another program, through Headgate.
-    Run(run::Run),
+    Run(clients::run::Run),
     /// Where keys are kept and whether that works; move them, delete what no account owns, change the passphrase.
     Vault(vault::Vault),
     /// Print the lines that a shell needs to send Claude Code through Headgate.
-    Env(env::Env),
+    Env(clients::env::Env),
     /// Refuse requests until resumed.
     Pause,
     /// Serve requests again.
     Resume,
     /// Run the scripted upstream by itself, for trying out and for tests.
-    Sandbox(sandbox::Sandbox),
+    Sandbox(running::sandbox::Sandbox),
     /// Print the OpenAPI document of the management API.
     Openapi,
     /// Print completions for a shell.
@@ -184,8 +168,8 @@ async fn act(line: Line) -> Result<(), Trouble> {
     match line.command {
         Command::Serve(serve) => serve.run(&global).await,
         Command::Demo(demo) => demo.run(&global).await,
-        Command::Status => status::run(&global).await,
-        Command::Dashboard { no_open } => status::dashboard(&global, no_open).await,
+        Command::Status => running::status::run(&global).await,
+        Command::Dashboard { no_open } => running::status::dashboard(&global, no_open).await,
         Command::Accounts(accounts) => accounts.run(&global).await,
         Command::Keys(keys) => keys.run(&global).await,
         Command::Pools(pools) => pools.run(&global).await,
@@ -199,8 +183,8 @@ async fn act(line: Line) -> Result<(), Trouble> {
         Command::Run(run) => run.run(&global).await,
         Command::Vault(vault) => vault.run(&global).await,
         Command::Env(env) => env.run(&global).await,
-        Command::Pause => status::set_paused(&global, true).await,
-        Command::Resume => status::set_paused(&global, false).await,
+        Command::Pause => running::status::set_paused(&global, true).await,
+        Command::Resume => running::status::set_paused(&global, false).await,
         Command::Sandbox(sandbox) => sandbox.run(&global).await,
         Command::Openapi | Command::Completions { .. } => Ok(()),
     }

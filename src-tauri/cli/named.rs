@@ -1,7 +1,7 @@
 //! Finds what a person named: by its name, without regard to case as the core compares names, or else by its id.
 //! Knows no command and asks no core.
 
-use super::{Code, Trouble};
+use crate::cli::{Code, Trouble};
 use crate::api::{
     key_views::KeyView,
     plan_views::{PoolView, RouteView},

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt;
 
-use super::{Code, Trouble, passphrase};
+use crate::cli::{Code, Trouble, vault::passphrase};
 use crate::{
     api::views::Problem,
     app::{App, AppError, CoreFile},

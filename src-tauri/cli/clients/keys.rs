@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, pools, table};
+use crate::cli::{Code, Core, Global, Trouble, named::found, out::say, table, accounts::confirmed, plan::pools};
 use crate::{
     api::{
         key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey, RevokedKey},
@@ -280,7 +280,7 @@ async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {
 }
 
 /// A key given by name, without regard to case, or by id.
-pub(super) async fn find(core: &Core, given: &str) -> Result<KeyView, Trouble> {
+pub(in crate::cli) async fn find(core: &Core, given: &str) -> Result<KeyView, Trouble> {
     let keys: Vec<KeyView> = core.get("/api/v1/keys").await?;
     found(&keys, given).cloned()
 }
@@ -338,7 +338,7 @@ fn state(state: KeyState) -> &'static str {
 }
 
 /// `87.2 k of 1.0 M tokens, $0.42 of $5.00`
-pub(super) fn used(budget: &BudgetView) -> String {
+pub(in crate::cli) fn used(budget: &BudgetView) -> String {
     let tokens = match budget.tokens {
         Some(limit) => {
             format!("{} of {}", table::tokens(Some(budget.used_tokens)), table::counted_tokens(limit))

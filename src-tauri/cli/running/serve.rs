@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use super::{Code, Global, Trouble, out::say, passphrase};
+use crate::cli::{Code, Global, Trouble, out::say, vault::passphrase};
 use crate::{
     app::{self, App, AppError},
     clock::Clock,

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Core, Global, Trouble, keys, named::found, out::say, pools, table};
+use crate::cli::{Core, Global, Trouble, named::found, out::say, table, clients::keys, plan::pools};
 use crate::{
     api::plan_views::{BindingView, NewBinding},
     domain::{KeyId, Role, Subject},

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Core, Global, Trouble, accounts, named::found, out::say, table};
+use crate::cli::{Core, Global, Trouble, named::found, out::say, table, accounts};
 use crate::{
     api::{
         plan_views::{NewPool, PoolChange, PoolView, RemovedPool},
@@ -55,7 +55,7 @@ enum Act {
     },
 }
 
-pub(super) fn policy(text: &str) -> Result<Policy, String> {
+pub(in crate::cli) fn policy(text: &str) -> Result<Policy, String> {
     let word = text.to_lowercase().replace('-', "_");
     Policy::of(&word).ok_or_else(|| "choose priority, headroom, soonest_reset or round_robin".into())
 }
@@ -104,18 +104,18 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
 }
 
 /// Every pool.
-pub(super) async fn all(core: &Core) -> Result<Vec<PoolView>, Trouble> {
+pub(in crate::cli) async fn all(core: &Core) -> Result<Vec<PoolView>, Trouble> {
     core.get("/api/v1/pools").await
 }
 
 /// The ids of pools given by name or id.
-pub(super) async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {
+pub(in crate::cli) async fn ids_of(names: &[String], core: &Core) -> Result<Vec<i64>, Trouble> {
     let pools = all(core).await?;
     names.iter().map(|name| found(&pools, name).map(|pool| pool.id)).collect()
 }
 
 /// What a pool is called, also one that is gone.
-pub(super) fn name_of(id: i64, pools: &[PoolView]) -> String {
+pub(in crate::cli) fn name_of(id: i64, pools: &[PoolView]) -> String {
     let known = pools.iter().find(|pool| pool.id == id);
     known.map_or_else(|| format!("{id}, which is gone"), |pool| pool.name.clone())
 }

@@ -1,5 +1,8 @@
 //! `headgate requests`
 
+pub mod backtest;
+pub mod explain;
+
 use clap::Args;
 
 use super::{Global, Trouble, out::say, table};

@@ -3,7 +3,7 @@
 use clap::Args;
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, accounts::path_of, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, out::say, table, accounts::path_of};
 use crate::api::probe_views::{ProbeOrder, ProbeView};
 
 /// What is tested, and with which model.

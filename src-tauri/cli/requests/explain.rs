@@ -6,7 +6,7 @@ use clap::Args;
 use http::Method;
 use jiff::Timestamp;
 
-use super::{Code, Core, Global, Trouble, out::say, requests::escaped, table};
+use crate::cli::{Code, Core, Global, Trouble, out::say, table, requests::escaped};
 use crate::{
     api::{
         explain_views::{ExplainOrder, PreventedView},

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Core, Global, Trouble, accounts, named::found, out::say, pools, table};
+use crate::cli::{Core, Global, Trouble, named::found, out::say, table, accounts, plan::pools};
 use crate::api::{
     plan_views::{NewRoute, PlanSettings, PoolView, RouteChange, RouteView, SlotView},
     views::AccountView,

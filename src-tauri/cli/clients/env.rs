@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Core, Global, Trouble, out::say, table};
+use crate::cli::{Core, Global, Trouble, out::say, table};
 use crate::{
     api::views::Status,
     app::CoreFile,
@@ -31,7 +31,7 @@ enum Shell {
 /// Claude Code asks for a sign-in unless it has a token. On the loopback Headgate needs none, so any text
 /// will do; it is replaced by the account's own and never leaves this machine. This one is passed on nowhere.
 const TOKEN: &str = PLACEHOLDER;
-pub(super) const TOKEN_NAME: &str = "ANTHROPIC_AUTH_TOKEN";
+pub(in crate::cli) const TOKEN_NAME: &str = "ANTHROPIC_AUTH_TOKEN";
 /// Claude Code then says of each request in which role and by what kind of agent it is asked, which bindings go by. It
 /// stays on this machine.
 const HINTS: (&str, &str) = ("CLAUDE_CODE_GATEWAY_HINT_HEADERS", "1");
@@ -76,7 +76,7 @@ impl Env {
 
 /// What sends a program through the proxy on this port. A token is added where none is needed and none of ours is
 /// there already, unless the program brings a sign-in of its own, which a token would go before.
-pub(super) fn variables(port: u16, needs_key: bool, brings_its_own: bool) -> Vec<(&'static str, String)> {
+pub(in crate::cli) fn variables(port: u16, needs_key: bool, brings_its_own: bool) -> Vec<(&'static str, String)> {
     let address = format!("http://127.0.0.1:{port}");
     let token = (!needs_key && !has_key() && !brings_its_own).then(|| (TOKEN_NAME, TOKEN.to_owned()));
     let (hints, on) = HINTS;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Code, Core, Global, Trouble, named::found, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, named::found, out::say, table};
 use crate::{
     api::profile_views::{NewProfile, ProfileChange, ProfileView, RemovedProfile},
     clock::Clock,
@@ -98,7 +98,7 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
 }
 
 /// Every profile.
-pub(super) async fn all(core: &Core) -> Result<Vec<ProfileView>, Trouble> {
+pub(in crate::cli) async fn all(core: &Core) -> Result<Vec<ProfileView>, Trouble> {
     core.get("/api/v1/profiles").await
 }
 

@@ -3,7 +3,7 @@
 
 use clap::Args;
 
-use super::{keys::used, table};
+use crate::cli::{table, clients::keys::used};
 use crate::{
     api::key_views::BudgetView,
     api::plan_views::{CapOrder, CapsOrder, CapsView, GuardsOrder, GuardsView},
@@ -100,7 +100,7 @@ fn cap(text: &str) -> Result<CapWord, String> {
 }
 
 /// `$50`, `2M`, `500k`, `1500000`.
-pub(super) fn amount_of(text: &str) -> Option<CapOrder> {
+pub(in crate::cli) fn amount_of(text: &str) -> Option<CapOrder> {
     if let Some(dollars) = text.strip_prefix('$') {
         let usd = dollars.parse::<f64>().ok().filter(|usd| usd.is_finite())?;
         return Some(CapOrder { usd: Some(usd), tokens: None });
@@ -151,7 +151,7 @@ fn peak(text: &str) -> Result<PeakWord, String> {
 const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// `Mon-Fri`, `Sat,Sun`, `daily`, `Fri-Mon`.
-pub(super) fn days(text: &str) -> Option<Days> {
+pub(in crate::cli) fn days(text: &str) -> Option<Days> {
     let text = text.to_lowercase();
     let whole = match text.as_str() {
         "daily" => Some(&Day::ALL[..]),
@@ -275,7 +275,7 @@ fn hours(peak: &Peak) -> String {
 }
 
 /// `Mon,Tue`.
-pub(super) fn days_words(days: Days) -> String {
+pub(in crate::cli) fn days_words(days: Days) -> String {
     let names = Day::ALL.into_iter().zip(NAMES).filter(|(day, _)| days.has(*day as u8));
     let words = names.map(|(_, name)| format!("{}{}", name[..1].to_uppercase(), &name[1..]));
     words.collect::<Vec<_>>().join(",")

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{
-    Code, Global, Trouble,
     sandbox::scenario,
     serve::{announce, told_to_stop},
     stage,
 };
+use crate::cli::{Code, Global, Trouble};
 use crate::{
     accounts::{NewAccount, PlainHttp},
     app::App,

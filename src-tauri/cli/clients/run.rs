@@ -5,7 +5,7 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::{Code, Core, Global, Trouble, env, named::found, profiles};
+use crate::cli::{Code, Core, Global, Trouble, named::found, clients::{env, profiles}};
 use crate::{
     api::{
         profile_views::{BestProfile, ProfileView},

@@ -4,7 +4,7 @@ use clap::Args;
 use http::Method;
 use jiff::Timestamp;
 
-use super::{Core, Global, Trouble, accounts, guards::amount_of, named::found, out::say, pools, table};
+use crate::cli::{Core, Global, Trouble, named::found, out::say, table, accounts::{self, guards::amount_of}, plan::pools};
 use crate::{
     api::{
         backtest_views::{

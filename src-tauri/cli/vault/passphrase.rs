@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use zeroize::Zeroizing;
 
-use super::{Code, Trouble};
+use crate::cli::{Code, Trouble};
 use crate::{
     app::{App, AppError},
     clock::Clock,

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{guards, table};
+use crate::cli::{table, accounts::guards};
 use crate::{
     api::views::{AccountView, OpenWindow},
     domain::{MOST_REPEATS, MinuteOfDay, OpenWhen, counted},

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, browser, named::found, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, browser, named::found, out::say, table};
 use crate::{
     api::{
         sign_in_views::{NewSignIn, PastedCode, SignInDefinition, SignInState, SignInView, SignInWay},

@@ -1,11 +1,13 @@
 //! `headgate vault …`
 
+pub mod passphrase;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, accounts::confirmed, out::say, passphrase, table};
+use super::{Code, Core, Global, Trouble, out::say, table, accounts::confirmed};
 use crate::{
     api::vault_views::{CleanOrder, MoveOrder, OrphanView, SealOrder, VaultView},
     app::kind_of,

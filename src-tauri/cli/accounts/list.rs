@@ -1,0 +1,133 @@
+//! The list of accounts: how each stands, and why.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{guards, opening};
+use crate::{
+    api::views::{AccountView, HeldView, RenewalView, SpillView},
+    cli::{out::say, table},
+    clock::Clock,
+    domain::StandingState,
+    proxy::shell_word,
+};
+
+/// All of them, with what keeps each from being asked.
+pub fn show(accounts: &[AccountView], json: bool) {
+    if json {
+        return table::json(&accounts);
+    }
+    if accounts.is_empty() {
+        say!("No account yet. Add one with `headgate accounts add NAME --provider anthropic --key-stdin`.");
+        return;
+    }
+    let (now, zone) = (Clock::system().now(), Clock::system().zone());
+    let rows: Vec<[String; 7]> = accounts
+        .iter()
+        .map(|account| {
+            let standing = &account.standing;
+            let windows = account.windows.iter().map(|window| match window.utilization {
+                Some(used) => format!("{} {:.0} %", window.name, used * 100.0),
+                None => format!("{} –", window.name),
+            });
+            let mut why = match (&standing.reason, standing.until) {
+                (Some(reason), Some(until)) => format!("{reason}, back {}", table::time(until, now, &zone)),
+                (Some(reason), None) => reason.clone(),
+                (None, _) => String::new(),
+            };
+            // Of one that was signed in, the reason says how to sign in again.
+            if standing.state == StandingState::NeedsSignIn && account.sign_in.is_none() {
+                why += &format!("; `headgate accounts set-key {}` mends that", shell_word(&account.name));
+            }
+            if let Some(held) = &account.held {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{}", held_back(held, now, &zone));
+            }
+            if let Some(until) = account.trouble_until {
+                let gap = if why.is_empty() { "" } else { "; " };
+                let until = table::time(until, now, &zone);
+                why += &format!("{gap}its upstream is in trouble, at least until {until}; it is still tried");
+            }
+            if let Some(spill) = &account.spill {
+                let gap = if why.is_empty() { "" } else { "; " };
+                let since = table::time(spill.allowed_at, now, &zone);
+                why += &format!("{gap}may spill over to {}, allowed {since}", reached(spill, accounts));
+            }
+            if let Some(renewal) = &account.renewal {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{}", kept_alive(renewal, now, &zone));
+            }
+            for told in opening::shown(account, now, &zone) {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{told}");
+            }
+            if let Some(guards) = &account.guards {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{}", guards::shown(guards));
+            }
+            [
+                account.name.clone(),
+                account.provider.clone(),
+                account.pool.clone(),
+                account.priority.to_string(),
+                if account.is_ready() || standing.state != StandingState::Ready {
+                    state(standing.state).into()
+                } else {
+                    "◐ held back".into()
+                },
+                windows.collect::<Vec<_>>().join(", "),
+                why,
+            ]
+        })
+        .collect();
+    table::print(["NAME", "PROVIDER", "POOL", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+}
+
+/// `its daily cap is reached, back 2026-11-24 01:00`
+pub fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
+    let whom = held.family.as_ref().map_or_else(String::new, |family| format!("{family} is held back: "));
+    let until =
+        held.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
+    format!("{whom}{}{until}", held.reason)
+}
+
+/// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that.
+fn kept_alive(renewal: &RenewalView, now: Timestamp, zone: &TimeZone) -> String {
+    let at = |at| table::time(at, now, zone);
+    let ends = renewal.expires_at.map(|end| format!("until {}", at(end)));
+    let next = match renewal.next_at {
+        _ if renewal.running => Some("being renewed".into()),
+        _ if !renewal.renewable => Some("can't be renewed".into()),
+        Some(next) => Some(format!("renewed {}", at(next))),
+        None => None,
+    };
+    let failure = renewal.failure.as_ref().map(|why| {
+        let when = renewal.failed_at.map_or_else(String::new, |failed| format!(" at {}", at(failed)));
+        format!("the last try failed{when}: {why}")
+    });
+    let unkept = renewal.unkept.then(|| "the next one waits for the vault".to_owned());
+    let told: Vec<String> = [ends, next, unkept, failure].into_iter().flatten().collect();
+    if told.is_empty() { "signed in".into() } else { format!("signed in: {}", told.join(", ")) }
+}
+
+/// The names of those that a path leads to.
+fn reached(spill: &SpillView, accounts: &[AccountView]) -> String {
+    let names: Vec<&str> = accounts
+        .iter()
+        .filter(|account| spill.accounts.contains(&account.id))
+        .map(|account| account.name.as_str())
+        .collect();
+    match (spill.all, names.is_empty()) {
+        (true, _) => "all".into(),
+        (false, true) => "nobody any more".into(),
+        (false, false) => names.join(", "),
+    }
+}
+
+fn state(state: StandingState) -> &'static str {
+    match state {
+        StandingState::Ready => "● ready",
+        StandingState::Cooling => "◐ cooling",
+        StandingState::Paused => "❚❚ paused",
+        StandingState::NeedsSignIn => "▲ needs sign-in",
+    }
+}
