@@ -1,35 +1,38 @@
 //! Lives of a sign-in in which anything may happen in any order, against an authorisation server that rotates and
 //! takes note of every token that it should not have been shown.
 
+mod issuer;
+mod safe;
+
 use std::{
-    collections::{BTreeSet, VecDeque},
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use tempfile::TempDir;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::task::JoinSet;
 
+use self::{
+    issuer::{Issuer, Whim, whim},
+    safe::Safe,
+};
 use super::{NotRenewed, Renewals};
 use crate::{
     accounts::{
         Roster, Tokens,
-        sign_in::{Carried, Carrier, NotCarried},
+        sign_in::{Carried, Carrier},
     },
     clock::Clock,
     domain::{AccountId, AccountName, Bench, ProviderId, SignIn},
     events::Events,
     providers::Catalog,
     routing::Ration,
-    secrets::{Memory, SecretName, Sensitive, Vault, VaultError, VaultKind},
+    secrets::{SecretName, Sensitive, Vault},
     store::{self, NewAccountRow, Store},
     tasks::Tasks,
 };
@@ -59,26 +62,6 @@ enum Happens {
     Restart,
 }
 
-/// What the server does next in place of a plain rotation.
-#[derive(Debug, Clone, Copy)]
-enum Whim {
-    Unreached,
-    Trouble,
-    Page,
-    NoRotation,
-    NoClient,
-}
-
-fn whim() -> impl Strategy<Value = Whim> {
-    prop_oneof![
-        Just(Whim::Unreached),
-        Just(Whim::Trouble),
-        Just(Whim::Page),
-        Just(Whim::NoRotation),
-        Just(Whim::NoClient)
-    ]
-}
-
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         3 => (0u16..180).prop_map(Happens::Forward),
@@ -94,169 +77,6 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => any::<bool>().prop_map(|is_locked| Happens::Vault { is_locked }),
         2 => Just(Happens::Restart),
     ]
-}
-
-/// The authorisation server.
-struct Issuer {
-    books: Mutex<Books>,
-    is_open: watch::Sender<bool>,
-    under_way: watch::Sender<u32>,
-}
-
-#[derive(Default)]
-struct Books {
-    number: u32,
-    good: BTreeSet<String>,
-    /// Rotated away, or refused: nobody should show them again.
-    gone: BTreeSet<String>,
-    whims: VecDeque<Whim>,
-    faults: Vec<String>,
-    has_refused_client: bool,
-}
-
-impl fmt::Debug for Issuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Issuer")
-    }
-}
-
-struct Inside<'a>(&'a Issuer);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.under_way.send_modify(|count| *count -= 1);
-    }
-}
-
-impl Issuer {
-    fn new() -> Self {
-        Self { books: Mutex::default(), is_open: watch::Sender::new(true), under_way: watch::Sender::new(0) }
-    }
-
-    fn books<T>(&self, act: impl FnOnce(&mut Books) -> T) -> T {
-        act(&mut self.books.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn signs_in(&self, clock: &Clock) -> Arc<Tokens> {
-        let number = self.books(|books| books.next().1);
-        let secret = |what: &str| Sensitive::new(format!("{what}-{number}"));
-        Arc::new(Tokens {
-            access: Arc::new(secret("access")),
-            refresh: Some(secret("refresh")),
-            expires_at: Some(clock.now() + SignedDuration::from_hours(1)),
-            obtained_at: clock.now(),
-            client_secret: None,
-        })
-    }
-}
-
-impl Books {
-    fn next(&mut self) -> (String, u32) {
-        self.number += 1;
-        let refresh = format!("refresh-{}", self.number);
-        self.good.insert(refresh.clone());
-        (refresh, self.number)
-    }
-
-    fn answer(&mut self, shown: &str) -> Result<(u16, String), NotCarried> {
-        if self.gone.contains(shown) {
-            self.faults.push(format!("{shown} was shown again"));
-        }
-        let whim = self.whims.pop_front();
-        match whim {
-            Some(Whim::Unreached) => return Err(NotCarried::Unreached("nobody was there".into())),
-            Some(Whim::Trouble) => return Ok((503, r#"{"error":"invalid_grant"}"#.into())),
-            Some(Whim::Page) => return Ok((200, "<h1>Welcome to the hotel</h1>".into())),
-            Some(Whim::NoClient) => {
-                self.has_refused_client = true;
-                return Ok((401, r#"{"error":"invalid_client"}"#.into()));
-            }
-            Some(Whim::NoRotation) | None => {}
-        }
-        if !self.good.contains(shown) {
-            self.gone.insert(shown.to_owned());
-            return Ok((400, r#"{"error":"invalid_grant"}"#.into()));
-        }
-        let mut told = serde_json::json!({ "token_type": "Bearer", "expires_in": 3600 });
-        if matches!(whim, Some(Whim::NoRotation)) {
-            self.number += 1;
-        } else {
-            let (refresh, _) = self.next();
-            self.good.remove(shown);
-            self.gone.insert(shown.to_owned());
-            told["refresh_token"] = refresh.into();
-        }
-        told["access_token"] = format!("access-{}", self.number).into();
-        Ok((200, told.to_string()))
-    }
-}
-
-impl Carrier for Issuer {
-    fn carry(&self, request: Request<Bytes>) -> Carried<'_> {
-        Box::pin(async move {
-            let mut count = 0;
-            self.under_way.send_modify(|under_way| {
-                *under_way += 1;
-                count = *under_way;
-            });
-            let _inside = Inside(self);
-            if count > 1 {
-                self.books(|books| books.faults.push("two renewals at once".into()));
-            }
-            self.is_open.subscribe().wait_for(|is_open| *is_open).await.unwrap();
-            let fields: Vec<_> = url::form_urlencoded::parse(request.body()).into_owned().collect();
-            let shown = fields.iter().find(|(name, _)| name == "refresh_token").unwrap();
-            let (status, text) = self.books(|books| books.answer(&shown.1))?;
-            let answer = Response::builder().status(status).header("content-type", "application/json");
-            Ok(answer.body(text.into()).unwrap())
-        })
-    }
-}
-
-/// A vault that may be locked, and takes note of tokens that were used before it had them.
-#[derive(Default)]
-struct Safe {
-    memory: Memory,
-    is_locked: AtomicBool,
-    roster: Mutex<Option<(Roster, AccountId)>>,
-    faults: Mutex<Vec<String>>,
-}
-
-impl fmt::Debug for Safe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Safe")
-    }
-}
-
-impl Vault for Safe {
-    fn kind(&self) -> VaultKind {
-        VaultKind::Memory
-    }
-
-    fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
-        self.memory.get(name)
-    }
-
-    fn put(&self, name: &SecretName, secret: &Sensitive<String>) -> Result<(), VaultError> {
-        if self.is_locked.load(Ordering::Relaxed) {
-            return Err(VaultError::Locked);
-        }
-        if let Some((roster, id)) = &*self.roster.lock().unwrap() {
-            let used = roster.bearer(*id).unwrap();
-            if secret.expose().contains(&format!("\"{}\"", used.expose())) {
-                self.faults.lock().unwrap().push(format!("{} was used before it was kept", used.expose()));
-            }
-        }
-        self.memory.put(name, secret)
-    }
-
-    fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
-        self.memory.remove(name)
-    }
-
-    fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
-        self.memory.names()
-    }
 }
 
 struct Life {
