@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::{
     Allowed, Aside, Contender, Snapshot,
-    course::{Course, Place},
-    guarded, health,
-    offers::{Offer, Sought},
+    plan::course::{Course, Place},
+    plan::offers::{Offer, Sought},
     rank::{Doubt, Rank},
+    standing::guarded,
+    standing::health,
     standing_for,
 };
 use crate::domain::{Ask, Family, Need, Provider, StandingState};

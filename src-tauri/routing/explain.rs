@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::{
     Aside, Bound, Contender, PassedOver, Snapshot, Wait,
     case::{Case, Lack, Obstacle},
-    course::{Bounds, Place},
-    guarded,
-    health::{self, Hindrance},
     last_resort,
     pick::{Stand, Survey, Why, for_each_place},
+    plan::course::{Bounds, Place},
     rank::{Doubt, Rank, used},
+    standing::guarded,
+    standing::health::{self, Hindrance},
     standing_for,
 };
 use crate::domain::{

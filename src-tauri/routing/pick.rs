@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use super::{
     Aside, Bound, Contender, Snapshot,
     case::{Case, Obstacle, sent},
-    course::Place,
     explain::wait,
+    plan::course::Place,
+    rank::weigh::{self, Tie},
     rank::{Doubt, Rank},
-    weigh::{self, Tie},
 };
 use crate::domain::{AccountId, AccountName, Ask, Choice, Family, Need, Prevented, Standing, Weighed};
 

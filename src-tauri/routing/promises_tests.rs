@@ -7,8 +7,9 @@ use proptest::{collection::vec, option, prelude::*, sample::Index};
 
 use super::{
     Aside, Bound, Contender, Decision, Lease, Load, Offers, Pick, Plan, Ration, Refuge, Sign, Snapshot, Wait,
-    explain, guarded, pick,
+    explain, pick,
     pick::tests::{account, in_minutes, login_account, now, window},
+    standing::guarded,
     standing_for,
 };
 use crate::domain::{

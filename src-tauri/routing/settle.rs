@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Contender, health};
+use super::{Contender, standing::health};
 use crate::domain::{
     AccountId, Again, Bench, Endpoint, Need, SAME_RESET, Verdict, Window, WindowName, WindowSource,
     sign_in_again,

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{Contender, Snapshot};
 use crate::domain::{AccountId, Ask};
+use crate::routing::{Contender, Snapshot};
 
 /// The terms of one request.
 #[derive(Debug, Clone, Copy)]
@@ -95,9 +95,9 @@ impl<'a> Allowed<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pick::tests::{account, login_account, now};
     use super::*;
     use crate::domain::{AccountId, Spill, SpillTo};
+    use crate::routing::pick::tests::{account, login_account, now};
 
     fn lets(ask: &Ask, spill: Option<SpillTo>) -> Vec<i64> {
         let mut mine = login_account(1);

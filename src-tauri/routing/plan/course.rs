@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use super::{Contender, Plan};
 use crate::domain::{Ask, Binding, MOST_SLOTS, Policy, PoolId, Route, Slot, Target};
+use crate::routing::{Contender, Plan};
 
 /// The course of one request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Course<'a> {
+pub(in crate::routing) struct Course<'a> {
     plan: &'a Plan,
     /// The model that the client named.
     asked: Option<&'a str>,
@@ -29,7 +29,7 @@ pub(super) struct Course<'a> {
 
 /// What a strict binding leaves of the accounts.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Bounds<'a> {
+pub(in crate::routing) enum Bounds<'a> {
     /// All.
     None,
     /// Those of its pool.
@@ -42,7 +42,7 @@ pub(super) enum Bounds<'a> {
 
 /// One place of a course at which an account stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(in crate::routing) struct Place<'a> {
     /// Counted from the beginning of the course.
     pub stage: u8,
     /// Which slot of the route that is.
@@ -161,11 +161,11 @@ fn bound<'a>(ask: &Ask, plan: &'a Plan) -> (Option<&'a Binding>, Bounds<'a>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pick::tests::account;
     use super::*;
     use crate::domain::{
         AccountId, BindingId, Family, ModelRule, Pool, Role, RouteId, RouteModels, RouteName, Subject,
     };
+    use crate::routing::pick::tests::account;
     use jiff::Timestamp;
 
     pub fn pool(id: i64, policy: Policy) -> Pool {

@@ -1,10 +1,14 @@
 //! What a person has decided about who serves whom: pools, routes, bindings, and the settings that selection
 //! looks at. Part of each snapshot, shared, and changed by replacing it.
 
+pub(super) mod allowed;
+pub(super) mod course;
+pub(super) mod offers;
+
 use jiff::tz::TimeZone;
 
-use super::Contender;
 use crate::domain::{Binding, Policy, Pool, PoolId, Route, ZoneName};
+use crate::routing::Contender;
 
 /// See the file. What points at nothing is allowed here, and harms nobody.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ impl Plan {
     }
 
     /// By what one of its accounts is chosen.
-    pub(super) fn policy_of(&self, id: PoolId) -> Policy {
+    pub(in crate::routing) fn policy_of(&self, id: PoolId) -> Policy {
         self.pool(id).map_or(Policy::default(), |pool| pool.policy)
     }
 }

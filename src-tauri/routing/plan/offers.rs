@@ -14,7 +14,7 @@ pub struct Offers {
 
 /// What is known of one model at one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(in crate::routing) enum Offer {
     /// It is there.
     Listed {
         /// Tokens that it reads.
@@ -28,7 +28,7 @@ pub(super) enum Offer {
 
 /// A model that is looked for, digested once for all accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sought {
+pub(in crate::routing) struct Sought {
     named: u64,
     undated: u64,
 }
@@ -53,7 +53,7 @@ impl Offers {
         Self { is_told: told.is_some(), listed: listed.into() }
     }
 
-    pub(super) fn find(&self, model: Sought) -> Offer {
+    pub(in crate::routing) fn find(&self, model: Sought) -> Offer {
         let at = |digest| self.listed.binary_search_by_key(&digest, |(known, _)| *known).ok();
         match at(model.named).or_else(|| at(model.undated)) {
             Some(at) => Offer::Listed { context: Some(self.listed[at].1).filter(|tokens| *tokens > 0) },
@@ -64,7 +64,7 @@ impl Offers {
 }
 
 impl Sought {
-    pub(super) fn of(model: &str) -> Self {
+    pub(in crate::routing) fn of(model: &str) -> Self {
         Self { named: digest(model), undated: digest(undated(model)) }
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use hashlink::LruCache;
 use jiff::Timestamp;
 
-use super::{Pick, Seat, Snapshot};
 use crate::domain::{AccountId, Choice, Conversation, Family};
+use crate::routing::{Pick, Seat, Snapshot};
 
 /// Where one conversation is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

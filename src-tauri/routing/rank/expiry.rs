@@ -4,12 +4,12 @@
 
 use jiff::Timestamp;
 
-use super::Contender;
 use crate::domain::{Family, Window};
+use crate::routing::Contender;
 
 /// How far the windows of one account are behind their plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Expiry {
+pub(in crate::routing) struct Expiry {
     /// Of the windows that last a day or longer, the scarcest.
     week: Option<Due>,
     /// Of the shorter ones.
@@ -47,7 +47,7 @@ const EARLY: f64 = 0.05;
 /// A plan never has less time than this.
 const LEAST: f64 = 0.01;
 /// Nothing of it has to be spent in time; less urgent is only that of which nothing expires.
-pub(super) const LEAST_URGENT: f64 = f64::MIN_POSITIVE;
+pub(in crate::routing) const LEAST_URGENT: f64 = f64::MIN_POSITIVE;
 /// What is told apart without dividing has to be less by more than rounding makes of it.
 const SURELY: f64 = 1.0 - 1e-9;
 /// Windows shorter than this are a pace and no allotment.
@@ -170,8 +170,8 @@ impl Need {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pick::tests::{account, now, window};
     use super::*;
+    use crate::routing::pick::tests::{account, now, window};
 
     fn urgency(contender: &Contender) -> f64 {
         Expiry::of(contender, None, 0.0, now()).urgency()

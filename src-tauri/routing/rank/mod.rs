@@ -1,22 +1,26 @@
 //! The policies: in which order those who could take a request are asked. A rank is a handful of numbers, so
 //! that comparing two hundred accounts costs next to nothing; no two accounts have the same.
 
+pub(super) mod affinity;
+pub(super) mod expiry;
+pub(super) mod weigh;
+
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::{
+use crate::domain::{AccountId, Family, Policy};
+use crate::routing::{
     Contender,
     case::Case,
-    course::Place,
-    expiry::{Expiry, LEAST_URGENT},
-    guarded,
+    plan::course::Place,
+    rank::expiry::{Expiry, LEAST_URGENT},
+    standing::guarded,
 };
-use crate::domain::{AccountId, Family, Policy};
 
 /// Where one account stands in the order. Lower goes first.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rank {
+pub(in crate::routing) struct Rank {
     /// Of its place on the course.
     pub stage: u8,
     /// What makes it come after the others of its place.
@@ -28,7 +32,7 @@ pub(super) struct Rank {
 
 /// What makes an account that can serve come after the others of its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Doubt {
+pub(in crate::routing) enum Doubt {
     /// Nothing.
     None,
     /// A person spares it at this hour.
@@ -133,7 +137,11 @@ impl Ord for Rank {
 }
 
 /// The share that is used of whatever is scarcest, of windows and caps; `None` if nothing is known.
-pub(super) fn used(case: &Case<'_>, contender: &Contender, family: Option<Family>) -> Option<f64> {
+pub(in crate::routing) fn used(
+    case: &Case<'_>,
+    contender: &Contender,
+    family: Option<Family>,
+) -> Option<f64> {
     match &contender.account.guards {
         Some(guards) => guarded::used(guards, contender, family, case.now),
         None => fullest(contender, family, case.now, |_| false).filter(|share| share.is_finite()),

@@ -4,20 +4,20 @@
 
 use jiff::Timestamp;
 
-use super::{
+use crate::domain::{Choice, Gain, Micros, Policy, StandingState, Weighed};
+use crate::routing::{
     Bound,
     case::Case,
-    expiry::Expiry,
-    guarded,
     pick::Stand,
+    rank::expiry::Expiry,
     rank::{Doubt, used},
+    standing::guarded,
     standing_for,
 };
-use crate::domain::{Choice, Gain, Micros, Policy, StandingState, Weighed};
 
 /// What a conversation is bound to, as far as that could take the request.
 #[derive(Clone, Copy)]
-pub(super) struct Tie<'a> {
+pub(in crate::routing) struct Tie<'a> {
     pub bound: Bound,
     pub home: Option<Stand<'a>>,
     pub refuge: Option<Stand<'a>>,
@@ -36,7 +36,7 @@ const WRITE: f64 = 1.25;
 const READ: f64 = 0.1;
 
 /// Who takes the request of a bound conversation, why, and whether it is bound to that account from now on.
-pub(super) fn settle<'a>(
+pub(in crate::routing) fn settle<'a>(
     case: &Case<'a>,
     tie: &Tie<'a>,
     best: Stand<'a>,
@@ -163,12 +163,12 @@ fn gain(case: &Case<'_>, here: Stand<'_>, there: Stand<'_>) -> (Gain, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
+    use super::*;
+    use crate::domain::{AccountId, Ask, Bench, CachePrice, Family, Policy, Pool};
+    use crate::routing::{
         Contender, Decision, Pick, Plan, Refuge, Snapshot, pick,
         pick::tests::{account, in_minutes, now, window},
     };
-    use super::*;
-    use crate::domain::{AccountId, Ask, Bench, CachePrice, Family, Policy, Pool};
     use std::sync::Arc;
 
     fn ask() -> Ask {

@@ -3,12 +3,12 @@
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::{Contender, plan::Zones};
 use crate::domain::{Family, Guards, Peak, Spare, Window};
+use crate::routing::{Contender, plan::Zones};
 
 /// What holds an account back, and until when.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Held {
+pub(in crate::routing) struct Held {
     pub by: HeldBy,
     /// `None`: nobody knows.
     pub until: Option<Timestamp>,
@@ -16,7 +16,7 @@ pub(super) struct Held {
 
 /// Which guard it is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum HeldBy {
+pub(in crate::routing) enum HeldBy {
     /// A window has come to where it is to stop: its name, and where that is.
     Reserve(crate::domain::WindowName, crate::domain::Percent),
     /// A cap is reached: of a day, a week or a month.
@@ -27,7 +27,7 @@ pub(super) enum HeldBy {
 
 impl HeldBy {
     /// As the end of a sentence about the account.
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::routing) fn reason(&self) -> String {
         match self {
             Self::Reserve(window, stop_at) => format!("its {window} window is to stop at {stop_at}"),
             Self::Cap(period) => format!("its {period} cap is reached"),
@@ -37,7 +37,7 @@ impl HeldBy {
 }
 
 /// Whether a guard holds it back from requests of this family; of several the one that does so longest.
-pub(super) fn held(
+pub(in crate::routing) fn held(
     contender: &Contender,
     family: Option<Family>,
     zones: &Zones,
@@ -53,13 +53,13 @@ pub(super) fn held(
 }
 
 /// Whether it is an hour in which others go first.
-pub(super) fn is_spared(contender: &Contender, zones: &Zones, now: Timestamp) -> bool {
+pub(in crate::routing) fn is_spared(contender: &Contender, zones: &Zones, now: Timestamp) -> bool {
     let is_now = |peak: &Peak| peak.then == Spare::Last && end(peak, zones, now).is_some();
     contender.account.guards.as_ref().is_some_and(|guards| guards.peaks.iter().any(is_now))
 }
 
 /// The used share of whatever is scarcest, of what a person lets it use; `None` if nothing is known.
-pub(super) fn used(
+pub(in crate::routing) fn used(
     guards: &Guards,
     contender: &Contender,
     family: Option<Family>,
@@ -135,11 +135,11 @@ fn end_of_all(peaks: &[Peak], zones: &Zones, now: Timestamp) -> Option<Timestamp
 
 #[cfg(test)]
 mod tests {
-    use super::super::pick::tests::{account, in_minutes, now, window};
     use super::*;
     use crate::domain::{
         Budget, Caps, Day, Micros, MinuteOfDay, Outlay, Percent, Reserve, Spent, WindowName, ZoneName,
     };
+    use crate::routing::pick::tests::{account, in_minutes, now, window};
     use proptest::prelude::*;
     use std::sync::Arc;
 

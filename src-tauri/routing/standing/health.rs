@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Contender;
 use crate::domain::{AccountId, Need, Window};
+use crate::routing::Contender;
 
 /// No pause of our own choice is longer: nobody is benched for ever.
-pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+pub(in crate::routing) const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 /// After this many doublings a pause grows no more.
 const DOUBLINGS: u32 = 4;
 /// A rest that was at least this long ends with one request that goes alone.
@@ -17,7 +17,7 @@ const LONG: SignedDuration = SignedDuration::from_mins(5);
 /// Between a 529 and the second try at the same account.
 const SECOND_TRY: Duration = Duration::from_millis(300);
 /// While a storm is over for less than this, requests come back step by step.
-pub(super) const RAMP: SignedDuration = SignedDuration::from_secs(5);
+pub(in crate::routing) const RAMP: SignedDuration = SignedDuration::from_secs(5);
 /// In this time the number of those that may be under way doubles.
 const STEP: SignedDuration = SignedDuration::from_millis(500);
 
@@ -53,7 +53,7 @@ pub fn is_on_probation(contender: &Contender, need: Need, now: Timestamp) -> boo
 }
 
 /// Whether the window kept out what is needed, its time is up, and no success has shown that it is open.
-pub(super) fn has_reopened(window: &Window, need: Need, now: Timestamp) -> bool {
+pub(in crate::routing) fn has_reopened(window: &Window, need: Need, now: Timestamp) -> bool {
     window.spent && window.applies_to(need) && window.closed_until(now).is_none()
 }
 
@@ -94,11 +94,11 @@ pub fn part_of_1000(account: AccountId, salt: u32) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{
-        super::pick::tests::{account, in_minutes, now, window},
-        *,
+    use super::*;
+    use crate::{
+        domain::{Bench, Family},
+        routing::pick::tests::{account, in_minutes, now, window},
     };
-    use crate::domain::{Bench, Family};
 
     fn benched(minutes: i64) -> Contender {
         let mut work = account(1);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{
-    Contender, Plan, guarded,
-    health::{self, Hindrance},
-};
 use crate::domain::{Family, Need};
+use crate::routing::{
+    Contender, Plan,
+    standing::guarded,
+    standing::health::{self, Hindrance},
+};
 
 /// A guard that holds an account back now.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,12 +45,12 @@ pub fn bad_weather(contender: &Contender, now: Timestamp) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
+    use super::*;
+    use crate::domain::{Guards, Percent, Reserve};
+    use crate::routing::{
         Sign,
         pick::tests::{account, in_minutes, now, window},
     };
-    use super::*;
-    use crate::domain::{Guards, Percent, Reserve};
 
     fn stops_at(percent: u8) -> Contender {
         let reserves = vec![Reserve { window: None, stop_at: Percent::new(percent).unwrap() }];

@@ -1,11 +1,16 @@
 //! Computes what an account is good for, from what is kept of it and the time.
 
+pub(super) mod guarded;
+pub mod health;
+pub(super) mod hold;
+pub(super) mod weather;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Contender;
 use crate::domain::{Need, Standing, StandingState, Window};
+use crate::routing::Contender;
 
 /// The account's standing as a person sees it: windows of a single family do not count, and a credential that
 /// was refused stays refused until it has worked.
@@ -55,9 +60,9 @@ fn spent_reason(window: &Window) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pick::tests::{account, in_minutes, now, window};
     use super::*;
     use crate::domain::{Bench, Family, Pause, PausedBy};
+    use crate::routing::pick::tests::{account, in_minutes, now, window};
 
     #[test]
     fn a_spent_window_rests_the_account_until_its_reset_and_no_longer() {

@@ -9,8 +9,8 @@ use std::sync::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::health::{Hindrance, RAMP, may_be_under_way};
 use crate::domain::{Family, Need};
+use crate::routing::standing::health::{Hindrance, RAMP, may_be_under_way};
 
 /// Clones share one sky.
 #[derive(Debug, Clone, Default)]
@@ -155,7 +155,7 @@ impl Weather {
     }
 
     /// Why requests that need this should rather go to another upstream now.
-    pub(super) fn hindrance(&self, need: Need, now: Timestamp) -> Option<Hindrance> {
+    pub(in crate::routing) fn hindrance(&self, need: Need, now: Timestamp) -> Option<Hindrance> {
         if self.is_calm(now) {
             return None;
         }
@@ -220,7 +220,8 @@ fn place_of(need: Need) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::pick::tests::now, *};
+    use super::*;
+    use crate::routing::pick::tests::now;
 
     fn at(seconds: f64) -> Timestamp {
         now() + SignedDuration::from_secs_f64(seconds)

@@ -1,11 +1,11 @@
 //! What binds conversations to accounts, how long, and what is kept of it.
 
-use super::super::{
+use super::*;
+use crate::domain::Ask;
+use crate::routing::{
     Contender, Decision, pick,
     pick::tests::{account, in_minutes, now},
 };
-use super::*;
-use crate::domain::Ask;
 use jiff::SignedDuration;
 
 const OPUS: Option<Family> = Some(Family::Opus);
@@ -176,7 +176,7 @@ fn a_binding_is_handed_out_to_be_kept_when_it_has_changed_and_not_with_each_requ
     let snapshot = Snapshot::of([account(1)]);
     let ask = Ask { session: Some("a".into()), ..Ask::default() };
     let conversation = ask.conversation().unwrap();
-    let Decision::Take(pick) = super::super::pick(&ask, &snapshot, None, &[], now()) else {
+    let Decision::Take(pick) = crate::routing::pick(&ask, &snapshot, None, &[], now()) else {
         panic!("it could")
     };
     let at = |seconds| now() + SignedDuration::from_secs(seconds);
