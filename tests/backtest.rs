@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use headgate::{
-    api::backtest_views::{BacktestRow, BacktestView, CapacitySource},
+    api::backtest::views::{BacktestRow, BacktestView, CapacitySource},
     sandbox::{Answer, Behaviour, Scenario, ScriptedAccount, ScriptedWindow},
     settings::Limits,
 };

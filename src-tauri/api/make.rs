@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::plan_views::GuardsView;
-use super::sign_in_views::SignedInView;
+use super::accounts::sign_in_views::SignedInView;
+use super::plan::views::GuardsView;
 use super::views::{
     AccountView, AttemptView, CredentialKind, HeldView, OpenWindow, OpeningView, ProviderView, RenewalView,
     RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView, WindowView,

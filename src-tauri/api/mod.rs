@@ -2,40 +2,22 @@
 //! document made from the same code. Browser, window, tray and CLI all come through here; it knows none
 //! of them.
 
-mod accounts;
+pub mod accounts;
 mod auth;
-mod backtest;
-mod backtest_limits;
-mod backtest_order;
-pub mod backtest_views;
-mod bindings;
+pub mod backtest;
 mod events;
-mod explain;
-pub mod explain_views;
 mod input;
-pub mod job_views;
-mod jobs;
-pub mod key_views;
-mod keys;
+pub mod jobs;
+pub mod keys;
 mod make;
-mod overview;
 mod page;
-pub mod plan_views;
-mod pools;
-pub mod probe_views;
-mod probes;
+pub mod plan;
 mod problem;
-pub mod profile_views;
-mod profiles;
-mod requests;
-mod routes;
+pub mod profiles;
+pub mod requests;
 mod sessions;
-pub mod sign_in_views;
-mod sign_ins;
 mod status;
-mod status_views;
-mod vault;
-pub mod vault_views;
+pub mod vault;
 pub mod views;
 
 use std::sync::{Arc, RwLock};
@@ -159,38 +141,38 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(status::status))
         .routes(routes!(status::pause_proxy))
         .routes(routes!(status::resume_proxy))
-        .routes(routes!(overview::overview))
+        .routes(routes!(status::overview::overview))
         .routes(routes!(accounts::providers))
         .routes(routes!(accounts::list, accounts::add))
         .routes(routes!(accounts::show, accounts::change, accounts::remove))
         .routes(routes!(accounts::pause))
         .routes(routes!(accounts::resume))
-        .routes(routes!(probes::test))
-        .routes(routes!(sign_ins::definitions))
-        .routes(routes!(sign_ins::list, sign_ins::begin))
-        .routes(routes!(sign_ins::show, sign_ins::cancel))
-        .routes(routes!(sign_ins::paste))
+        .routes(routes!(accounts::probes::test))
+        .routes(routes!(accounts::sign_ins::definitions))
+        .routes(routes!(accounts::sign_ins::list, accounts::sign_ins::begin))
+        .routes(routes!(accounts::sign_ins::show, accounts::sign_ins::cancel))
+        .routes(routes!(accounts::sign_ins::paste))
         .routes(routes!(accounts::renew))
         .routes(routes!(accounts::open_window))
-        .routes(routes!(sign_ins::callback))
-        .routes(routes!(sign_ins::finish))
+        .routes(routes!(accounts::sign_ins::callback))
+        .routes(routes!(accounts::sign_ins::finish))
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::show, keys::change, keys::revoke))
         .routes(routes!(keys::rotate))
-        .routes(routes!(pools::list, pools::add))
-        .routes(routes!(pools::change, pools::remove))
-        .routes(routes!(routes::list, routes::add))
-        .routes(routes!(routes::change, routes::remove))
-        .routes(routes!(bindings::list, bindings::add))
-        .routes(routes!(bindings::change, bindings::remove))
-        .routes(routes!(pools::settings, pools::set_settings))
+        .routes(routes!(plan::pools::list, plan::pools::add))
+        .routes(routes!(plan::pools::change, plan::pools::remove))
+        .routes(routes!(plan::routes::list, plan::routes::add))
+        .routes(routes!(plan::routes::change, plan::routes::remove))
+        .routes(routes!(plan::bindings::list, plan::bindings::add))
+        .routes(routes!(plan::bindings::change, plan::bindings::remove))
+        .routes(routes!(plan::pools::settings, plan::pools::set_settings))
         .routes(routes!(profiles::list, profiles::add))
         .routes(routes!(profiles::best))
         .routes(routes!(profiles::rename, profiles::remove))
         .routes(routes!(requests::list))
         .routes(routes!(requests::show))
-        .routes(routes!(explain::explain))
-        .routes(routes!(explain::prevented))
+        .routes(routes!(requests::explain::explain))
+        .routes(routes!(requests::explain::prevented))
         .routes(routes!(backtest::backtest))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::show))

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-pub use super::status_views::{ListenerView, Mood, Overview, ProxyState, RefusedLinkView, Status, Today};
+pub use super::status::views::{ListenerView, Mood, Overview, ProxyState, RefusedLinkView, Status, Today};
 use super::{
-    plan_views::{GuardsOrder, GuardsView},
-    sign_in_views::SignedInView,
+    accounts::sign_in_views::SignedInView,
+    plan::views::{GuardsOrder, GuardsView},
 };
 use crate::{
     domain::{

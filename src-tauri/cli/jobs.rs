@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::cli::{Code, Core, Global, Trouble, out::say, table};
 use crate::{
-    api::job_views::{JobRunView, JobView},
+    api::jobs::views::{JobRunView, JobView},
     clock::Clock,
     domain::JobOutcome,
 };

@@ -1,13 +1,13 @@
 //! Finds what a person named: by its name, without regard to case as the core compares names, or else by its id.
 //! Knows no command and asks no core.
 
-use crate::cli::{Code, Trouble};
 use crate::api::{
-    key_views::KeyView,
-    plan_views::{PoolView, RouteView},
-    profile_views::ProfileView,
+    keys::views::KeyView,
+    plan::views::{PoolView, RouteView},
+    profiles::views::ProfileView,
     views::AccountView,
 };
+use crate::cli::{Code, Trouble};
 
 /// What has a name that a person gave it, and a number.
 pub trait Named {

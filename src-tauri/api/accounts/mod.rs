@@ -1,14 +1,19 @@
 //! Accounts: list, add, change, pause, resume, renew, open a window, remove.
 
+pub mod probe_views;
+pub(super) mod probes;
+pub mod sign_in_views;
+pub(super) mod sign_ins;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Id},
     make,
-    plan_views::GuardsOrder,
+    plan::views::GuardsOrder,
     views::{AccountChange, AccountView, NewAccount, PauseOrder, Problem, ProviderView, RemovedAccount},
 };
 use crate::{
@@ -28,7 +33,7 @@ impl Api {
     }
 
     /// Where we listen is the proxy's to know, so it is asked before the roster judges the rest.
-    pub(super) fn refuse_own_address(&self, typed: Option<&str>) -> Result<(), Refused> {
+    pub(in crate::api) fn refuse_own_address(&self, typed: Option<&str>) -> Result<(), Refused> {
         let leads_back = typed.is_some_and(|typed| self.gateway.outward.leads_back(typed));
         if leads_back { Err(EditError::OwnAddress.into()) } else { Ok(()) }
     }

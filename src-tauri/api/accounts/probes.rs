@@ -4,10 +4,10 @@ use std::pin::pin;
 
 use axum::{Json, extract::State};
 
-use super::{
+use crate::api::{
     Api, Refused,
+    accounts::probe_views::{ProbeOrder, ProbeView},
     input::{Body, Id},
-    probe_views::{ProbeOrder, ProbeView},
     views::Problem,
 };
 use crate::{accounts::EditError, domain::AccountId, proxy};

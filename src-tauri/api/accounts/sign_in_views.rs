@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Refused;
-use super::views::perhaps_sent_by_its_owner;
-use super::views::sent_by_its_owner;
+use crate::api::Refused;
+use crate::api::views::perhaps_sent_by_its_owner;
+use crate::api::views::sent_by_its_owner;
 use crate::{
     accounts::{
         PlainHttp, Roster,
@@ -173,7 +173,7 @@ pub struct SignedInView {
 }
 
 impl SignInDefinition {
-    pub(super) fn of(definition: &Definition) -> Self {
+    pub(in crate::api) fn of(definition: &Definition) -> Self {
         let text = |text: &std::sync::Arc<str>| text.to_string();
         Self {
             id: text(&definition.id),
@@ -213,7 +213,7 @@ impl SignInWay {
 
 impl NewSignIn {
     /// The order, where it says whose sign-in it is, and names a way to sign in that there is or none.
-    pub(super) fn read(self, roster: &Roster) -> Result<Order, Refused> {
+    pub(in crate::api) fn read(self, roster: &Roster) -> Result<Order, Refused> {
         let all = roster.catalog().sign_ins();
         let known = |given: &str| all.get(given).ok_or_else(|| NotBegun::no_such(given, all));
         // First: whoever mistypes it would be asked for things that its definition says.
@@ -255,7 +255,7 @@ impl NewSignIn {
 }
 
 impl SignInView {
-    pub(super) fn of(look: Look) -> Self {
+    pub(in crate::api) fn of(look: Look) -> Self {
         let (state, message) = match &look.progress {
             Progress::Waiting if look.is_answered => (SignInState::Answered, None),
             Progress::Waiting => (SignInState::Waiting, None),
@@ -291,13 +291,13 @@ impl SignInView {
     }
 
     /// For who looks at all of them: an address holds the sign-in's state.
-    pub(super) fn without_addresses(self) -> Self {
+    pub(in crate::api) fn without_addresses(self) -> Self {
         Self { url: None, user_code: None, enter_at: None, ..self }
     }
 }
 
 impl SignedInView {
-    pub(super) fn of(contender: &Contender, roster: &Roster) -> Option<Self> {
+    pub(in crate::api) fn of(contender: &Contender, roster: &Roster) -> Option<Self> {
         let terms = contender.account.sign_in.as_deref()?;
         let tokens = roster.tokens(contender.account.id);
         let text = |text: &std::sync::Arc<str>| text.to_string();

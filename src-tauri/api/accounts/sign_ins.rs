@@ -3,13 +3,13 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::accounts::sign_in::{NotTaken, SignInId};
+use crate::api::{
     Api, Refused,
+    accounts::sign_in_views::{Callback, NewSignIn, PastedCode, SignInDefinition, SignInView},
     input::{Body, Id},
-    sign_in_views::{Callback, NewSignIn, PastedCode, SignInDefinition, SignInView},
     views::Problem,
 };
-use crate::accounts::sign_in::{NotTaken, SignInId};
 
 impl Api {
     fn sign_in(&self, id: &SignInId) -> Result<Json<SignInView>, Refused> {

@@ -3,10 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use crate::api::{
     Refused,
-    backtest_order::account,
-    backtest_views::{BacktestLimit, CapacityOrder, CapacitySource},
+    backtest::order::account,
+    backtest::views::{BacktestLimit, CapacityOrder, CapacitySource},
 };
 use crate::{
     domain::{AccountId, Window, WindowName},
@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// What the order says that a limit holds.
-pub(super) struct Capacity {
+pub(in crate::api) struct Capacity {
     account: AccountId,
     window: WindowName,
     tokens: f64,
 }
 
 /// The accounts with their limits, and the limits as they are shown.
-pub(super) struct Limits {
+pub(in crate::api) struct Limits {
     pub players: Vec<Player>,
     pub views: Vec<BacktestLimit>,
 }
@@ -39,7 +39,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The capacities of an order, if each can be meant.
-pub(super) fn given(orders: &[CapacityOrder], snapshot: &Snapshot) -> Result<Vec<Capacity>, Refused> {
+pub(in crate::api) fn given(orders: &[CapacityOrder], snapshot: &Snapshot) -> Result<Vec<Capacity>, Refused> {
     let mut given: Vec<Capacity> = Vec::new();
     for order in orders {
         let contender = account(snapshot, order.account)?;
@@ -70,14 +70,19 @@ pub(super) fn given(orders: &[CapacityOrder], snapshot: &Snapshot) -> Result<Vec
 }
 
 /// The length of the longest limit: as far back as that, what was used still counted at the beginning.
-pub(super) fn longest(snapshot: &Snapshot, given: &[Capacity]) -> SignedDuration {
+pub(in crate::api) fn longest(snapshot: &Snapshot, given: &[Capacity]) -> SignedDuration {
     let told = snapshot.contenders.iter().flat_map(|one| &one.windows).filter(|window| is_played(window));
     let names = told.map(|window| &window.name).chain(given.iter().map(|capacity| &capacity.window));
     names.filter_map(WindowName::length).max().unwrap_or_default().min(LONGEST)
 }
 
 /// Each account with the limits that it is played with. `known_since` is from when on the records are whole.
-pub(super) fn of(snapshot: &Snapshot, given: &[Capacity], past: &Past, known_since: Timestamp) -> Limits {
+pub(in crate::api) fn of(
+    snapshot: &Snapshot,
+    given: &[Capacity],
+    past: &Past,
+    known_since: Timestamp,
+) -> Limits {
     let mut views = Vec::new();
     let player = |contender: &std::sync::Arc<Contender>| {
         let (account, mut limits) = (&contender.account, Vec::new());

@@ -1,6 +1,10 @@
 //! The back-test: recorded requests, played under the plan as it is and under others. It asks no upstream, changes
 //! nothing and writes nothing. One runs at a time, aside, and ends when nobody waits for it any more.
 
+pub(super) mod limits;
+pub(super) mod order;
+pub mod views;
+
 use std::{
     collections::HashMap,
     num::NonZeroU32,
@@ -13,10 +17,10 @@ use std::{
 use axum::{Json, extract::State};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Api, Refused, backtest_limits,
-    backtest_order::Question,
-    backtest_views::{BacktestAccount, BacktestOrder, BacktestRow, BacktestView},
+use crate::api::{
+    Api, Refused,
+    backtest::order::Question,
+    backtest::views::{BacktestAccount, BacktestOrder, BacktestRow, BacktestView},
     input::Body,
     make,
     views::Problem,
@@ -87,7 +91,7 @@ impl Question {
         let now = api.clock.now();
         let back = |from: Timestamp, by: SignedDuration| from.checked_sub(by).unwrap_or(Timestamp::MIN);
         let since = back(now, SignedDuration::from_hours(24 * i64::from(self.days)));
-        let before = back(since, backtest_limits::longest(&self.snapshot, &self.capacities));
+        let before = back(since, limits::longest(&self.snapshot, &self.capacities));
         let first = ExchangeId::first_of(before.as_millisecond());
         let read = api.store.recorded(first, MOST_REQUESTS, goes_on)?.ok_or_else(Refused::stopping)?;
         // A cut takes the oldest ones: as much of the time as is left is known whole.
@@ -108,7 +112,7 @@ impl Question {
                  answer has told what it used",
             ));
         }
-        let limits = backtest_limits::of(&self.snapshot, &self.capacities, &past, known_since);
+        let limits = limits::of(&self.snapshot, &self.capacities, &past, known_since);
         let mut players = limits.players;
         for player in &mut players {
             player.contender.outlay = outlay(api, &player.contender, first)?;

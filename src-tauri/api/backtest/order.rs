@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{
+use crate::api::{
     Api, Refused,
-    backtest_limits::{self, Capacity},
-    backtest_views::{AlternativeOrder, BacktestOrder},
+    backtest::limits::{self, Capacity},
+    backtest::views::{AlternativeOrder, BacktestOrder},
 };
 use crate::{
     domain::{AccountId, PoolId},
@@ -19,7 +19,7 @@ const MOST_DAYS: u16 = 366;
 const MOST_ALTERNATIVES: usize = 16;
 
 /// What is asked, once it is known to make sense.
-pub(super) struct Question {
+pub(in crate::api) struct Question {
     pub days: u16,
     pub snapshot: Arc<Snapshot>,
     pub capacities: Vec<Capacity>,
@@ -48,7 +48,7 @@ impl Question {
         let alternatives = order.alternatives.iter().map(|order| alternative(order, &snapshot));
         Ok(Self {
             days,
-            capacities: backtest_limits::given(&order.capacities, &snapshot)?,
+            capacities: limits::given(&order.capacities, &snapshot)?,
             alternatives: alternatives.collect::<Result<_, _>>()?,
             snapshot,
         })
@@ -115,7 +115,7 @@ fn alternative(order: &AlternativeOrder, snapshot: &Snapshot) -> Result<(String,
 }
 
 /// An account by its id.
-pub(super) fn account(snapshot: &Snapshot, id: i64) -> Result<&Arc<Contender>, Refused> {
+pub(in crate::api) fn account(snapshot: &Snapshot, id: i64) -> Result<&Arc<Contender>, Refused> {
     let missing = || Refused::not_found(format!("there is no account {id}: `headgate accounts` lists them"));
     snapshot.get(AccountId(id)).ok_or_else(missing)
 }

@@ -1,15 +1,17 @@
 //! What Headgate does by itself: list it, look at it, do it now.
 
+pub mod views;
+
 use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{
+use crate::api::{
     Api, Refused,
     input::{Filter, Id},
-    job_views::JobView,
+    jobs::views::JobView,
     views::Problem,
 };
 use crate::{

@@ -46,7 +46,7 @@ pub struct JobRunView {
 
 impl JobView {
     /// A job as it stands.
-    pub(super) fn of(job: JobState) -> Self {
+    pub(in crate::api) fn of(job: JobState) -> Self {
         Self {
             id: job.id,
             title: job.title.into(),

@@ -1,11 +1,13 @@
 //! Clients' keys: list, add, change, rotate, revoke. A secret is in the answer to its making and in no other.
 
+pub mod views;
+
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Id},
-    key_views::{KeyChange, KeyView, MintedKey, NewKey, RevokedKey},
+    keys::views::{KeyChange, KeyView, MintedKey, NewKey, RevokedKey},
     views::Problem,
 };
 use crate::{

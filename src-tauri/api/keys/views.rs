@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{Api, Refused, plan_views::BindingView, views::sent_by_its_owner};
+use crate::api::{Api, Refused, plan::views::BindingView, views::sent_by_its_owner};
 use crate::{
     domain::{AccountId, Budget, Grant, Micros, ModelRule, PoolId, Scope, Spent},
     keys::{Holder, Minted},
@@ -173,7 +173,7 @@ fn stated<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 impl NewKey {
     /// The name and what is to be allowed.
-    pub(super) fn into_grant(self, api: &Api) -> Result<(String, Grant), Refused> {
+    pub(in crate::api) fn into_grant(self, api: &Api) -> Result<(String, Grant), Refused> {
         let scopes = self.scopes.unwrap_or_else(|| vec![Scope::Proxy]);
         let grant = Grant {
             scopes: scopes.into_iter().collect(),
@@ -192,7 +192,7 @@ impl NewKey {
 impl KeyChange {
     /// The new name, the switch, and what is to be done to the grant.
     #[expect(clippy::type_complexity, reason = "what an edit does has no name of its own")]
-    pub(super) fn into_edit(
+    pub(in crate::api) fn into_edit(
         self,
         api: &Api,
     ) -> Result<(Option<String>, Option<bool>, impl FnOnce(&mut Grant) + Send + use<>), Refused> {
@@ -253,14 +253,14 @@ fn models(texts: Vec<String>) -> Result<std::sync::Arc<[ModelRule]>, Refused> {
     rules.collect::<Result<_, _>>().map_err(|error| Refused::bad_input(error.to_string()))
 }
 
-pub(super) fn money(dollars: f64) -> Result<Micros, Refused> {
+pub(in crate::api) fn money(dollars: f64) -> Result<Micros, Refused> {
     Micros::of_dollars(dollars)
         .ok_or_else(|| Refused::bad_input("an amount is a number of US dollars from 0 to a billion"))
 }
 
 impl KeyView {
     /// A key as it stands at `now`.
-    pub(super) fn of(holder: &Holder, now: Timestamp) -> Self {
+    pub(in crate::api) fn of(holder: &Holder, now: Timestamp) -> Self {
         let (key, grant, usages) = (&holder.key, &holder.key.grant, holder.usages(now));
         Self {
             id: key.id.0,
@@ -287,7 +287,7 @@ impl KeyView {
 }
 
 impl BudgetView {
-    pub(super) fn of(budget: Budget, (spent, resets_at): (Spent, Timestamp)) -> Self {
+    pub(in crate::api) fn of(budget: Budget, (spent, resets_at): (Spent, Timestamp)) -> Self {
         Self {
             tokens: budget.tokens,
             usd: budget.money.map(Micros::dollars),
@@ -300,7 +300,7 @@ impl BudgetView {
 }
 
 impl MintedKey {
-    pub(super) fn of(minted: Minted, now: Timestamp) -> Self {
+    pub(in crate::api) fn of(minted: Minted, now: Timestamp) -> Self {
         Self { key: KeyView::of(&minted.holder, now), secret: minted.secret }
     }
 }

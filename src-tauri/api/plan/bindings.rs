@@ -2,10 +2,10 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Id},
-    plan_views::{BindingChange, BindingView, NewBinding},
+    plan::views::{BindingChange, BindingView, NewBinding},
     views::Problem,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 
 impl Api {
     /// A binding with the name of the key that it may be of.
-    pub(super) fn binding_view(&self, binding: &Binding, plan: &Plan) -> BindingView {
+    pub(in crate::api) fn binding_view(&self, binding: &Binding, plan: &Plan) -> BindingView {
         let name = match binding.subject {
             Subject::Key(id) => self.gateway.keys.name_of(id).map(|name| name.to_string()),
             _ => None,

@@ -2,10 +2,10 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Id},
-    plan_views::{NewPool, PlanSettings, PoolChange, PoolView, RemovedPool},
+    plan::views::{NewPool, PlanSettings, PoolChange, PoolView, RemovedPool},
     views::Problem,
 };
 use crate::domain::{Pool, PoolId, Target};

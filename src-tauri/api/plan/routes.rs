@@ -2,10 +2,10 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Id},
-    plan_views::{NewRoute, RouteChange, RouteView},
+    plan::views::{NewRoute, RouteChange, RouteView},
     views::Problem,
 };
 use crate::domain::{Route, RouteId};

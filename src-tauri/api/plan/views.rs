@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
+use crate::api::{
     Refused,
-    key_views::{BudgetView, money},
+    keys::views::{BudgetView, money},
 };
 use crate::{
     accounts::{self, GuardsChange},
@@ -248,7 +248,7 @@ fn yes() -> bool {
 
 impl PoolView {
     /// A pool with the accounts that are in it.
-    pub(super) fn of(pool: &Pool, snapshot: &Snapshot) -> Self {
+    pub(in crate::api) fn of(pool: &Pool, snapshot: &Snapshot) -> Self {
         let is_in = |one: &&std::sync::Arc<crate::routing::Contender>| snapshot.plan.pool_of(one) == pool.id;
         let accounts = snapshot.contenders.iter().filter(is_in).map(|one| one.account.id.0).collect();
         Self { accounts, ..Self::alone(pool) }
@@ -265,7 +265,7 @@ impl PoolView {
     }
 
     /// A pool that is gone, with the accounts that were in it.
-    pub(super) fn was(pool: &Pool, accounts: &[AccountId]) -> Self {
+    pub(in crate::api) fn was(pool: &Pool, accounts: &[AccountId]) -> Self {
         Self { accounts: accounts.iter().map(|id| id.0).collect(), ..Self::alone(pool) }
     }
 }
@@ -282,7 +282,7 @@ impl From<NewPool> for accounts::NewPool {
 }
 
 impl RouteView {
-    pub(super) fn of(route: &Route, snapshot: &Snapshot) -> Self {
+    pub(in crate::api) fn of(route: &Route, snapshot: &Snapshot) -> Self {
         Self {
             id: route.id.0,
             name: route.name.to_string(),
@@ -325,7 +325,7 @@ fn slots(slots: Vec<SlotView>) -> Result<Vec<Slot>, Refused> {
 }
 
 impl NewRoute {
-    pub(super) fn read(self) -> Result<accounts::NewRoute, Refused> {
+    pub(in crate::api) fn read(self) -> Result<accounts::NewRoute, Refused> {
         Ok(accounts::NewRoute {
             id: self.id.map(RouteId),
             name: self.name,
@@ -338,7 +338,7 @@ impl NewRoute {
 }
 
 impl RouteChange {
-    pub(super) fn read(self) -> Result<accounts::RouteChange, Refused> {
+    pub(in crate::api) fn read(self) -> Result<accounts::RouteChange, Refused> {
         Ok(accounts::RouteChange {
             name: self.name,
             enabled: self.enabled,
@@ -351,7 +351,7 @@ impl RouteChange {
 
 impl BindingView {
     /// `key_name` is what the key is called that is bound, if one is.
-    pub(super) fn of(binding: &Binding, plan: &Plan, key_name: Option<String>) -> Self {
+    pub(in crate::api) fn of(binding: &Binding, plan: &Plan, key_name: Option<String>) -> Self {
         let what = match (&binding.subject, key_name) {
             (Subject::Key(_), Some(name)) => format!("key {name}"),
             (subject, _) => subject.to_string(),
@@ -381,7 +381,7 @@ impl From<NewBinding> for accounts::NewBinding {
 
 impl GuardsView {
     /// What is kept back, and what was spent of it by `now`.
-    pub(super) fn of(guards: &Guards, outlay: &Outlay, now: Timestamp) -> Self {
+    pub(in crate::api) fn of(guards: &Guards, outlay: &Outlay, now: Timestamp) -> Self {
         let caps = guards.caps.with(outlay);
         let [day, week, month] = caps.map(|one| cap(one.budget, one.spent(now), one.period(now)));
         Self {
@@ -398,7 +398,7 @@ fn cap(budget: Budget, spent: Spent, period: Period) -> Option<BudgetView> {
 
 impl GuardsOrder {
     /// A limit is more than nothing, as a key's is: an account that is to serve nobody is paused.
-    pub(super) fn read(self) -> Result<GuardsChange, Refused> {
+    pub(in crate::api) fn read(self) -> Result<GuardsChange, Refused> {
         if self.reserves.iter().flatten().any(|reserve| u8::from(reserve.stop_at) == 0) {
             return Err(Refused::bad_input(
                 "a reserve stops at 1 % or later; to use the account for nothing, pause it",

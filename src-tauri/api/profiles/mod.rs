@@ -1,13 +1,15 @@
 //! Profiles of Claude Code.
 
+pub mod views;
+
 use std::path::PathBuf;
 
 use axum::{Json, extract::State, http::StatusCode};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Filter, Id},
-    profile_views::{BestProfile, NewProfile, ProfileChange, ProfileView, RemovedProfile, Removing},
+    profiles::views::{BestProfile, NewProfile, ProfileChange, ProfileView, RemovedProfile, Removing},
     views::Problem,
 };
 use crate::{clients::advise, domain::ProfileId};

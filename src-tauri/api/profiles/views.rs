@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{make, views::WindowView};
+use crate::api::{make, views::WindowView};
 use crate::{
     clients::{self, Advice, Known},
     domain::{Profile, Window},

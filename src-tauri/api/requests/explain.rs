@@ -5,11 +5,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
-    explain_views::{ExplainOrder, PreventedView},
     input::{Body, Filter},
     make,
+    requests::explain_views::{ExplainOrder, PreventedView},
     views::Problem,
 };
 use crate::{
@@ -42,7 +42,7 @@ pub async fn explain(
 }
 
 /// Keys by their names where bindings are told: selection knows their numbers alone.
-pub(super) fn with_names(mut record: DecisionRecord, keys: &Register) -> DecisionRecord {
+pub(in crate::api) fn with_names(mut record: DecisionRecord, keys: &Register) -> DecisionRecord {
     let Some(binding) = record.binding.as_deref() else { return record };
     let id = binding.strip_prefix("key ").and_then(|id| id.parse().ok());
     if let Some(name) = id.and_then(|id| keys.name_of(KeyId(id))) {
@@ -119,7 +119,7 @@ pub async fn prevented(
 }
 
 /// The decision of a request as it was kept, without its time. One that this version can't read is none.
-pub(super) fn decision(
+pub(in crate::api) fn decision(
     store: &Store,
     id: ExchangeId,
 ) -> Result<Option<DecisionRecord>, crate::store::StoreError> {

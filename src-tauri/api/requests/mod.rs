@@ -1,12 +1,15 @@
 //! Requests: the list, newest first, and one of them.
 
+pub(super) mod explain;
+pub mod explain_views;
+
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{
-    Api, Refused, blocking, explain,
+use crate::api::{
+    Api, Refused, blocking,
     input::{Filter, Id},
     make,
     views::{Problem, RequestPage, RequestView},

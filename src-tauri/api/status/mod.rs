@@ -1,10 +1,13 @@
 //! The state of the whole, and the switch that pauses the proxy.
 
+pub(super) mod overview;
+pub(super) mod views;
+
 use std::sync::{PoisonError, atomic::Ordering};
 
 use axum::{Json, extract::State};
 
-use super::{
+use crate::api::{
     Api, Listening,
     views::{ListenerView, ProxyState, RefusedLinkView, Status},
 };

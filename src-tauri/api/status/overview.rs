@@ -4,7 +4,7 @@
 use axum::{Json, extract::State};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     views::{AccountView, Mood, Overview, Today},
 };

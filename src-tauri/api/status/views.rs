@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::views::AccountView;
+use crate::api::views::AccountView;
 use crate::proxy::{Listener, needs_key};
 
 /// The state of the whole, for the head of the page, the tray and `headgate status`.

@@ -1,15 +1,17 @@
 //! Where secrets live: look at it, move it, delete what nobody owns, seal it anew. No secret ever goes out here.
 
+pub mod views;
+
 use std::time::Duration;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{
+use crate::api::{
     Api, Refused, blocking,
     input::{Body, Filter},
-    vault_views::{CleanOrder, MoveOrder, SealOrder, VaultView},
+    vault::views::{CleanOrder, MoveOrder, SealOrder, VaultView},
     views::Problem,
 };
 use crate::secrets::{Passphrase, SecretName, Sensitive};

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::views::perhaps_sent_by_its_owner;
+use crate::api::views::perhaps_sent_by_its_owner;
 use crate::{
     accounts::homes::{Left, Look, Moved, Owner, Stand},
     secrets::{SecretName, Secured, Sensitive, VaultKind},
@@ -115,7 +115,7 @@ pub struct SealOrder {
 }
 
 impl VaultView {
-    pub(super) fn of(stand: Stand) -> Self {
+    pub(in crate::api) fn of(stand: Stand) -> Self {
         let (says, troubles) = (stand.says(), stand.troubles());
         let look = stand.look.as_ref();
         let found = look.and_then(|look| look.found.as_ref().ok());

@@ -3,10 +3,10 @@
 
 use clap::Args;
 
-use crate::cli::{table, clients::keys::used};
+use crate::cli::{clients::keys::used, table};
 use crate::{
-    api::key_views::BudgetView,
-    api::plan_views::{CapOrder, CapsOrder, CapsView, GuardsOrder, GuardsView},
+    api::keys::views::BudgetView,
+    api::plan::views::{CapOrder, CapsOrder, CapsView, GuardsOrder, GuardsView},
     domain::{Day, Days, MinuteOfDay, Peak, Percent, Reserve, Spare, WindowName, ZoneName},
 };
 

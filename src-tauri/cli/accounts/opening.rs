@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::cli::{table, accounts::guards};
+use crate::cli::{accounts::guards, table};
 use crate::{
     api::views::{AccountView, OpenWindow},
     domain::{MOST_REPEATS, MinuteOfDay, OpenWhen, counted},

@@ -3,8 +3,8 @@
 use clap::Args;
 use http::Method;
 
-use crate::cli::{Code, Core, Global, Trouble, out::say, table, accounts::path_of};
-use crate::api::probe_views::{ProbeOrder, ProbeView};
+use crate::api::accounts::probe_views::{ProbeOrder, ProbeView};
+use crate::cli::{Code, Core, Global, Trouble, accounts::path_of, out::say, table};
 
 /// What is tested, and with which model.
 #[derive(Debug, Args)]

@@ -12,7 +12,9 @@ use http::Method;
 use crate::cli::{Code, Core, Global, Trouble, browser, named::found, out::say, table};
 use crate::{
     api::{
-        sign_in_views::{NewSignIn, PastedCode, SignInDefinition, SignInState, SignInView, SignInWay},
+        accounts::sign_in_views::{
+            NewSignIn, PastedCode, SignInDefinition, SignInState, SignInView, SignInWay,
+        },
         views::AccountView,
     },
     secrets::Sensitive,

@@ -76,7 +76,11 @@ impl Env {
 
 /// What sends a program through the proxy on this port. A token is added where none is needed and none of ours is
 /// there already, unless the program brings a sign-in of its own, which a token would go before.
-pub(in crate::cli) fn variables(port: u16, needs_key: bool, brings_its_own: bool) -> Vec<(&'static str, String)> {
+pub(in crate::cli) fn variables(
+    port: u16,
+    needs_key: bool,
+    brings_its_own: bool,
+) -> Vec<(&'static str, String)> {
     let address = format!("http://127.0.0.1:{port}");
     let token = (!needs_key && !has_key() && !brings_its_own).then(|| (TOKEN_NAME, TOKEN.to_owned()));
     let (hints, on) = HINTS;

@@ -6,11 +6,13 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use crate::cli::{Code, Core, Global, Trouble, named::found, out::say, table, accounts::confirmed, plan::pools};
+use crate::cli::{
+    Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, plan::pools, table,
+};
 use crate::{
     api::{
-        key_views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey, RevokedKey},
-        plan_views::PoolView,
+        keys::views::{BudgetView, KeyChange, KeyState, KeyView, MintedKey, NewKey, RevokedKey},
+        plan::views::PoolView,
         views::AccountView,
     },
     clock::Clock,

@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::cli::{Code, Core, Global, Trouble, named::found, out::say, table};
 use crate::{
-    api::profile_views::{NewProfile, ProfileChange, ProfileView, RemovedProfile},
+    api::profiles::views::{NewProfile, ProfileChange, ProfileView, RemovedProfile},
     clock::Clock,
 };
 

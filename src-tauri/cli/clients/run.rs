@@ -5,10 +5,14 @@ use std::process::Command;
 
 use clap::Args;
 
-use crate::cli::{Code, Core, Global, Trouble, named::found, clients::{env, profiles}};
+use crate::cli::{
+    Code, Core, Global, Trouble,
+    clients::{env, profiles},
+    named::found,
+};
 use crate::{
     api::{
-        profile_views::{BestProfile, ProfileView},
+        profiles::views::{BestProfile, ProfileView},
         views::{AccountView, CredentialKind, ProviderView, Status},
     },
     app::CoreFile,

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use crate::cli::{Core, Global, Trouble, named::found, out::say, table, clients::keys, plan::pools};
+use crate::cli::{Core, Global, Trouble, clients::keys, named::found, out::say, plan::pools, table};
 use crate::{
-    api::plan_views::{BindingView, NewBinding},
+    api::plan::views::{BindingView, NewBinding},
     domain::{KeyId, Role, Subject},
 };
 

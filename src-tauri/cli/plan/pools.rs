@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use crate::cli::{Core, Global, Trouble, named::found, out::say, table, accounts};
+use crate::cli::{Core, Global, Trouble, accounts, named::found, out::say, table};
 use crate::{
     api::{
-        plan_views::{NewPool, PoolChange, PoolView, RemovedPool},
+        plan::views::{NewPool, PoolChange, PoolView, RemovedPool},
         views::AccountView,
     },
     domain::Policy,

@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use http::Method;
 
-use crate::cli::{Core, Global, Trouble, named::found, out::say, table, accounts, plan::pools};
 use crate::api::{
-    plan_views::{NewRoute, PlanSettings, PoolView, RouteChange, RouteView, SlotView},
+    plan::views::{NewRoute, PlanSettings, PoolView, RouteChange, RouteView, SlotView},
     views::AccountView,
 };
+use crate::cli::{Core, Global, Trouble, accounts, named::found, out::say, plan::pools, table};
 
 /// List routes, or change them.
 #[derive(Debug, Args)]

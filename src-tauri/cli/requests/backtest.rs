@@ -4,14 +4,21 @@ use clap::Args;
 use http::Method;
 use jiff::Timestamp;
 
-use crate::cli::{Core, Global, Trouble, named::found, out::say, table, accounts::{self, guards::amount_of}, plan::pools};
+use crate::cli::{
+    Core, Global, Trouble,
+    accounts::{self, guards::amount_of},
+    named::found,
+    out::say,
+    plan::pools,
+    table,
+};
 use crate::{
     api::{
-        backtest_views::{
+        backtest::views::{
             AlternativeOrder, BacktestLimit, BacktestOrder, BacktestRow, BacktestView, CapacityOrder,
             CapacitySource, PolicyOrder, PriorityOrder,
         },
-        plan_views::PoolView,
+        plan::views::PoolView,
         views::AccountView,
     },
     clock::Clock,

@@ -6,10 +6,10 @@ use clap::Args;
 use http::Method;
 use jiff::Timestamp;
 
-use crate::cli::{Code, Core, Global, Trouble, out::say, table, requests::escaped};
+use crate::cli::{Code, Core, Global, Trouble, out::say, requests::escaped, table};
 use crate::{
     api::{
-        explain_views::{ExplainOrder, PreventedView},
+        requests::explain_views::{ExplainOrder, PreventedView},
         views::RequestView,
     },
     clock::Clock,

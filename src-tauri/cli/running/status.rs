@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::cli::{Code, Core, Global, Trouble, browser, out::say, table, accounts::list::held_back};
+use crate::cli::{Code, Core, Global, Trouble, accounts::list::held_back, browser, out::say, table};
 use crate::{
     api::views::{AccountView, DashboardLink, Overview, ProxyState, Status},
     clock::Clock,

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, out::say, table, accounts::confirmed};
+use super::{Code, Core, Global, Trouble, accounts::confirmed, out::say, table};
 use crate::{
-    api::vault_views::{CleanOrder, MoveOrder, OrphanView, SealOrder, VaultView},
+    api::vault::views::{CleanOrder, MoveOrder, OrphanView, SealOrder, VaultView},
     app::kind_of,
     secrets::{Passphrase, Secured, VaultKind},
     settings::VaultChoice,
@@ -90,7 +90,12 @@ async fn show(core: &Core, global: &Global) -> Result<(), Trouble> {
     works(&vault)
 }
 
-async fn begin_move(core: &Core, global: &Global, to: VaultChoice, wants_passphrase: bool) -> Result<(), Trouble> {
+async fn begin_move(
+    core: &Core,
+    global: &Global,
+    to: VaultChoice,
+    wants_passphrase: bool,
+) -> Result<(), Trouble> {
     let to = kind_of(to);
     let given = passphrase::given().map_err(|error| Trouble::new(Code::Folder, error.to_string()))?;
     let passphrase = match given {
