@@ -1,5 +1,5 @@
-//! The house rules that a machine can check: which room may use which, how long a file may get, that each
-//! says why it exists, and that nothing outside a test can panic by `unwrap`.
+//! The house rules that a machine can check: which room may use which, how long a file may get and how many may lie in
+//! one folder, that each says why it exists, and that nothing outside a test can panic by `unwrap`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,6 +44,20 @@ const ROOMS: &[(&str, &str)] = &[
 const LONGEST_FILE: usize = 600;
 const LONGEST_MAP: usize = 100;
 const LONGEST_DOOR: usize = 30;
+
+/// As many files as a folder may hold, folders in it not counted.
+const MOST_FILES: usize = 16;
+/// Folders that are lists, and one that is to be ordered still, with as many as each may hold.
+const LONG_FOLDERS: &[(&str, usize)] = &[
+    // A word of the design each.
+    ("src-tauri/domain", 32),
+    // A table each.
+    ("src-tauri/store", 32),
+    // A journey each.
+    ("tests", 52),
+    // Has no folders by idea yet, but `upstream`.
+    ("src-tauri/proxy", 44),
+];
 
 #[test]
 fn rooms_use_only_the_rooms_they_are_allowed_to() {
@@ -114,6 +128,24 @@ fn no_file_is_too_long_to_read() {
         };
         let lines = read(&file).lines().count();
         assert!(lines <= limit, "{name} has {lines} lines and may have {limit}: {cure}");
+    }
+}
+
+#[test]
+fn no_folder_holds_too_many_files_to_know() {
+    let mut files = BTreeMap::<PathBuf, usize>::new();
+    for file in all_sources() {
+        *files.entry(file.parent().expect("a file lies in a folder").to_owned()).or_default() += 1;
+    }
+    for (folder, count) in files {
+        let long = LONG_FOLDERS.iter().find(|(long, _)| Path::new(long) == folder);
+        let most = long.map_or(MOST_FILES, |(_, most)| *most);
+        let name = folder.display();
+        assert!(count <= most, "{name} holds {count} files and may hold {most}: give it folders by idea");
+        assert!(
+            long.is_none() || count > MOST_FILES,
+            "{name} holds {count} files and is no long folder any more: take it out of the list"
+        );
     }
 }
 
