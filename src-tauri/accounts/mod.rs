@@ -2,13 +2,12 @@
 //! `store` and `secrets`. Decides nothing: that is routing's.
 
 mod affinity;
+mod asked;
 mod edit;
 mod edit_error;
 mod guards;
 pub mod homes;
 mod logins;
-mod models;
-mod opening;
 mod outlay;
 mod plan;
 pub mod renewal;
@@ -16,17 +15,18 @@ mod roster;
 pub mod sign_in;
 mod signed_in;
 mod tokens;
-mod usage;
 
 pub use crate::providers::PlainHttp;
+pub use asked::{
+    models::Offer,
+    opening::{Held, OpeningDue},
+    usage::{Heard, Question},
+};
 pub use edit::{Change, NewAccount, SpillOrder};
 pub use edit_error::EditError;
 pub use guards::GuardsChange;
 pub use logins::LoginId;
-pub use models::Offer;
-pub use opening::{Held, OpeningDue};
 pub use plan::{Dissolved, NewBinding, NewPool, NewRoute, PlanError, RouteChange};
 pub use roster::Roster;
 pub use signed_in::Brought;
 pub use tokens::{BadTokens, Tokens};
-pub use usage::{Heard, Question};

@@ -14,8 +14,18 @@ use tokio::sync::{Notify, futures::Notified};
 use url::Url;
 
 use super::{
-    EditError, affinity, edit::goes_where_a_login_may, guards, logins::Logins, models::ModelBook, opening,
-    opening::Openings, outlay::Outlays, plan, signed_in, tokens::Tokens, usage::UsageBook,
+    EditError, affinity,
+    asked::{
+        models::ModelBook,
+        opening::{self, Openings},
+        usage::UsageBook,
+    },
+    edit::goes_where_a_login_may,
+    guards,
+    logins::Logins,
+    outlay::Outlays,
+    plan, signed_in,
+    tokens::Tokens,
 };
 use crate::{
     clock::Clock,

@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::Roster;
+use crate::accounts::Roster;
 use crate::{
     domain::{AccountId, AccountName, Ask, Model, StandingState},
     routing::{Allowed, Contender, Offers as KnownModels, standing},
@@ -22,7 +22,7 @@ use crate::{
 
 /// What upstreams said, by account.
 #[derive(Default)]
-pub(super) struct ModelBook {
+pub(in crate::accounts) struct ModelBook {
     told: Mutex<HashMap<AccountId, Told>>,
     wanted: Notify,
     /// Unix milliseconds at which traffic asks next.
@@ -45,7 +45,7 @@ pub struct Offer {
 }
 
 impl ModelBook {
-    pub(super) fn load(store: &Store) -> Result<Self, StoreError> {
+    pub(in crate::accounts) fn load(store: &Store) -> Result<Self, StoreError> {
         let mut lists: HashMap<AccountId, (Vec<Model>, Timestamp)> = HashMap::new();
         for (account, model, at) in store.models()? {
             lists.entry(account).or_insert_with(|| (Vec::new(), at)).0.push(model);
@@ -55,13 +55,13 @@ impl ModelBook {
     }
 
     /// What selection is to know of an account's models.
-    pub(super) fn known_of(&self, contender: &Contender) -> Option<Arc<KnownModels>> {
+    pub(in crate::accounts) fn known_of(&self, contender: &Contender) -> Option<Arc<KnownModels>> {
         let told = self.of(contender.account.id).map(|told| told.models);
         known(contender, told.as_deref().unwrap_or_default())
     }
 
     /// What its upstream said; empty where it has said nothing.
-    pub(super) fn list(&self, id: AccountId) -> Arc<[Model]> {
+    pub(in crate::accounts) fn list(&self, id: AccountId) -> Arc<[Model]> {
         self.of(id).map(|told| told.models).unwrap_or_default()
     }
 
@@ -74,13 +74,13 @@ impl ModelBook {
     }
 
     /// The account is new, or its upstream or key is another one: nothing that was said counts any more.
-    pub(super) fn forget(&self, id: AccountId) {
+    pub(in crate::accounts) fn forget(&self, id: AccountId) {
         self.told().remove(&id);
         self.wanted.notify_one();
     }
 
     /// The account is gone.
-    pub(super) fn remove(&self, id: AccountId) {
+    pub(in crate::accounts) fn remove(&self, id: AccountId) {
         self.told().remove(&id);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::sync::Notify;
 
-use super::Roster;
+use crate::accounts::Roster;
 use crate::{
     domain::{AccountId, Endpoint, Model, OpenWhen, StandingState, Window, first_after, is_ahead},
     events::Event,
@@ -31,10 +31,10 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// What was done, by account. When it was is on disk too, so that no start repeats it.
 #[derive(Default)]
-pub(super) struct Openings {
+pub(in crate::accounts) struct Openings {
     done: Mutex<HashMap<AccountId, Done>>,
     /// Rings when another one may be due next.
-    pub(super) changed: Notify,
+    pub(in crate::accounts) changed: Notify,
     /// Held while one is opened: nobody opens the same one beside it.
     turn: tokio::sync::Mutex<()>,
 }
@@ -77,19 +77,19 @@ impl Held {
 }
 
 impl Openings {
-    pub(super) fn load(store: &Store) -> Result<Self, StoreError> {
+    pub(in crate::accounts) fn load(store: &Store) -> Result<Self, StoreError> {
         let done = store.openings()?.into_iter();
         let done = done.map(|(id, at)| (id, Done { at: Some(at), ..Done::default() })).collect();
         Ok(Self { done: Mutex::new(done), ..Self::default() })
     }
 
-    pub(super) fn forget(&self, id: AccountId) {
+    pub(in crate::accounts) fn forget(&self, id: AccountId) {
         self.done().remove(&id);
         self.changed.notify_one();
     }
 
     /// A person has changed something: whatever held it back is looked at anew.
-    pub(super) fn let_go(&self, id: AccountId) {
+    pub(in crate::accounts) fn let_go(&self, id: AccountId) {
         if let Some(done) = self.done().get_mut(&id) {
             done.held = None;
         }
@@ -116,7 +116,7 @@ fn reset(windows: &[Window]) -> Option<Timestamp> {
 }
 
 /// Whether another opening may be due, after what was learned.
-pub(super) fn has_moved(before: &Contender, after: &Contender) -> bool {
+pub(in crate::accounts) fn has_moved(before: &Contender, after: &Contender) -> bool {
     reset(&before.windows) != reset(&after.windows)
 }
 

@@ -10,7 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use super::Roster;
+use crate::accounts::Roster;
 use crate::{
     domain::{AccountId, StandingState, Window, is_ahead},
     events::Event,
@@ -25,10 +25,10 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(4);
 
 /// What is known of the questions, by account. In memory: after a start everybody is asked anew.
 #[derive(Default)]
-pub(super) struct UsageBook {
+pub(in crate::accounts) struct UsageBook {
     asked: Mutex<HashMap<AccountId, Question>>,
     /// Rings when somebody else may be the next to be asked.
-    pub(super) changed: Notify,
+    pub(in crate::accounts) changed: Notify,
 }
 
 /// The last question about one account.
@@ -58,7 +58,7 @@ impl UsageBook {
     }
 
     /// It is gone, or its upstream or key is another one.
-    pub(super) fn forget(&self, id: AccountId) {
+    pub(in crate::accounts) fn forget(&self, id: AccountId) {
         self.asked().remove(&id);
         self.changed.notify_one();
     }
