@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use url::Url;
 
-use super::{Brought, EditError, GuardsChange, Roster, guards::zones, roster::lock};
+use super::{Brought, EditError, GuardsChange, Roster, guards::zones, purse::filled, roster::lock};
 use crate::{
     domain::{
         Account, AccountId, AccountName, Caps, Days, MOST_REPEATS, ModelMap, OpenWhen, Opening, Pause,
@@ -66,6 +66,12 @@ pub enum SpillOrder {
     None,
     /// To these.
     To(SpillTo),
+}
+
+/// What an account pays with from now on, and its provider as it is served with that.
+pub(super) struct Anew {
+    pub secret: Brought,
+    pub provider: Arc<Provider>,
 }
 
 const PRIORITIES: std::ops::RangeInclusive<i32> = -1000..=1000;
@@ -131,20 +137,21 @@ impl Roster {
         let _acting = lock(&inner.acting);
         let account = inner.store.add_account(&row).map_err(|error| named(error, row.name.as_str()))?;
         let id = account.id;
-        if let Some(secret) = secret {
-            if let Err(error) = inner.vault().put(&SecretName::of_account(id), &secret.text()) {
-                // An account without its key is of no use: take it back.
-                inner.store.remove_account(id, inner.clock.now())?;
-                return Err(error.into());
-            }
-            self.keep_secret(id, secret);
+        if let Some(secret) = &secret
+            && let Err(error) = inner.vault().put(&SecretName::of_account(id), &secret.text())
+        {
+            // An account without its key is of no use: take it back.
+            inner.store.remove_account(id, inner.clock.now())?;
+            return Err(error.into());
         }
         self.keep_name(id, account.name.clone());
         let load = Load::within(self.inner().ration.clone());
         let contender = Contender::new(account, provider, load);
         let offers = inner.models.known_of(&contender);
-        let contender = inner.insert(Contender { offers, ..contender });
+        let purse = secret.map(filled).unwrap_or_default();
+        let contender = inner.insert(Contender { offers, purse, ..contender });
         inner.models.forget(id);
+        inner.due_anew.notify_waiters();
         inner.tell_jobs();
         inner.events.tell(|| Event::Accounts);
         Ok(contender)
@@ -182,7 +189,10 @@ impl Roster {
             // What was spent is known before a cap holds.
             inner.count(id)?;
         }
-        let changed = self.act_in_turn(id, key.map(Brought::Key), |account, provider| {
+        // A key goes where keys of this provider do, whatever its tokens did.
+        let provider = self.plain(id)?;
+        let anew = key.map(|key| Anew { secret: Brought::Key(key), provider });
+        let changed = self.act_in_turn(id, anew, |account, provider| {
             account.pool = change.pool.unwrap_or(account.pool);
             account.guards.clone_from(&guards);
             account.name = name.clone().unwrap_or_else(|| account.name.clone());
@@ -212,12 +222,7 @@ impl Roster {
         if has_new_upstream {
             inner.models.forget(id);
             inner.usage.forget(id);
-            let plain = inner.catalog.get(&changed.provider.id.0).filter(|_| has_new_key);
-            inner.update(id, |contender| {
-                // A key goes where keys of this provider do, whatever its tokens did.
-                contender.provider = plain.unwrap_or_else(|| Arc::clone(&contender.provider));
-                contender.offers = inner.models.known_of(contender);
-            });
+            inner.update(id, |contender| contender.offers = inner.models.known_of(contender));
         }
         if has_new_guards {
             if !has_caps {
@@ -278,8 +283,6 @@ impl Roster {
         // The key goes first: a key without an account would be one that nobody looks after.
         inner.vault().remove(&SecretName::of_account(id))?;
         inner.store.remove_account(id, inner.clock.now())?;
-        inner.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        inner.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         inner.forget(id);
         inner.models.remove(id);
         inner.usage.forget(id);
@@ -297,18 +300,18 @@ impl Roster {
     fn act(
         &self,
         id: AccountId,
-        secret: Option<Brought>,
+        anew: Option<Anew>,
         change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
     ) -> Result<Arc<Contender>, EditError> {
         let _acting = lock(&self.inner().acting);
-        self.act_in_turn(id, secret, change)
+        self.act_in_turn(id, anew, change)
     }
 
     /// The same for a caller that holds `acting`.
     pub(super) fn act_in_turn(
         &self,
         id: AccountId,
-        secret: Option<Brought>,
+        anew: Option<Anew>,
         change: impl Fn(&mut Account, &Provider) -> Result<(), EditError>,
     ) -> Result<Arc<Contender>, EditError> {
         let inner = self.inner();
@@ -316,20 +319,27 @@ impl Roster {
         let mut account = before.account.clone();
         change(&mut account, &before.provider)?;
         inner.store.save_account(&account).map_err(|error| named(error, account.name.as_str()))?;
-        if let Some(secret) = secret {
-            if let Err(error) = inner.vault().put(&SecretName::of_account(id), &secret.text()) {
-                // All of it or nothing: a new name with the old key is not what was asked for.
-                inner.store.save_account(&before.account)?;
-                return Err(error.into());
-            }
-            self.keep_secret(id, secret);
+        if let Some(anew) = &anew
+            && let Err(error) = inner.vault().put(&SecretName::of_account(id), &anew.secret.text())
+        {
+            // All of it or nothing: a new name with the old key is not what was asked for.
+            inner.store.save_account(&before.account)?;
+            return Err(error.into());
         }
         self.keep_name(id, account.name.clone());
         let saved = account;
-        let mut applied = Ok(());
-        let updated =
-            inner.update(id, |contender| applied = change(&mut contender.account, &contender.provider));
+        let (mut applied, has_new_secret) = (Ok(()), anew.is_some());
+        let updated = inner.update(id, |contender| {
+            applied = change(&mut contender.account, &contender.provider);
+            if let Some(Anew { secret, provider }) = anew {
+                // With the address in one step: no request carries the key to where another one went.
+                (contender.purse, contender.provider) = (filled(secret), provider);
+            }
+        });
         applied?;
+        if has_new_secret {
+            inner.due_anew.notify_waiters();
+        }
         let updated = updated.ok_or(EditError::NotFound)?;
         if (&updated.account.bench, &updated.account.refused) != (&saved.bench, &saved.refused) {
             // Something was learned while the disk was busy, and the row that was saved did not know it.
@@ -346,6 +356,12 @@ impl Roster {
         let snapshot = self.snapshot();
         let is_good = |id| snapshot.get(id).is_some_and(|known| !known.provider.passes_logins());
         ids.iter().copied().find(|id| !is_good(*id)).map_or(Ok(()), |id| Err(EditError::BadSpill(id)))
+    }
+
+    /// An account's provider as the catalog has it.
+    pub(super) fn plain(&self, id: AccountId) -> Result<Arc<Provider>, EditError> {
+        let known = self.find(id)?;
+        Ok(self.inner().catalog.get(&known.provider.id.0).unwrap_or_else(|| Arc::clone(&known.provider)))
     }
 
     fn find(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {

@@ -24,8 +24,7 @@ use super::{
     guards,
     logins::Logins,
     outlay::Outlays,
-    plan, signed_in,
-    tokens::Tokens,
+    plan, purse, signed_in,
 };
 use crate::{
     clock::Clock,
@@ -47,9 +46,6 @@ pub(super) struct Inner {
     next: Mutex<()>,
     /// Held by a person's act for as long as disk and keychain take; the hot path never waits for it.
     pub acting: Mutex<()>,
-    pub keys: RwLock<HashMap<AccountId, Arc<Sensitive<String>>>>,
-    /// Of the accounts that were signed in and have tokens. Their access tokens are in `keys` too.
-    pub tokens: RwLock<HashMap<AccountId, Arc<Tokens>>>,
     /// Of removed accounts too: history keeps their names.
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
@@ -96,12 +92,12 @@ impl Roster {
         let models = ModelBook::load(&store)?;
         let openings = Openings::load(&store)?;
         let mut contenders: Vec<Arc<Contender>> = Vec::new();
-        let (mut keys, mut tokens) = (HashMap::new(), HashMap::new());
         for mut account in store.accounts()? {
             let Some(mut provider) = catalog.get(&account.provider.0) else {
                 tracing::warn!(account = %account.name, provider = %account.provider, "left out: this version knows no such provider");
                 continue;
             };
+            let mut held = None;
             if provider.passes_logins() {
                 if !goes_where_a_login_may(account.base_url.as_ref(), &provider) {
                     tracing::warn!(account = %account.name, "left out: a sign-in is not sent to the address that it has");
@@ -109,13 +105,7 @@ impl Roster {
                 }
             } else {
                 let kept = vault.get(&SecretName::of_account(account.id))?;
-                let held = signed_in::hold(&mut account, &mut provider, kept, &catalog, now);
-                if let Some(held) = &held.tokens {
-                    tokens.insert(account.id, Arc::clone(held));
-                }
-                if let Some(key) = held.bearer {
-                    keys.insert(account.id, key);
-                }
+                held = signed_in::hold(&mut account, &mut provider, kept, &catalog, now);
             }
             let windows = windows.remove(&account.id).unwrap_or_default();
             let outlay = match &account.guards {
@@ -124,7 +114,8 @@ impl Roster {
             };
             let contender = Contender::new(account, provider, Load::within(ration.clone()));
             let offers = models.known_of(&contender);
-            let contender = Contender { windows, offers, outlay, ..contender };
+            let purse = held.map(purse::filled).unwrap_or_default();
+            let contender = Contender { windows, offers, outlay, purse, ..contender };
             contenders.push(Arc::new(under_its_sky(contender, &contenders)));
         }
         let names = store.account_names()?;
@@ -137,8 +128,6 @@ impl Roster {
             snapshot: ArcSwap::from_pointee(snapshot),
             next: Mutex::default(),
             acting: Mutex::default(),
-            keys: RwLock::new(keys),
-            tokens: RwLock::new(tokens),
             names: RwLock::new(names),
             models,
             usage: UsageBook::default(),
@@ -200,9 +189,9 @@ impl Roster {
         &self.0.catalog
     }
 
-    /// The live credential of an account, from memory.
+    /// The live credential of an account, from memory. Whoever sends it takes it from the contender that it sends to.
     pub fn bearer(&self, id: AccountId) -> Option<Arc<Sensitive<String>>> {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        purse::key_of(self.snapshot().get(id)?).cloned()
     }
 
     /// Whether this is still the account's credential; a person may have replaced it meanwhile.

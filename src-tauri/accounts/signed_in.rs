@@ -1,11 +1,17 @@
 //! Accounts that were signed in, as the roster holds them: their tokens in memory and in the vault, and what is said
 //! of one whose sign-in is gone. Asks no authorisation server.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{EditError, Roster, Tokens, edit::check_key, roster::lock, sign_in::Whom};
+use super::{
+    EditError, Roster, Tokens,
+    edit::{Anew, check_key},
+    purse::{renewed, tokens_of},
+    roster::lock,
+    sign_in::Whom,
+};
 use crate::{
     domain::{Account, AccountId, Provider, SignIn, sign_in_again},
     events::Event,
@@ -41,13 +47,6 @@ impl Brought {
     }
 }
 
-/// What the vault had for an account.
-#[derive(Default)]
-pub(super) struct Held {
-    pub bearer: Option<Arc<Sensitive<String>>>,
-    pub tokens: Option<Arc<Tokens>>,
-}
-
 /// Reads what the vault kept for an account; where that is of no use, the account says so and what to do.
 pub(super) fn hold(
     account: &mut Account,
@@ -55,45 +54,47 @@ pub(super) fn hold(
     kept: Option<Sensitive<String>>,
     catalog: &Catalog,
     now: Timestamp,
-) -> Held {
+) -> Option<Brought> {
     let Some(sign_in) = &account.sign_in else {
         if kept.is_none() {
             account.refused = Some("its key is not in the vault".into());
         }
-        return Held { bearer: kept.map(Arc::new), tokens: None };
+        return kept.map(Brought::Key);
     };
     let Some(definition) = catalog.sign_ins().get(&sign_in.with) else {
         account.refused =
             Some(sign_in_again(&account.name, "this version does not know how it was signed in"));
-        return Held::default();
+        return None;
     };
     *provider = definition.serves(provider);
     let Some(kept) = kept else {
         account.refused = Some(sign_in_again(&account.name, "its sign-in is not in the vault"));
-        return Held::default();
+        return None;
     };
     if definition.yields == Yields::Key {
-        return Held { bearer: Some(Arc::new(kept)), tokens: None };
+        return Some(Brought::Key(kept));
     }
     let Ok(tokens) = Tokens::read(&kept) else {
         account.refused = Some(sign_in_again(&account.name, "its sign-in can't be read"));
-        return Held::default();
+        return None;
     };
     if tokens.are_over(now) {
         account.refused = Some(sign_in_again(&account.name, "its sign-in has ended"));
     }
-    Held { bearer: Some(Arc::clone(&tokens.access)), tokens: Some(Arc::new(tokens)) }
+    Some(Brought::Tokens(Arc::new(tokens)))
 }
 
 impl Roster {
     /// The tokens of an account that was signed in; `None` for one with a plain key, or with nothing.
     pub fn tokens(&self, id: AccountId) -> Option<Arc<Tokens>> {
-        self.inner().tokens.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        tokens_of(self.snapshot().get(id)?).cloned()
     }
 
     /// The accounts that have tokens.
     pub(super) fn signed_in(&self) -> Vec<AccountId> {
-        self.inner().tokens.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        let snapshot = self.snapshot();
+        let signed_in = snapshot.contenders.iter().filter(|known| tokens_of(known).is_some());
+        signed_in.map(|known| known.account.id).collect()
     }
 
     /// Keeps an account's next tokens, in the vault before they are used, if `before` are still the ones it has. False
@@ -164,7 +165,8 @@ impl Roster {
             Whom::Again(id) => *id,
         };
         let _acting = lock(&inner.acting);
-        let changed = self.act_in_turn(id, Some(brought), |account, provider| {
+        let provider = served(self.plain(id)?);
+        self.act_in_turn(id, Some(Anew { secret: brought, provider }), |account, provider| {
             if provider.passes_logins() {
                 return Err(EditError::NoKeyWanted(provider.title.clone()));
             }
@@ -175,35 +177,18 @@ impl Roster {
         })?;
         inner.models.forget(id);
         inner.usage.forget(id);
-        let plain = inner.catalog.get(&changed.provider.id.0);
-        inner.update(id, |contender| {
-            contender.provider = served(plain.unwrap_or_else(|| Arc::clone(&contender.provider)));
-            contender.offers = inner.models.known_of(contender);
-        });
+        inner.update(id, |contender| contender.offers = inner.models.known_of(contender));
         Ok(id)
-    }
-
-    /// Pays with this from now on.
-    pub(super) fn keep_secret(&self, id: AccountId, secret: Brought) {
-        match secret {
-            Brought::Tokens(tokens) => self.take_tokens(id, &tokens),
-            Brought::Key(key) => {
-                let inner = self.inner();
-                inner.tokens.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(key));
-            }
-        }
     }
 
     pub(super) fn has_tokens(&self, id: AccountId, these: &Arc<Tokens>) -> bool {
         self.tokens(id).is_some_and(|current| Arc::ptr_eq(&current, these))
     }
 
-    /// Uses these tokens from now on.
+    /// Uses these tokens from now on, in place of those that they came for.
     pub(super) fn take_tokens(&self, id: AccountId, tokens: &Arc<Tokens>) {
         let inner = self.inner();
-        inner.tokens.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(tokens));
-        inner.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&tokens.access));
+        inner.update(id, |contender| contender.purse = renewed(&contender.purse, tokens));
         inner.due_anew.notify_waiters();
     }
 }

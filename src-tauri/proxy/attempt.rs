@@ -41,7 +41,7 @@ pub async fn attempt(
     lease: Lease,
 ) -> Result<(Answer, Verdict), (Arc<str>, Verdict)> {
     let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
-    let Some(Bearer { credential: key, places }) = Bearer::of(gateway, arrival, account) else {
+    let Some(Bearer { credential: key, places }) = Bearer::of(arrival, account) else {
         let verdict = Verdict::CredentialRefused;
         learn(gateway, arrival, account, &Lesson { verdict: &verdict, windows: &[], need });
         return Err(("its key is not in the vault".into(), verdict));

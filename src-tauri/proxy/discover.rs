@@ -13,7 +13,7 @@ use super::{
     question::{self, VERSION},
     upstream::Upstreams,
 };
-use crate::{domain::Model, routing::Contender, tasks::Tasks};
+use crate::{accounts::key_of, domain::Model, routing::Contender, tasks::Tasks};
 
 /// All pages of one upstream have to be here by then.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -79,9 +79,9 @@ async fn page(
     contender: &Contender,
     target: &str,
 ) -> Option<Bytes> {
-    let key = gateway.roster.bearer(contender.account.id)?;
+    let key = key_of(contender)?;
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(VERSION));
-    question::ask(gateway, upstreams, contender, &key, &target.parse().ok()?, &[version]).await.ok()
+    question::ask(gateway, upstreams, contender, key, &target.parse().ok()?, &[version]).await.ok()
 }
 
 struct Page {

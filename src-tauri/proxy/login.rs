@@ -11,7 +11,7 @@ use super::{
     request::Arrival,
 };
 use crate::{
-    accounts::LoginId,
+    accounts::{LoginId, key_of},
     domain::{Credential, ProfileId, Verdict},
     routing::{Contender, Lesson},
     secrets::Sensitive,
@@ -104,11 +104,9 @@ fn find(headers: &HeaderMap) -> Option<((HeaderName, String), &str)> {
 
 impl<'a> Bearer<'a> {
     /// What this account is asked under for this request; `None` if there is nothing.
-    pub fn of(gateway: &Gateway, arrival: &'a Arrival, account: &'a Contender) -> Option<Self> {
+    pub fn of(arrival: &'a Arrival, account: &'a Contender) -> Option<Self> {
         match &account.provider.credential {
-            Credential::Key(places) => {
-                Some(Self { credential: gateway.roster.bearer(account.account.id)?, places })
-            }
+            Credential::Key(places) => Some(Self { credential: Arc::clone(key_of(account)?), places }),
             Credential::Client => {
                 let login = arrival.login.as_ref()?;
                 Some(Self { credential: Arc::clone(&login.credential), places: &login.place })

@@ -25,6 +25,7 @@ use super::{
     upstream::{Secured, Target, Unreached, UpstreamBody, Upstreams, Whole},
 };
 use crate::{
+    accounts::key_of,
     domain::{AccountId, Ask, Credential, ExchangeId, Finding, Model, Verdict},
     formats,
     routing::{Contender, Lesson},
@@ -287,7 +288,7 @@ impl Question {
             }
             None => gateway.roster.first_model(contender).ok_or_else(|| NotProbed::NoModel(name()))?,
         };
-        let key = gateway.roster.bearer(contender.account.id).ok_or_else(|| NotProbed::NoKey(name()))?;
+        let key = key_of(contender).cloned().ok_or_else(|| NotProbed::NoKey(name()))?;
         let sent = contender.account.models.sent(&asked).unwrap_or(&asked).clone();
         let body = one_token::body(&sent, WORDS);
         let ask = Ask {

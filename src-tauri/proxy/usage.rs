@@ -10,7 +10,7 @@ use super::{
     upstream::Upstreams,
 };
 use crate::{
-    accounts::Heard,
+    accounts::{Heard, key_of},
     domain::{AccountName, Window},
     routing::Contender,
     secrets::Sensitive,
@@ -43,7 +43,7 @@ pub async fn ask_for_usage(
         // As it stands now: those before it may have taken minutes, and a new key is for a new address alone.
         let Some(contender) = gateway.roster.asked_for_usage(due.account.id) else { continue };
         // A person has just taken it away.
-        let Some(key) = gateway.roster.bearer(contender.account.id) else { continue };
+        let Some(key) = key_of(&contender).cloned() else { continue };
         let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender, &key));
         let heard = tokio::select! {
             heard = asked => heard.unwrap_or_else(|_| Err(NoAnswer::of("it did not answer in time"))),

@@ -21,7 +21,7 @@ pub use plan::offers::Offers;
 pub use plan::{Plan, Zones};
 pub use rank::affinity::{AFFINITY_LIVES, Affinities, Bound, MOST_AFFINITIES, Refuge};
 pub use settle::{Learned, Lesson, is_news, reopen, settle, take_readings};
-pub use snapshot::{Contender, Lease, Load, Ration, Seat, Snapshot};
+pub use snapshot::{Contender, Lease, Load, Purse, Ration, Seat, Snapshot};
 pub use standing::health;
 pub use standing::hold::{Hold, bad_weather, hold};
 pub use standing::weather::{Sign, UnderWay, Weather};

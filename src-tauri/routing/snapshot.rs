@@ -2,6 +2,8 @@
 //! who serves whom. Readers share it; whoever learns something makes a new one.
 
 use std::{
+    any::Any,
+    fmt,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -53,13 +55,47 @@ pub struct Contender {
     pub load: Load,
     /// The weather at its upstream, which it shares with every other account there.
     pub weather: Weather,
+    /// What it pays with.
+    pub purse: Purse,
+}
+
+/// What an account pays with, as whoever keeps the accounts has put it there: who reads a snapshot never sees it beside
+/// another address than its own. Selection carries it along and can't look into it.
+#[derive(Clone, Default)]
+pub struct Purse(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Purse {
+    /// With this in it.
+    pub fn of<T: Any + Send + Sync>(means: T) -> Self {
+        Self(Some(Arc::new(means)))
+    }
+
+    /// What is in it, for whoever knows what that is.
+    pub fn look<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.as_deref()?.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Purse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Purse(…)")
+    }
 }
 
 impl Contender {
     /// An account of which nothing is known yet.
     pub fn new(account: Account, provider: Arc<Provider>, load: Load) -> Self {
         let (offers, outlay, weather) = (None, Outlay::default(), Weather::default());
-        Self { account, provider, windows: Vec::new(), offers, outlay, load, weather }
+        Self {
+            account,
+            provider,
+            windows: Vec::new(),
+            offers,
+            outlay,
+            load,
+            weather,
+            purse: Purse::default(),
+        }
     }
 
     /// Where it is asked: its own address, else its provider's.
