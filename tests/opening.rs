@@ -8,7 +8,7 @@ use headgate::{
     app::App,
     clock::Clock,
     domain::AccountId,
-    sandbox::{Behaviour, Sandbox, Scenario, ScriptedAccount},
+    sandbox::{Answer, Behaviour, Sandbox, Scenario, ScriptedAccount},
     secrets::{Memory, Sensitive, Vault},
     settings::{Limits, Network, Settings},
     tasks::Tasks,
@@ -337,4 +337,41 @@ async fn claude_codes_own_sign_in_opens_nothing_and_days_are_named() {
     set(&house, json!({ "when": "at_reset" })).await;
     set(&house, json!({ "when": "off" })).await;
     assert_eq!(account(&house).await["open_window"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_opening_that_was_switched_off_while_it_waited_for_its_place_was_sent() {
+    let limits = Limits { concurrent_requests: 1, ..Limits::default() };
+    let mut house = House::of(limits, Scenario::of([scripted()])).await;
+    set(&house, json!({ "when": "at_reset" })).await;
+    teach(&mut house).await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
+    let waited = async {
+        house.sandbox.await_held("head").await.unwrap();
+        house.clock.advance(2 * HOUR);
+        soon("the opening to wait", async {
+            while house.app.api().gateway.admission.occupancy().waiting == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        set(&house, json!({ "when": "off" })).await;
+        house.sandbox.release("head");
+        until_said(&house, "work is held back: its owner has taken that back").await;
+    };
+    let (reply, ()) = tokio::join!(house.ask(), waited);
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(house.sandbox.counts().arrived, 2, "the client's two");
+    assert_eq!(account(&house).await["opening"]["opened_at"], Value::Null, "nor was it noted as opened");
+}
+
+#[tokio::test]
+async fn an_answer_of_ours_was_read_however_long_it_was() {
+    let house = house().await;
+    let text = Some("x".repeat(2 << 20));
+    house.script("work", [Behaviour::Answer(Answer { text, ..Answer::default() })]);
+    let failed = house.api(Method::POST, &format!("{}/open-window", path(&house)), json!({})).await;
+    assert_eq!(failed.status, StatusCode::BAD_GATEWAY);
+    let says = failed.json().await["message"].as_str().unwrap().to_owned();
+    assert!(says.contains("did not come to an end"), "{says}");
 }

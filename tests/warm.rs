@@ -18,10 +18,14 @@ const BODY: &str = r#"{"model":"claude-opus-4-8", "max_tokens":32000,"stream":tr
 
 /// One account that answers with so many tokens read from its cache.
 async fn house(cached: u32) -> House {
+    within(Limits::default(), cached).await
+}
+
+async fn within(limits: Limits, cached: u32) -> House {
     let mut scripted = ScriptedAccount::new("work", "key-work");
     let answer = Answer { cache_read: cached, ..Answer::default() };
     scripted.script = vec![Step { times: 1_000, behaviour: Behaviour::Answer(answer) }];
-    House::of(Limits::default(), Scenario::of([scripted])).await
+    House::of(limits, Scenario::of([scripted])).await
 }
 
 fn path(house: &House) -> String {
@@ -222,19 +226,94 @@ async fn a_prompt_was_sent_to_the_address_that_its_account_got_afterwards() {
     let others = headgate::sandbox::Sandbox::start(&others, &house.clock, &tasks).await.unwrap();
     let moved = json!({ "base_url": others.base_url() });
     house.done(Method::PATCH, &path(&house), moved).await;
-    house.clock.advance(Duration::from_secs(4 * 60 + 25));
-    let mut events = house.app.api().events.subscribe();
-    soon("it to be left", async {
-        loop {
-            let job = job(&house).await;
-            if job["running_since"].is_null() && job["last"].is_object() {
-                break;
-            }
-            events.recv().await.unwrap();
+    soon("it to be forgotten", async {
+        while held(&house) != (0, 0) {
+            tokio::task::yield_now().await;
         }
     })
     .await;
+    house.clock.advance(Duration::from_secs(4 * 60 + 25));
+    assert_eq!(job(&house).await["next_at"], Value::Null, "there is nothing to be repeated");
+    soon("the core to stop", house.app.drain()).await;
     assert_eq!(others.counts().arrived, 0, "nobody there has seen the conversation");
     assert_eq!((house.sandbox.counts().arrived, held(&house)), (1, (0, 0)));
     tasks.stop();
+}
+
+/// What is said of a repeat that waits behind a client's request for its place, while this happens.
+async fn said_of_one_that_waited(meanwhile: impl AsyncFnOnce(&House)) -> String {
+    let mut house = within(Limits { concurrent_requests: 1, ..Limits::default() }, 150_000).await;
+    set(&house, 2).await;
+    turn(&mut house, "one").await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
+    let waited = async {
+        house.sandbox.await_held("head").await.unwrap();
+        house.clock.advance(Duration::from_secs(4 * 60 + 25));
+        soon("the repeat to wait", async {
+            while house.app.api().gateway.admission.occupancy().waiting == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        meanwhile(&house).await;
+        house.sandbox.release("head");
+        let mut events = house.app.api().events.subscribe();
+        soon("the repeat to be left", async {
+            loop {
+                let job = job(&house).await;
+                if job["running_since"].is_null() && job["last"].is_object() {
+                    return job["last"]["says"].as_str().unwrap().to_owned();
+                }
+                events.recv().await.unwrap();
+            }
+        })
+        .await
+    };
+    let (reply, says) = tokio::join!(house.ask(), waited);
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!((house.sandbox.counts().arrived, held(&house)), (2, (0, 0)), "{says}");
+    says
+}
+
+#[tokio::test]
+async fn a_repeat_that_was_switched_off_while_it_waited_for_its_place_was_sent() {
+    let says = said_of_one_that_waited(async |house| set(house, 0).await).await;
+    assert!(says.contains("taken that back"), "{says}");
+}
+
+#[tokio::test]
+async fn a_repeat_that_waited_until_its_prompt_was_cold_was_sent() {
+    let says = said_of_one_that_waited(async |house| house.clock.advance(Duration::from_secs(30))).await;
+    assert!(says.contains("gone cold"), "{says}");
+}
+
+#[tokio::test]
+async fn a_repeat_that_waits_while_its_account_gets_another_address_is_left() {
+    let says = said_of_one_that_waited(async |house| {
+        let moved = json!({ "base_url": "https://elsewhere.invalid" });
+        house.done(Method::PATCH, &path(house), moved).await;
+    })
+    .await;
+    assert!(says.contains("another address"), "{says}");
+}
+
+#[tokio::test]
+async fn a_prompt_was_repeated_under_the_key_of_another_organisation() {
+    let another = async |house: &House| {
+        house.done(Method::PATCH, &path(house), json!({ "key": "key-other" })).await;
+    };
+    let says = said_of_one_that_waited(another).await;
+    assert!(says.contains("another key"), "{says}");
+
+    let mut house = house(150_000).await;
+    set(&house, 2).await;
+    turn(&mut house, "one").await;
+    assert_eq!(held(&house).0, 1);
+    another(&house).await;
+    soon("it to be forgotten", async {
+        while held(&house) != (0, 0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -46,6 +46,8 @@ pub enum Failure {
     Unreachable { why: Arc<str> },
     /// It can't be written as the last account would have to send it.
     Unfit { why: Arc<str> },
+    /// It was to go out by itself, and is not wanted any more. No client sees this.
+    Unwanted { why: Arc<str> },
     /// It has to bring a key, and brought none.
     NeedsKey,
     /// The key that it brought does not allow it.
@@ -108,7 +110,7 @@ impl Failure {
             // Nobody can pay for it. Claude Code shows a 402 as it is; of a 503 it says that it is temporary
             // and asks to try again, of a 403 that the sign-in failed.
             Self::NoAccount | Self::NobodyReady(_) => (402, ErrorKind::BillingError),
-            Self::Paused | Self::NotRecorded => (503, ErrorKind::ApiError),
+            Self::Paused | Self::NotRecorded | Self::Unwanted { .. } => (503, ErrorKind::ApiError),
             Self::Full { .. } => (529, ErrorKind::OverloadedError),
             Self::TooLarge { .. } => (413, ErrorKind::RequestTooLarge),
             Self::NotJson { .. }
@@ -132,6 +134,7 @@ impl Failure {
         match self {
             Self::Paused => "Headgate is paused. Resume it in its window, on its page, or with `headgate resume`.".into(),
             Self::NotRecorded => "Headgate is shutting down.".into(),
+            Self::Unwanted { why } => format!("It was not sent: {why}."),
             Self::Full { why, .. } => format!("{why}; try again in a moment."),
             Self::TooLarge { limit } => {
                 format!("The request is larger than the {} MiB that Headgate accepts (limits.body_bytes).", limit >> 20)

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Gateway, ours, warm::Kept};
-use crate::{domain::Micros, tasks::Tasks};
+use super::{
+    Gateway,
+    ours::{self, Errand},
+    warm::Kept,
+};
+use crate::{domain::Micros, routing::Contender, tasks::Tasks};
 
 /// What was done, in numbers and a sentence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,12 +55,9 @@ async fn repeat(gateway: &Gateway, tasks: &Tasks, kept: Kept) -> Came {
         return Came::Left("its account is gone".into());
     };
     let name = &contender.account.name;
-    if !kept.is_at(&contender) {
-        return Came::Left(format!("{name} has another address by now"));
-    }
-    let most = contender.account.timed.keep_warm.unwrap_or(0);
-    if kept.times >= most {
-        return Came::Left(format!("a prompt at {name} was repeated {most} times"));
+    let at = gateway.clock.now();
+    if let Some(why) = kept.why_not(&contender, at) {
+        return Came::Left(format!("a prompt at {name} is left: {why}"));
     }
     let (costs, saves) = kept.weigh();
     let weighed = format!(
@@ -71,10 +72,12 @@ async fn repeat(gateway: &Gateway, tasks: &Tasks, kept: Kept) -> Came {
     let Some(arrival) = kept.arrival() else {
         return Came::Left(format!("a prompt at {name} can't be asked for a single token"));
     };
-    let at = gateway.clock.now();
     let change: Arc<str> = format!("max_tokens: 1, to keep the prompt cached ({weighed})").into();
     let nothing = std::future::ready(true);
-    match ours::send(gateway, tasks, &arrival, &contender, Some(change), nothing).await {
+    let unwanted = |known: &Contender, now| kept.why_not(known, now);
+    let errand =
+        Errand { arrival: &arrival, contender: &contender, change: Some(change), unwanted: &unwanted };
+    match ours::send(gateway, tasks, errand, nothing).await {
         Ok(Ok(answer)) => {
             if was_cached(&answer) {
                 gateway.warm.put_back(kept, at);

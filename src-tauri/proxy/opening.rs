@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use http::{Method, uri::PathAndQuery};
 
-use super::{Gateway, one_token, ours, request::Arrival};
+use super::{
+    Gateway, one_token,
+    ours::{self, Errand},
+    request::Arrival,
+};
 use crate::{
     accounts::Held,
     domain::{AccountId, Ask, Family},
@@ -38,7 +42,7 @@ pub async fn open_window(gateway: &Gateway, tasks: &Tasks, id: AccountId, by_han
     let _turn = roster.opening_turn().await;
     let found = roster.snapshot().get(id).filter(|known| by_hand || roster.is_due_to_open(known)).cloned();
     let Some(contender) = found else { return Opened::Needless("somebody was quicker".into()) };
-    let opened = open(gateway, tasks, &contender).await;
+    let opened = open(gateway, tasks, &contender, by_hand).await;
     match &opened {
         // What a person asked for in vain says nothing of what is due.
         _ if by_hand => {}
@@ -49,7 +53,7 @@ pub async fn open_window(gateway: &Gateway, tasks: &Tasks, id: AccountId, by_han
     opened
 }
 
-async fn open(gateway: &Gateway, tasks: &Tasks, contender: &Arc<Contender>) -> Opened {
+async fn open(gateway: &Gateway, tasks: &Tasks, contender: &Arc<Contender>, by_hand: bool) -> Opened {
     let (roster, id) = (&gateway.roster, contender.account.id);
     if let Some(why) = roster.why_not_open(contender) {
         return Opened::Needless(why);
@@ -64,7 +68,12 @@ async fn open(gateway: &Gateway, tasks: &Tasks, contender: &Arc<Contender>) -> O
         let begun = tasks.spawn_blocking(move || noting.begin_opening(id)).await;
         begun.is_ok_and(|begun| begun.is_ok())
     };
-    match ours::send(gateway, tasks, &arrival, contender, None, noted).await {
+    let unwanted = |known: &Contender, _| {
+        let is_wanted = by_hand || known.account.timed.opens().is_some();
+        (!is_wanted).then(|| "its owner has taken that back".into())
+    };
+    let errand = Errand { arrival: &arrival, contender, change: None, unwanted: &unwanted };
+    match ours::send(gateway, tasks, errand, noted).await {
         Ok(Ok(_)) => Opened::Done,
         Ok(Err(why)) => Opened::Failed(why),
         Err(held) => Opened::Held(held),

@@ -1,10 +1,14 @@
 //! The prompts that may be kept in the caches of upstreams: in memory alone, sixteen conversations and 32 MiB at most,
-//! of which the one used longest ago makes room. Holds nothing while no account's owner has asked for it, and forgets
-//! all of it when the last one takes that back, and at the drain.
+//! those included whose answer is still coming or that are being repeated; the one used longest ago makes room. Holds
+//! nothing while no account's owner has asked for it, and forgets all of it when the last one takes that back, and at
+//! the drain.
 
 use std::{
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -16,7 +20,7 @@ use url::Url;
 
 use super::{Gateway, record::Record, request::Arrival};
 use crate::{
-    accounts::Roster,
+    accounts::{Roster, Whose, whose},
     domain::{AccountId, Ask, CachePrice, Conversation, Usage},
     routing::{Contender, Pick},
 };
@@ -31,13 +35,23 @@ const COLD: SignedDuration = SignedDuration::from_secs(4 * 60 + 50);
 /// A prompt of fewer tokens in the cache is cheap to write anew.
 const LEAST: u64 = 20_000;
 const MOST: usize = 16;
+/// Of bodies in all, wherever they are held for this. A repeat's own copy comes on top while it is sent: one, as they
+/// are sent one at a time.
 const MOST_BYTES: usize = 32 << 20;
 
 /// The book.
 #[derive(Default)]
 pub struct Warm {
     kept: Mutex<Vec<Kept>>,
+    /// How many bytes of bodies are held.
+    bytes: Arc<AtomicUsize>,
     changed: Notify,
+}
+
+/// A body's bytes among all that may be held; given back when it is dropped.
+struct Room {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
 }
 
 /// What is to be done about a conversation once its request has ended.
@@ -48,9 +62,10 @@ pub struct Prompt {
 }
 
 /// A request that can be repeated. No credential of the client's is in it.
-#[derive(Clone)]
 struct Request {
     account: AccountId,
+    /// Under whose credential it went: the next one may be another organisation's.
+    whose: Option<Whose>,
     /// Where it went: an account may have another address by now, at somebody else's.
     upstream: Option<Url>,
     model: Arc<str>,
@@ -60,10 +75,10 @@ struct Request {
     headers: HeaderMap,
     body: Bytes,
     ask: Ask,
+    _room: Room,
 }
 
 /// A prompt that lies in a cache.
-#[derive(Clone)]
 pub(super) struct Kept {
     pub conversation: Conversation,
     request: Request,
@@ -84,11 +99,10 @@ pub(super) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &Pick, recor
     let may_be = account.timed.keep_warm.is_some()
         && !pick.contender.provider.passes_logins()
         && arrival.method == Method::POST
-        // A larger one would only be held for as long as its answer takes.
-        && arrival.body.len() <= MOST_BYTES
         && arrival.target.path() == "/v1/messages";
     let request = || {
         let asked = arrival.ask.model.clone()?;
+        let room = gateway.warm.take_room(arrival.body.len())?;
         let sent = pick.sent(&arrival.ask).cloned();
         let mut headers = HeaderMap::new();
         for name in ["anthropic-version", "anthropic-beta"] {
@@ -101,6 +115,7 @@ pub(super) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &Pick, recor
         headers.insert(header::USER_AGENT, HeaderValue::from_static(CLIENT));
         Some(Request {
             account: account.id,
+            whose: whose(&pick.contender).cloned(),
             upstream: pick.contender.base_url().cloned(),
             is_renamed: sent.is_some(),
             model: sent.unwrap_or(asked),
@@ -116,6 +131,7 @@ pub(super) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &Pick, recor
                 pools: Some([account.pool].into()),
                 ..Ask::default()
             },
+            _room: room,
         })
     };
     let request = if may_be { request() } else { None };
@@ -149,13 +165,29 @@ impl Warm {
         let is_first = kept.iter().all(|known| known.used_at > new.used_at);
         kept.push(new);
         kept.sort_by_key(|known| known.used_at);
-        let bytes = |kept: &[Kept]| kept.iter().map(|known| known.request.body.len()).sum::<usize>();
-        while kept.len() > MOST || bytes(&kept) > MOST_BYTES {
+        if kept.len() > MOST {
             kept.remove(0);
         }
         if is_first {
             self.changed.notify_one();
         }
+    }
+
+    /// Room for a body. Those used longest ago make it; where that is not enough, as other answers are still coming,
+    /// there is none, and the prompt is left to go cold.
+    fn take_room(&self, bytes: usize) -> Option<Room> {
+        let mut kept = self.kept();
+        // More is never taken but under this lock.
+        let held = || self.bytes.load(Ordering::Relaxed);
+        let idle: usize = kept.iter().map(|known| known.request.body.len()).sum();
+        if held().saturating_sub(idle).saturating_add(bytes) > MOST_BYTES {
+            return None;
+        }
+        while !kept.is_empty() && held().saturating_add(bytes) > MOST_BYTES {
+            kept.remove(0);
+        }
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Some(Room { all: Arc::clone(&self.bytes), bytes })
     }
 
     /// When the first one is to be repeated.
@@ -168,8 +200,11 @@ impl Warm {
         let (here, there) = (pin!(self.changed.notified()), pin!(roster.warms_anew()));
         if let Either::Right(_) = select(here, there).await {
             let snapshot = roster.snapshot();
-            let wants = |id| snapshot.get(id).is_some_and(|one| one.account.timed.keep_warm.is_some());
-            self.kept().retain(|kept| wants(kept.account()));
+            let wants = |kept: &Kept| {
+                let known = snapshot.get(kept.account());
+                known.is_some_and(|one| one.account.timed.keep_warm.is_some() && kept.is_of(one))
+            };
+            self.kept().retain(wants);
         }
     }
 
@@ -178,10 +213,9 @@ impl Warm {
         self.kept().clear();
     }
 
-    /// How many are kept, and how many bytes of them.
+    /// How many are kept, and how many bytes are held of them and of those that may be.
     pub fn held(&self) -> (usize, usize) {
-        let kept = self.kept();
-        (kept.len(), kept.iter().map(|known| known.request.body.len()).sum())
+        (self.kept().len(), self.bytes.load(Ordering::Relaxed))
     }
 
     /// Takes out one that is due, and forgets those that have gone cold. The others stay until it is their turn: by
@@ -208,9 +242,24 @@ impl Kept {
         self.request.account
     }
 
-    /// Whether the account still leads to where the prompt lies.
-    pub fn is_at(&self, account: &Contender) -> bool {
-        self.request.upstream.as_ref() == account.base_url()
+    /// Whether the account still leads to where the prompt lies, under the credential of those who own it.
+    fn is_of(&self, account: &Contender) -> bool {
+        self.request.upstream.as_ref() == account.base_url() && self.request.whose.as_ref() == whose(account)
+    }
+
+    /// Why it is not to be repeated at this account, as that stands at this moment; `None` where it is.
+    pub fn why_not(&self, account: &Contender, now: Timestamp) -> Option<Arc<str>> {
+        let most = account.account.timed.keep_warm;
+        Some(match most {
+            _ if self.is_cold(now) => "it has gone cold by now".into(),
+            None => "its owner has taken that back".into(),
+            Some(most) if self.times >= most => format!("it was repeated {} times", self.times).into(),
+            _ if self.request.upstream.as_ref() != account.base_url() => {
+                "the account has another address by now".into()
+            }
+            _ if !self.is_of(account) => "the account has another key or sign-in by now".into(),
+            Some(_) => return None,
+        })
     }
 
     fn due(&self) -> Timestamp {
@@ -255,6 +304,12 @@ impl Kept {
     }
 }
 
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -266,8 +321,18 @@ mod tests {
     }
 
     fn kept(session: &str, used: i64, bytes: usize) -> Kept {
+        kept_in(&Warm::default(), session, used, bytes).unwrap()
+    }
+
+    fn keep(warm: &Warm, session: &str, used: i64, bytes: usize) {
+        warm.keep(kept_in(warm, session, used, bytes).unwrap());
+    }
+
+    fn kept_in(warm: &Warm, session: &str, used: i64, bytes: usize) -> Option<Kept> {
         let request = Request {
+            _room: warm.take_room(bytes)?,
             account: AccountId(1),
+            whose: None,
             upstream: None,
             model: "claude-opus-4-8".into(),
             is_renamed: false,
@@ -278,19 +343,34 @@ mod tests {
         };
         let price = CachePrice { read: 500, write: 6250 };
         let conversation = Conversation { session: session.into(), agent: None };
-        Kept { conversation, request, used_at: at(used), times: 0, tokens: 100_000, price }
+        Some(Kept { conversation, request, used_at: at(used), times: 0, tokens: 100_000, price })
     }
 
     #[test]
     fn so_many_bytes_are_kept_and_those_used_longest_ago_make_room() {
         let warm = Warm::default();
         for (n, session) in ["a", "b", "c", "d"].into_iter().enumerate() {
-            warm.keep(kept(session, i64::try_from(n).unwrap(), 10 << 20));
+            keep(&warm, session, i64::try_from(n).unwrap(), 10 << 20);
         }
         assert_eq!(warm.held(), (3, 30 << 20));
         assert_eq!(warm.next_due(), Some(at(1) + REPEAT));
-        warm.keep(kept("huge", 9, MOST_BYTES + 1));
-        assert_eq!(warm.held(), (0, 0), "one that is too big for itself is not kept either");
+        assert!(kept_in(&warm, "huge", 9, MOST_BYTES + 1).is_none());
+        assert_eq!(warm.held(), (3, 30 << 20), "one that is too big for itself takes nobody's place");
+    }
+
+    #[test]
+    fn bodies_whose_answers_were_still_coming_were_held_without_a_bound() {
+        let warm = Warm::default();
+        keep(&warm, "kept", 0, 10 << 20);
+        let coming: Vec<_> = (0..40).map_while(|n| kept_in(&warm, &n.to_string(), n, 10 << 20)).collect();
+        assert_eq!((coming.len(), warm.held()), (3, (0, 30 << 20)), "the one that was kept has made room");
+        drop(coming);
+        assert_eq!(warm.held(), (0, 0), "what did not end well is given back");
+        keep(&warm, "due", 0, 20 << 20);
+        let repeated = warm.take_due(at(265)).unwrap();
+        assert!(kept_in(&warm, "meanwhile", 9, 20 << 20).is_none(), "nor does one that is being repeated");
+        warm.put_back(repeated, at(265));
+        assert_eq!(warm.held(), (1, 20 << 20));
     }
 
     #[test]
@@ -306,8 +386,8 @@ mod tests {
     #[test]
     fn an_earlier_use_of_a_conversation_does_not_replace_a_later_one() {
         let warm = Warm::default();
-        warm.keep(kept("a", 100, 1));
-        warm.put_back(kept("a", 0, 1), at(50));
+        keep(&warm, "a", 100, 1);
+        warm.put_back(kept_in(&warm, "a", 0, 1).unwrap(), at(50));
         assert_eq!(warm.next_due(), Some(at(100) + REPEAT));
         assert!(warm.take_due(at(100)).is_none());
         assert!(warm.take_due(at(365)).is_some());
@@ -317,8 +397,8 @@ mod tests {
     #[test]
     fn prompts_that_waited_for_a_slow_repeat_were_repeated_when_they_had_gone_cold() {
         let warm = Warm::default();
-        warm.keep(kept("slow", 0, 1));
-        warm.keep(kept("behind it", 1, 1));
+        keep(&warm, "slow", 0, 1);
+        keep(&warm, "behind it", 1, 1);
         assert_eq!(warm.take_due(at(265)).unwrap().used_at, at(0));
         assert_eq!(warm.held().0, 1, "it can still be taken over by a request of its own");
         assert!(warm.take_due(at(325)).is_none(), "a minute later it has gone cold");
@@ -331,7 +411,7 @@ mod tests {
         ) {
             let warm = Warm::default();
             for (session, used, bytes) in uses {
-                warm.keep(kept(&session.to_string(), used, bytes));
+                keep(&warm, &session.to_string(), used, bytes);
                 prop_assert!(warm.held().0 <= MOST && warm.held().1 <= MOST_BYTES);
             }
             while let Some(due) = warm.take_due(at(now)) {
