@@ -54,3 +54,81 @@ pub fn best(profiles: &[Known], account: &Contender, plan: &Plan, now: Timestamp
     let first = snapshot.contenders.iter().min_by_key(|one| until(one));
     first.map_or(Best::Nobody, |one| Best::Back(ProfileId(one.account.id.0), wait.until))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::{
+        domain::{
+            Account, AccountName, Credential, Day, Guards, Lacks, MinuteOfDay, ModelMap, Peak, PoolId,
+            Profile, ProfileName, Provider, ProviderId, Spare, Timed, ZoneName,
+        },
+        routing::Zones,
+    };
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// An account that passes sign-ins on, and takes none at these hours of Tokyo.
+    fn account(from: &str, to: &str) -> Contender {
+        let provider = Provider {
+            id: ProviderId("test".into()),
+            title: String::new(),
+            about: String::new(),
+            base_url: None,
+            credential: Credential::Client,
+            says: [].into(),
+            counts_tokens: true,
+            models: [].into(),
+            lacks: Lacks::default(),
+            verdicts: "anthropic".into(),
+        };
+        let peak = Peak {
+            days: Day::ALL.into_iter().collect(),
+            from: MinuteOfDay::new(from).unwrap(),
+            to: MinuteOfDay::new(to).unwrap(),
+            zone: Some(ZoneName::new("Asia/Tokyo").unwrap()),
+            then: Spare::Unused,
+        };
+        let account = Account {
+            id: AccountId(1),
+            name: AccountName::new("mine").unwrap(),
+            provider: provider.id.clone(),
+            base_url: None,
+            priority: 0,
+            pool: PoolId::MAIN,
+            guards: Some(Arc::new(Guards { peaks: vec![peak], ..Guards::default() })),
+            pause: None,
+            bench: None,
+            refused: None,
+            models: ModelMap::default(),
+            spill: None,
+            sign_in: None,
+            timed: Timed::default(),
+            created_at: at("2026-11-23T00:00:00Z"),
+        };
+        Contender::new(account, Arc::new(provider), Load::default())
+    }
+
+    #[test]
+    fn the_hours_in_which_a_sign_in_is_not_used_were_read_on_another_clock() {
+        let profile = Profile {
+            id: ProfileId(1),
+            name: ProfileName::new("work").unwrap(),
+            folder: "/work".into(),
+            is_ours: true,
+            created_at: at("2026-11-23T00:00:00Z"),
+        };
+        let profiles = [Known { profile, windows: Vec::new(), bench: None, seen_at: None }];
+        let tokyo = (ZoneName::new("Asia/Tokyo").unwrap(), TimeZone::fixed(jiff::tz::offset(9)));
+        let plan = Plan { zones: Zones { named: vec![tokyo], ..Zones::default() }, ..Plan::default() };
+        let account = account("09:00", "12:00");
+        let best_at = |moment| best(&profiles, &account, &plan, at(moment));
+        let back = Best::Back(ProfileId(1), Some(at("2026-11-23T03:00:00Z")));
+        assert_eq!(best_at("2026-11-23T01:00:00Z"), back, "it is ten o'clock there");
+        assert_eq!(best_at("2026-11-23T10:00:00Z"), Best::Ready(ProfileId(1)), "and now it is evening");
+    }
+}
