@@ -50,9 +50,14 @@ struct Inner {
     clock: Clock,
     events: Events,
     tasks: Tasks,
+    /// So long is waited for the disk.
+    patience: Duration,
     /// Told whenever a run begins or ends.
     moved: watch::Sender<()>,
 }
+
+/// What the disk has not taken by then is known in memory alone until it does: jobs are done all the same.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +102,17 @@ impl Scheduler {
         tasks: Tasks,
         jobs: Vec<Job>,
     ) -> Result<Self, StoreError> {
+        Self::load_within(PATIENCE, store, clock, events, tasks, jobs)
+    }
+
+    fn load_within(
+        patience: Duration,
+        store: Store,
+        clock: Clock,
+        events: Events,
+        tasks: Tasks,
+        jobs: Vec<Job>,
+    ) -> Result<Self, StoreError> {
         let (kept, now) = (store.jobs()?, clock.now());
         let mut slots = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -111,7 +127,7 @@ impl Scheduler {
             slots.push(Slot::new(job, &row, run::dice()));
         }
         let moved = watch::Sender::new(());
-        Ok(Self(Arc::new(Inner { slots, store, clock, events, tasks, moved })))
+        Ok(Self(Arc::new(Inner { slots, store, clock, events, tasks, patience, moved })))
     }
 
     /// Begins to do what is due, until the drain. To be called once, on the runtime that is to do it.
@@ -205,7 +221,7 @@ impl Scheduler {
         let mut earliest = None;
         for (at, slot) in self.0.slots.iter().enumerate() {
             if slot.look_at(now) {
-                self.keep(slot.row()).await;
+                self.keep(slot).await;
             }
             let Some(next) = slot.next(now, &zone) else { continue };
             if next <= now {
@@ -234,12 +250,30 @@ impl Scheduler {
     }
 
     /// Writes down what is known of a job. If that fails it is known until the next start all the same.
-    async fn keep(&self, row: JobRow) {
-        let store = self.0.store.clone();
-        let kept = self.0.tasks.spawn_blocking(move || store.save_job(row)).await;
-        if let Ok(Err(error)) = kept {
-            tracing::warn!(%error, "a job could not be written down");
-        }
+    async fn keep(&self, slot: &Slot) {
+        let row = slot.row();
+        self.write(slot, move |store| store.save_job(row)).await;
+    }
+
+    /// Writes something down about a job, one thing at a time, and waits no longer for the disk than its patience goes:
+    /// a disk that stands still holds nobody up, and of each job one write at most waits for it.
+    async fn write(&self, slot: &Slot, act: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static) {
+        let (store, pen) = (self.0.store.clone(), Arc::clone(&slot.pen));
+        let writing = async {
+            let pen = pen.lock_owned().await;
+            let act = move || {
+                let done = act(&store);
+                drop(pen);
+                done
+            };
+            self.0.tasks.spawn_blocking(act).await
+        };
+        let why = match tokio::time::timeout(self.0.patience, writing).await {
+            Ok(Ok(Err(error))) => error.to_string(),
+            Err(_) => "the disk takes its time".into(),
+            Ok(_) => return,
+        };
+        tracing::warn!(job = slot.id().word(), why, "what a job does could not be written down");
     }
 
     fn tell(&self) {

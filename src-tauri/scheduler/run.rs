@@ -53,11 +53,7 @@ impl Running {
         let (scheduler, slot) = (&self.scheduler, self.slot());
         let inner = &scheduler.0;
         let id = slot.id();
-        let store = inner.store.clone();
-        let noted = inner.tasks.spawn_blocking(move || store.begin_job(id, began)).await;
-        if let Ok(Err(error)) = noted {
-            tracing::warn!(%error, job = id.word(), "that a job has begun could not be written down");
-        }
+        scheduler.write(slot, move |store| store.begin_job(id, began)).await;
         let (outcome, says) = self.act(by_hand).await;
         tracing::info!(job = id.word(), outcome = outcome.word(), "{says}");
         let took = inner.clock.instant().duration_since(self.steady);
@@ -69,7 +65,7 @@ impl Running {
                 known.since = before;
             }
         }
-        scheduler.keep(slot.row()).await;
+        scheduler.keep(slot).await;
     }
 
     async fn act(&self, by_hand: bool) -> (JobOutcome, String) {

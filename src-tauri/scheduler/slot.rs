@@ -1,7 +1,7 @@
 //! A job with what is known of it now: when it ran, whether it runs, when it is due. The lock is held for a few
 //! lines, and never while the job is being done, so nothing that a job does can leave it locked.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -19,6 +19,8 @@ pub const CALM: SignedDuration = SignedDuration::from_mins(1);
 
 pub struct Slot {
     pub job: Job,
+    /// Held by whoever writes something down about it.
+    pub pen: Arc<tokio::sync::Mutex<()>>,
     known: Mutex<Known>,
 }
 
@@ -39,7 +41,7 @@ pub struct Known {
 impl Slot {
     pub fn new(job: Job, row: &JobRow, dice: u64) -> Self {
         let known = Known { since: row.since, dice, running: None, last: row.last.clone(), started: None };
-        Self { job, known: Mutex::new(known) }
+        Self { job, pen: Arc::default(), known: Mutex::new(known) }
     }
 
     pub fn id(&self) -> JobId {

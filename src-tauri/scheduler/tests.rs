@@ -17,7 +17,10 @@ use crate::{
     clock::Clock,
     domain::{JobId, JobOutcome},
     events::Events,
-    store::{Store, tests::Folder},
+    store::{
+        Options, Store,
+        tests::{Folder, stall},
+    },
     tasks::Tasks,
 };
 
@@ -355,4 +358,43 @@ async fn what_a_job_found_is_told_until_it_finds_nothing_any_more() {
     stage.after(HOUR, JobId::Integrity, &count, 2).await;
     assert_eq!(stage.scheduler.trouble(), None);
     stage.close().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_stood_still_held_the_jobs_and_the_scheduler() {
+    let folder = Folder::new();
+    // The store waits longer for the disk than this test does.
+    let options = Options { patience: Duration::from_mins(5), ..Options::default() };
+    let (store, tasks) = (Store::open(&folder.file(), options).unwrap(), Tasks::default());
+    let (clock, count, well) =
+        (Clock::movable(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let jobs = vec![hourly(JobId::Integrity, fine(&count)), hourly(JobId::Models, fine(&well))];
+    let patience = Duration::from_millis(20);
+    let scheduler = Scheduler::load_within(
+        patience,
+        store.clone(),
+        clock.clone(),
+        Events::default(),
+        tasks.clone(),
+        jobs,
+    );
+    let stage = Stage { scheduler: scheduler.unwrap(), store, clock, tasks };
+    stage.scheduler.start();
+
+    let disk = stall(&folder.file());
+    for run in 1..=3 {
+        stage.after(HOUR, JobId::Integrity, &count, run).await;
+        stage.after(Duration::ZERO, JobId::Models, &well, run).await;
+    }
+    // Whose clock is set back is to be written down by the one task that wakes all.
+    stage.clock.set_back(DAY);
+    stage.settle().await;
+    stage.after(HOUR, JobId::Integrity, &count, 4).await;
+    assert!(stage.tasks.count() <= 1 + 2, "one write of each job at most waits: {}", stage.tasks.count());
+    drop(disk);
+    stage.close().await;
+
+    let kept = folder.open().jobs().unwrap();
+    let is_known = |id| kept.iter().any(|row| row.id == id && row.last.is_some());
+    assert!(is_known(JobId::Integrity) && is_known(JobId::Models), "what waited is written once it goes on");
 }
