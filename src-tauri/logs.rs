@@ -17,7 +17,7 @@ const FOLDER: &str = "logs";
 /// A file that would grow beyond this is set aside, and a new one begun.
 const LARGEST: u64 = 2 << 20;
 /// So many are set aside; the oldest makes room.
-const ASIDE: usize = 3;
+const ASIDE: u64 = 3;
 
 /// What is told: `HEADGATE_LOG` says how much, as in `HEADGATE_LOG=headgate=debug`.
 fn filter() -> EnvFilter {
@@ -83,6 +83,8 @@ struct Files {
     largest: u64,
     file: File,
     size: u64,
+    /// It is tried again then to begin a new file.
+    full_at: u64,
 }
 
 impl Files {
@@ -94,28 +96,56 @@ impl Files {
         builder.create(folder)?;
         let file = open(&named(folder, 0))?;
         let size = file.metadata()?.len();
-        Ok(Self { folder: folder.to_owned(), largest, file, size })
+        Ok(Self { folder: folder.to_owned(), largest, file, size, full_at: largest })
     }
 
-    fn set_aside(&mut self) -> io::Result<()> {
+    /// Begins a new file. If that fails, the one that there is goes on and says so; it is tried again once that has
+    /// grown by as much as a file may hold.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        match self.set_aside() {
+            Ok(new) => (self.file, self.size, self.full_at) = (new, 0, self.largest),
+            Err(error) => {
+                self.full_at = self.most().min(self.size + self.largest);
+                let said = format!("no new log could be begun, and this one goes on: {error}\n");
+                if self.size + said.len() as u64 <= self.most() {
+                    self.file.write_all(said.as_bytes())?;
+                    self.size += said.len() as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As much as all files hold together.
+    fn most(&self) -> u64 {
+        self.largest * (ASIDE + 1)
+    }
+
+    /// The next file, with the others set aside. It is there before any of them is touched.
+    fn set_aside(&self) -> io::Result<File> {
+        let beside = self.folder.join("headgate.new.log");
+        let new = open(&beside)?;
         for older in (1..=ASIDE).rev() {
             match fs::rename(named(&self.folder, older - 1), named(&self.folder, older)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        self.file = open(&named(&self.folder, 0))?;
-        self.size = 0;
-        Ok(())
+        fs::rename(beside, named(&self.folder, 0))?;
+        Ok(new)
     }
 }
 
 impl Write for Files {
-    /// A line comes whole, so none is torn by a new file.
+    /// A line comes whole, so none is torn by a new file. Where none can be begun, the one that there is holds as much as
+    /// all of them would, and no more.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let length = line.len() as u64;
-        if self.size > 0 && self.size + length > self.largest {
-            self.set_aside()?;
+        if self.size > 0 && self.size + length > self.full_at {
+            self.begin_anew()?;
+        }
+        if self.size > 0 && self.size + length > self.most() {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         self.file.write_all(line)?;
         self.size += length;
@@ -127,7 +157,7 @@ impl Write for Files {
     }
 }
 
-fn named(folder: &Path, age: usize) -> PathBuf {
+fn named(folder: &Path, age: u64) -> PathBuf {
     folder.join(if age == 0 { "headgate.log".to_owned() } else { format!("headgate.{age}.log") })
 }
 
@@ -178,6 +208,44 @@ mod tests {
         files.write_all(b"now\n").unwrap();
         files.write_all(b"full\n").unwrap();
         assert_eq!(kept(folder.path()), ["full\n", "before\nnow\n"]);
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_begun_anew_was_lost_and_the_older_ones_with_it() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("logs");
+        let mut files = Files::open(&folder, 1_000).unwrap();
+        fs::write(named(&folder, 1), "older").unwrap();
+        // Nobody writes into a folder.
+        let beside = folder.join("headgate.new.log");
+        fs::create_dir(&beside).unwrap();
+        let line = |number: usize| format!("line {number} {}\n", "x".repeat(30));
+        for number in 0..30 {
+            files.write_all(line(number).as_bytes()).unwrap();
+        }
+        let said = kept(&folder);
+        assert_eq!(said.len(), 2, "nothing is set aside");
+        assert!(said[0].contains("line 29") && said[0].contains("this one goes on"), "{said:?}");
+        assert_eq!(said[0].matches("this one goes on").count(), 1, "not with each line");
+        assert_eq!(said[1], "older");
+        let left_out = (30..200).filter(|number| files.write_all(line(*number).as_bytes()).is_err()).count();
+        assert!(left_out > 50 && kept(&folder)[0].len() <= 4_000, "it does not grow for ever");
+
+        fs::remove_dir(&beside).unwrap();
+        files.write_all(line(200).as_bytes()).unwrap();
+        assert_eq!((kept(&folder)[0].as_str(), kept(&folder).len()), (line(200).as_str(), 3));
+    }
+
+    #[test]
+    fn a_log_whose_folder_was_moved_away_goes_on_there() {
+        let above = tempfile::tempdir().unwrap();
+        let (folder, moved) = (above.path().join("logs"), above.path().join("moved"));
+        let mut files = Files::open(&folder, 10).unwrap();
+        files.write_all(b"before\n").unwrap();
+        fs::rename(&folder, &moved).unwrap();
+        files.write_all(b"behind\n").unwrap();
+        let said = kept(&moved);
+        assert!(said[0].starts_with("before\n") && said[0].ends_with("behind\n"), "{said:?}");
     }
 
     #[cfg(unix)]
