@@ -270,6 +270,7 @@ impl From<HomeError> for Refused {
         match error {
             HomeError::Vault(error) => error.into(),
             HomeError::Store(error) => error.into(),
+            HomeError::Left { source, .. } => Self { message, ..source.into() },
             HomeError::Running => Self::running(message),
             HomeError::Thread(_) => Self::broken(message),
             _ => Self { status: StatusCode::CONFLICT, code: "not_movable", message },

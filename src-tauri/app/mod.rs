@@ -149,7 +149,7 @@ impl App {
             _ => AppError::Folder { folder: folder.clone(), source },
         })?;
         let store = open_store(&settings.data_dir)?;
-        let vault::Found { vault, open, chosen } = find(&settings, &store)?;
+        let vault::Found { vault, open, passphrase, chosen } = find(&settings, &store)?;
         let events = Events::default();
         let tasks = Tasks::default();
         let interrupted = store.interrupt_open()?;
@@ -159,7 +159,7 @@ impl App {
         let ration = Ration::of(NonZeroU32::new(settings.limits.requests_per_account));
         let roster = Roster::load(store.clone(), vault, catalog, clock.clone(), events.clone(), ration)
             .map_err(AppError::Accounts)?;
-        let homes = Homes::load(roster.clone(), open, chosen)?;
+        let homes = Homes::load(roster.clone(), open, chosen, passphrase)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let register =
             Register::load(store.clone(), clock.clone(), events.clone()).map_err(AppError::Keys)?;

@@ -18,6 +18,8 @@ use crate::{
 pub struct Found {
     pub vault: Arc<dyn Vault>,
     pub open: Open,
+    /// What was given at the start.
+    pub passphrase: Option<Passphrase>,
     /// What the settings say.
     pub chosen: Option<VaultKind>,
 }
@@ -28,7 +30,7 @@ impl Found {
         let none = |_: VaultKind, _: Option<&Passphrase>| {
             Err(VaultError::Broken("there is no other place for keys than the one that was given".into()))
         };
-        Self { vault, open: Box::new(none), chosen: None }
+        Self { vault, open: Box::new(none), passphrase: None, chosen: None }
     }
 }
 
@@ -68,10 +70,10 @@ pub fn find(settings: &Settings, store: &Store, passphrase: Option<Passphrase>) 
         store.set_meta(HOME, vault.kind().as_str())?;
     }
     let open = move |kind: VaultKind, given: Option<&Passphrase>| {
-        let place = Place { folder: &folder, realm: &realm, passphrase: given.or(passphrase.as_ref()) };
+        let place = Place { folder: &folder, realm: &realm, passphrase: given };
         secrets::open_known(kind, place)
     };
-    Ok(Found { vault, open: Box::new(open), chosen })
+    Ok(Found { vault, open: Box::new(open), passphrase, chosen })
 }
 
 /// What was renewed in the home that is left would end with it, for nobody could say later which one is newer.

@@ -35,12 +35,24 @@ pub struct Trouble {
     /// For the shell.
     pub code: Code,
     message: String,
+    /// The API's word for it, where that refused.
+    word: Option<String>,
 }
 
 impl Trouble {
     /// A failure with its sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), word: None }
+    }
+
+    /// What the API refused, with its word for it.
+    pub fn of_api(code: Code, word: String, message: String) -> Self {
+        Self { code, message, word: Some(word) }
+    }
+
+    /// Whether the API refused with this word.
+    pub fn is(&self, word: &str) -> bool {
+        self.word.as_deref() == Some(word)
     }
 
     /// A command for changing something was given nothing to change.

@@ -146,7 +146,7 @@ fn refused(status: StatusCode, body: &[u8]) -> Trouble {
         _ => Code::Failed,
     };
     match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) => Trouble::new(code, problem.message),
+        Ok(problem) => Trouble::of_api(code, problem.code, problem.message),
         Err(_) => Trouble::new(code, format!("the running Headgate answered {status}")),
     }
 }

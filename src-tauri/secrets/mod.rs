@@ -57,12 +57,16 @@ pub trait Vault: Send + Sync + fmt::Debug {
     }
 
     /// Seals it with this passphrase, or with a key file, in place of what it is sealed with; `current` is the
-    /// passphrase that it has.
+    /// passphrase that it has. What could not be tidied up behind it comes back as a sentence: it is done all the same.
     ///
     /// # Errors
     /// `NeedsPassphrase` and `WrongPassphrase` about the current one; nothing has changed then. `Broken` where there is
     /// nothing to be sealed.
-    fn reseal(&self, _current: Option<&Passphrase>, _next: Option<&Passphrase>) -> Result<(), VaultError> {
+    fn reseal(
+        &self,
+        _current: Option<&Passphrase>,
+        _next: Option<&Passphrase>,
+    ) -> Result<Option<String>, VaultError> {
         Err(VaultError::Broken(self.kind().has_no_passphrase()))
     }
 

@@ -65,6 +65,8 @@ impl SealedFile {
             (Some(SealedBy::Passphrase(_)), None) => {
                 return Err(VaultError::NeedsPassphrase(file.display().to_string()));
             }
+            // Before a key is looked for, which may be another one there.
+            (Some(SealedBy::Newer), _) => return Err(is_newer(&file)),
             (None, Some(passphrase)) if key_file.is_none() => stretched(passphrase, salted(&file)?, &file)?,
             _ => Seal::of_key(find_key(&file, &own, key_file)?),
         };
@@ -96,7 +98,7 @@ impl SealedFile {
     fn read_with(&self, seal: &Seal) -> Result<Secrets, VaultError> {
         let Some(sealed) = read(&self.file)? else { return Ok(Secrets::new()) };
         match SealedBy::of(&sealed) {
-            SealedBy::Newer => return Err(self.is_newer()),
+            SealedBy::Newer => return Err(is_newer(&self.file)),
             SealedBy::Nobody => return Err(self.does_not_open(seal)),
             SealedBy::Key | SealedBy::Passphrase(_) if !seal.fits(&sealed) => {
                 return Err(self.was_sealed_elsewhere());
@@ -114,11 +116,6 @@ impl SealedFile {
 
     fn seal(&self) -> RwLockReadGuard<'_, Seal> {
         self.seal.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_newer(&self) -> VaultError {
-        let file = self.file.display();
-        VaultError::Broken(format!("{file} was written by a newer Headgate; update this one and try again"))
     }
 
     fn does_not_open(&self, seal: &Seal) -> VaultError {
@@ -176,7 +173,11 @@ impl Vault for SealedFile {
         if self.seal().stretch().is_some() { Secured::Passphrase } else { Secured::KeyFile }
     }
 
-    fn reseal(&self, current: Option<&Passphrase>, next: Option<&Passphrase>) -> Result<(), VaultError> {
+    fn reseal(
+        &self,
+        current: Option<&Passphrase>,
+        next: Option<&Passphrase>,
+    ) -> Result<Option<String>, VaultError> {
         let _held = hold(&self.lock)?;
         let mut seal = self.seal.write().unwrap_or_else(PoisonError::into_inner);
         let secrets = self.read_with(&seal)?;
@@ -198,11 +199,9 @@ impl Vault for SealedFile {
         self.write(&new, &secrets)?;
         let has_passphrase = new.stretch().is_some();
         *seal = new;
-        if has_passphrase && !self.is_key_named {
-            // Old copies of the file would open with it.
-            remove(&self.key_file)?;
-        }
-        Ok(())
+        // Old copies of the file would open with it.
+        let removed = if has_passphrase && !self.is_key_named { remove(&self.key_file) } else { Ok(()) };
+        Ok(removed.err().map(|error| error.to_string()))
     }
 
     fn vacate(&self) -> Result<(), VaultError> {
@@ -214,6 +213,11 @@ impl Vault for SealedFile {
         remove(&self.file)?;
         if self.is_key_named { Ok(()) } else { remove(&self.key_file) }
     }
+}
+
+fn is_newer(file: &Path) -> VaultError {
+    let file = file.display();
+    VaultError::Broken(format!("{file} was written by a newer Headgate; update this one and try again"))
 }
 
 fn stretched(passphrase: &Passphrase, stretch: Stretch, file: &Path) -> Result<Seal, VaultError> {

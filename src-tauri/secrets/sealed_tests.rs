@@ -101,6 +101,8 @@ fn a_file_of_a_newer_version_is_left_alone() {
     sealed[0] = 3;
     fs::write(folder.path().join("vault.sealed"), sealed).unwrap();
     assert!(refusal(&folder).contains("newer Headgate"));
+    fs::remove_file(folder.path().join("vault.key")).unwrap();
+    assert!(refusal(&folder).contains("newer Headgate"), "which need not have had a key file");
 }
 
 #[test]
@@ -234,4 +236,23 @@ proptest! {
         let read = vault.get(&name("account/1")).unwrap().unwrap();
         prop_assert_eq!(read.expose(), &secret);
     }
+}
+
+#[test]
+fn a_file_that_was_sealed_anew_was_told_as_one_that_was_not_where_its_old_key_could_not_be_removed() {
+    let folder = folder();
+    sealed_with_one(&folder);
+    let vault = SealedFile::open(folder.path(), None, None).unwrap();
+    let key = folder.path().join("vault.key");
+    fs::remove_file(&key).unwrap();
+    // Nobody removes a folder as a file.
+    fs::create_dir(&key).unwrap();
+    let left = vault.reseal(None, Some(&phrase("first phrase"))).unwrap().expect("something is left to do");
+    assert!(left.contains("vault.key") && left.contains("remove it by hand"), "{left}");
+    assert_eq!(vault.secured(), Secured::Passphrase);
+    let again = open_with(&folder, "first phrase").unwrap();
+    assert_eq!(again.get(&name("account/1")).unwrap().unwrap().expose(), "sk-ant-secret");
+    assert!(again.reseal(Some(&phrase("first phrase")), Some(&phrase("second phrase"))).unwrap().is_some());
+    fs::remove_dir(&key).unwrap();
+    assert_eq!(again.reseal(Some(&phrase("second phrase")), Some(&phrase("third phrase"))).unwrap(), None);
 }

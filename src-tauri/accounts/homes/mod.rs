@@ -13,6 +13,8 @@ mod findings;
 mod moving;
 mod words;
 #[cfg(test)]
+mod sealed_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{
@@ -36,7 +38,7 @@ use crate::{
     store::StoreError,
 };
 
-/// Opens a home of this folder, with this passphrase or the one that was given at the start.
+/// Opens a home of this folder, with this passphrase if it is sealed with one.
 pub type Open =
     Box<dyn Fn(VaultKind, Option<&Passphrase>) -> Result<Arc<dyn Vault>, VaultError> + Send + Sync>;
 
@@ -49,6 +51,8 @@ struct Inner {
     open: Open,
     /// What the settings choose, which a move can't overrule.
     chosen: Option<VaultKind>,
+    /// What opens a sealed file unless a person says something else: given at the start, and replaced with the seal.
+    passphrase: Mutex<Option<Passphrase>>,
     state: Mutex<State>,
     /// Told whenever an act ends; a move begins to carry when there is none.
     acts: Condvar,
@@ -62,6 +66,8 @@ struct State {
     left: Option<Left>,
     moving: Option<Moving>,
     last: Option<Moved>,
+    /// What sealing anew could not tidy up.
+    untidy: Option<String>,
     /// Acts on the home that have found no move under way, and are not over.
     acts: usize,
 }
@@ -79,6 +85,8 @@ pub struct Stand {
     pub moving: Option<Moving>,
     /// The last one that ended since the start.
     pub last: Option<Moved>,
+    /// What sealing anew could not tidy up, in a sentence with a next step.
+    pub untidy: Option<String>,
     /// What the settings choose.
     pub chosen: Option<VaultKind>,
 }
@@ -125,6 +133,14 @@ pub enum HomeError {
     Memory,
     #[error("a move is under way; wait for its end with `headgate vault`")]
     Running,
+    /// What was left in a sealed file is not to be had without its passphrase.
+    #[error(
+        "{source}. It is about what was left in {}: if nobody knows that passphrase any more, remove the file by hand and \
+         try again, for the accounts' keys are in {}",
+        .left.title(),
+        .home.title()
+    )]
+    Left { left: VaultKind, home: VaultKind, source: VaultError },
     #[error("this system starts no thread: {0}")]
     Thread(#[from] std::io::Error),
     #[error(transparent)]
@@ -134,15 +150,21 @@ pub enum HomeError {
 }
 
 impl Homes {
-    /// Nothing is asked of the home yet. `chosen` is what the settings say.
+    /// Nothing is asked of the home yet. `chosen` is what the settings say, `passphrase` what was given at the start.
     ///
     /// # Errors
     /// If the store can't be read.
-    pub fn load(roster: Roster, open: Open, chosen: Option<VaultKind>) -> Result<Self, StoreError> {
+    pub fn load(
+        roster: Roster,
+        open: Open,
+        chosen: Option<VaultKind>,
+        passphrase: Option<Passphrase>,
+    ) -> Result<Self, StoreError> {
         let homes = Self(Arc::new(Inner {
             roster,
             open,
             chosen,
+            passphrase: Mutex::new(passphrase),
             state: Mutex::default(),
             acts: Condvar::new(),
             moved: watch::Sender::new(()),
@@ -162,6 +184,7 @@ impl Homes {
             left: state.left,
             moving: state.moving,
             last: state.last.clone(),
+            untidy: state.untidy.clone(),
             chosen: self.0.chosen,
         }
     }
@@ -217,6 +240,21 @@ impl Homes {
                 return;
             }
         }
+    }
+
+    /// Opens the home that is not in use.
+    fn open(&self, kind: VaultKind, given: Option<&Passphrase>) -> Result<Arc<dyn Vault>, HomeError> {
+        let known = self.passphrase().clone();
+        (self.0.open)(kind, given.or(known.as_ref())).map_err(|source| match source {
+            VaultError::NeedsPassphrase(_) | VaultError::WrongPassphrase(_) => {
+                HomeError::Left { left: kind, home: self.0.roster.inner().vault().kind(), source }
+            }
+            source => source.into(),
+        })
+    }
+
+    fn passphrase(&self) -> MutexGuard<'_, Option<Passphrase>> {
+        self.0.passphrase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find_in(&self, vault: &dyn Vault) -> Result<Findings, HomeError> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     accounts::roster::lock,
-    secrets::{Passphrase, SecretName, Vault, VaultError, VaultKind, copy, empty, prove, take_back},
+    secrets::{Passphrase, SecretName, Secured, Vault, VaultError, VaultKind, copy, empty, prove, take_back},
     store::StoreError,
 };
 
@@ -57,11 +57,12 @@ impl Homes {
         Ok(())
     }
 
-    /// Deletes these secrets, as far as they are still nobody's, and ends or undoes what a move left behind. Blocks.
+    /// Deletes these secrets, as far as they are still nobody's, and ends or undoes what a move left behind, in a sealed
+    /// file perhaps that opens with this passphrase. Blocks.
     ///
     /// # Errors
     /// [`HomeError`]; what was deleted before is gone.
-    pub fn clean(&self, names: &[SecretName]) -> Result<Stand, HomeError> {
+    pub fn clean(&self, names: &[SecretName], passphrase: Option<&Passphrase>) -> Result<Stand, HomeError> {
         let inner = self.0.roster.inner();
         {
             let _act = self.act()?;
@@ -72,9 +73,9 @@ impl Homes {
             }
             let left = self.state().left;
             match left {
-                Some(Left::Old(old)) => self.empty(old, vault.as_ref())?,
+                Some(Left::Old(old)) => self.empty(old, vault.as_ref(), passphrase)?,
                 Some(Left::Copies(new)) => {
-                    let there = (self.0.open)(new, None)?;
+                    let there = self.open(new, passphrase)?;
                     if self.clear(there.as_ref(), vault.as_ref())? {
                         self.note(None)?;
                     }
@@ -99,7 +100,13 @@ impl Homes {
     ) -> Result<Stand, HomeError> {
         {
             let _act = self.act()?;
-            self.0.roster.inner().vault().reseal(current, next)?;
+            let untidy = self.0.roster.inner().vault().reseal(current, next)?;
+            // What opened it before is nobody's any more.
+            *self.passphrase() = next.cloned();
+            if let Some(untidy) = &untidy {
+                tracing::warn!("{untidy}");
+            }
+            self.state().untidy = untidy;
         }
         self.tell();
         Ok(self.stand())
@@ -109,7 +116,7 @@ impl Homes {
     pub(super) fn finish_aside(&self) {
         let Ok(_act) = self.act() else { return };
         let Some(Left::Old(old)) = self.state().left else { return };
-        match self.empty(old, self.0.roster.inner().vault().as_ref()) {
+        match self.empty(old, self.0.roster.inner().vault().as_ref(), None) {
             Ok(()) => tracing::info!("{} is empty: the move out of it is over", old.title()),
             Err(error) => tracing::warn!(%error, "{} could not be emptied after a move", old.title()),
         }
@@ -125,12 +132,11 @@ impl Homes {
         let before = inner.store.meta(MOVE)?.and_then(|text| text.parse::<Pending>().ok());
         self.note(Some(Pending::Filling(to)))?;
         // Proved before anything is put there: whoever refuses here is not asked a second time.
-        let opened = (self.0.open)(to, passphrase).and_then(|new| prove(new.as_ref()).map(|()| new));
-        let new = match opened {
+        let new = match self.open_new(to, passphrase) {
             Ok(new) => new,
             Err(error) => {
                 self.note(before)?;
-                return Err(error.into());
+                return Err(error);
             }
         };
         if let Err(error) = self.fill(from.as_ref(), new.as_ref(), &names) {
@@ -144,11 +150,28 @@ impl Homes {
         let emptying = Pending::Emptying(from.kind());
         inner.store.change_meta(&[(HOME, Some(to.as_str())), (MOVE, Some(&emptying.text()))])?;
         inner.settle_in(Arc::clone(&new));
+        if let Some(given) = passphrase {
+            *self.passphrase() = Some(given.clone());
+        }
         self.state().left = Some(Left::Old(from.kind()));
         if let Err(error) = self.empty_of(from.as_ref(), new.as_ref(), &names) {
             tracing::warn!(%error, "{} could not be emptied after a move", from.kind().title());
         }
         Ok(names.len())
+    }
+
+    /// Opens the home that secrets are to move into, proves it, and has it sealed as was asked: a file that was left there
+    /// may be sealed with a key.
+    fn open_new(&self, to: VaultKind, passphrase: Option<&Passphrase>) -> Result<Arc<dyn Vault>, HomeError> {
+        let new = self.open(to, passphrase)?;
+        prove(new.as_ref())?;
+        let known = self.passphrase().clone();
+        if let Some(asked) = passphrase.or(known.as_ref())
+            && new.secured() == Secured::KeyFile
+        {
+            self.state().untidy = new.reseal(None, Some(asked))?;
+        }
+        Ok(new)
     }
 
     fn fill(&self, from: &dyn Vault, new: &dyn Vault, names: &[SecretName]) -> Result<(), VaultError> {
@@ -164,8 +187,13 @@ impl Homes {
         })
     }
 
-    fn empty(&self, old: VaultKind, kept: &dyn Vault) -> Result<(), HomeError> {
-        let old = (self.0.open)(old, None)?;
+    fn empty(
+        &self,
+        old: VaultKind,
+        kept: &dyn Vault,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<(), HomeError> {
+        let old = self.open(old, passphrase)?;
         self.empty_of(old.as_ref(), kept, &self.names_in(old.as_ref())?)
     }
 

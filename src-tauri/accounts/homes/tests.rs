@@ -41,6 +41,8 @@ struct Fate {
     is_late: AtomicBool,
     /// Says no to everything.
     is_locked: AtomicBool,
+    /// Can't tell what it holds.
+    tells_no_names: AtomicBool,
 }
 
 /// A home that outlives the process.
@@ -90,6 +92,9 @@ impl Vault for Room {
         self.call(|| self.held.remove(name))
     }
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
+        if self.fate.tells_no_names.load(Ordering::Relaxed) {
+            return self.call(|| Ok(None));
+        }
         self.call(|| self.held.names())
     }
     fn vacate(&self) -> Result<(), VaultError> {
@@ -145,7 +150,7 @@ impl House {
             let room = rooms.iter().find(|room| room.kind == kind).unwrap();
             Ok(Arc::clone(room) as Arc<dyn Vault>)
         };
-        Core { homes: Homes::load(roster.clone(), Box::new(open), chosen).unwrap(), roster }
+        Core { homes: Homes::load(roster.clone(), Box::new(open), chosen, None).unwrap(), roster }
     }
 
     /// From here on the process dies at this call of a home.
@@ -229,7 +234,7 @@ fn tidied(house: &House, goes_on: bool, when: &str) {
     match stand.left {
         Some(Left::Old(Keychain)) => core.homes.finish_aside(),
         Some(Left::Copies(File)) if goes_on => drop(core.move_to(File).unwrap()),
-        Some(Left::Copies(File)) => drop(core.homes.clean(&[]).unwrap()),
+        Some(Left::Copies(File)) => drop(core.homes.clean(&[], None).unwrap()),
         None => {}
         other => panic!("{when}: {other:?}"),
     }
@@ -331,7 +336,7 @@ fn whoever_writes_while_secrets_move_waits_and_finds_the_new_home() {
     assert!(core.roster.inner().acting.try_lock().is_err(), "renewals and acts wait for the move");
     assert!(matches!(core.homes.begin_move(File, None), Err(HomeError::Running)));
     assert!(
-        matches!(core.homes.clean(&[]), Err(HomeError::Running)),
+        matches!(core.homes.clean(&[], None), Err(HomeError::Running)),
         "and this one is told, not kept waiting"
     );
     let roster = core.roster.clone();
@@ -393,7 +398,7 @@ fn a_choice_of_the_home_that_was_moved_out_of_is_told_and_empties_nothing() {
     assert_eq!(core.homes.stand().left, Some(Left::Elsewhere(File)));
     assert!(core.homes.stand().troubles()[0].contains("Take that choice out"));
     core.homes.finish_aside();
-    core.homes.clean(&[]).unwrap();
+    core.homes.clean(&[], None).unwrap();
     assert_eq!(house.held(Keychain).len(), 4, "the home in use is never emptied");
 
     let core = house.start();
@@ -426,7 +431,7 @@ fn adding_and_removing_that_is_killed_anywhere_leaves_nothing_that_is_not_found(
             assert_eq!(found.orphans.len(), usize::from(holds && !lives), "{when}");
             assert_eq!(found.missing.len(), usize::from(lives && !holds), "{when}");
             assert_eq!(core.homes.stand().troubles().is_empty(), lives == holds, "{when}: it is told");
-            core.homes.clean(&found.orphans).unwrap();
+            core.homes.clean(&found.orphans, None).unwrap();
             for owner in found.missing {
                 core.roster.remove(owner.id).unwrap();
             }
@@ -449,9 +454,9 @@ fn a_key_that_a_keychain_took_after_it_had_said_no_is_found_and_deleted_only_whe
     assert_eq!(found.orphans.len(), 1);
     let look = core.homes.stand().look.unwrap();
     assert_eq!(look.called[&found.orphans[0]].as_str(), "comes", "whose it was is known still");
-    core.homes.clean(&[name(AccountId(1)), name(AccountId(77))]).unwrap();
+    core.homes.clean(&[name(AccountId(1)), name(AccountId(77))], None).unwrap();
     assert_eq!(house.held(Keychain).len(), 2, "what an account owns is not deleted, whoever names it");
-    core.homes.clean(&found.orphans).unwrap();
+    core.homes.clean(&found.orphans, None).unwrap();
     assert_eq!(house.held(Keychain).into_values().collect::<Vec<_>>(), ["key-stays"]);
 }
 
@@ -464,7 +469,7 @@ fn a_home_that_does_not_work_is_told_with_a_next_step() {
     assert!(!stand.works());
     let troubles = stand.troubles();
     assert!(troubles.len() == 1 && troubles[0].contains("unlock it"), "{troubles:?}");
-    let said = core.homes.clean(&[name(AccountId(99))]).unwrap_err().to_string();
+    let said = core.homes.clean(&[name(AccountId(99))], None).unwrap_err().to_string();
     assert!(said.contains("locked"), "{said}");
 }
 
@@ -496,7 +501,7 @@ fn cleaning_left_copies_behind_that_had_grown_old_and_forgot_them() {
     let key = Some(Sensitive::new("renewed".to_owned()));
     core.roster.change(AccountId(1), Change { key, ..Change::default() }).unwrap();
     core.roster.remove(AccountId(2)).unwrap();
-    let stand = core.homes.clean(&[]).unwrap();
+    let stand = core.homes.clean(&[], None).unwrap();
     assert_eq!(house.held(File), BTreeMap::new(), "no old copy stays, least of all of a removed account");
     assert_eq!(stand.left, None);
     assert_eq!(house.start().keys(), ["renewed", "key-c"]);
@@ -508,7 +513,31 @@ fn a_secret_that_somebody_owns_and_the_home_lacks_is_no_copy_and_stays_told() {
     house.room(File).held.put(&name(AccountId(1)), &Sensitive::new("key-a".into())).unwrap();
     house.room(Keychain).held.remove(&name(AccountId(1))).unwrap();
     house.store.change_meta(&[(MOVE, Some("filling file"))]).unwrap();
-    let stand = house.start().homes.clean(&[]).unwrap();
+    let stand = house.start().homes.clean(&[], None).unwrap();
     assert_eq!(house.held(File)[name(AccountId(1)).as_str()], "key-a");
     assert_eq!(stand.left, Some(Left::Copies(File)));
+}
+
+#[test]
+fn a_home_that_can_not_tell_its_names_is_asked_for_those_of_each_account_that_there_ever_was() {
+    let house = furnished();
+    let core = house.start();
+    core.roster.remove(AccountId(2)).unwrap();
+    // What a keychain had taken after it said no.
+    house.room(Keychain).held.put(&name(AccountId(2)), &Sensitive::new("key-b".into())).unwrap();
+    house.room(Keychain).held.remove(&name(AccountId(3))).unwrap();
+    house.fate.tells_no_names.store(true, Ordering::Relaxed);
+
+    let found = core.found();
+    assert_eq!(found.secrets, 2, "of what never had an account, nothing is known there");
+    assert_eq!(found.orphans, [name(AccountId(2))]);
+    assert_eq!(found.missing.iter().map(|owner| owner.id).collect::<Vec<_>>(), [AccountId(3)]);
+    let look = core.homes.stand().look.unwrap();
+    assert_eq!(look.called[&name(AccountId(2))].as_str(), "b");
+
+    assert_eq!(core.move_to(File).unwrap(), 2, "and all of it moves");
+    assert_eq!(house.held(File).into_values().collect::<Vec<_>>(), ["key-a", "key-b"]);
+    let core = house.start();
+    core.homes.clean(&found.orphans, None).unwrap();
+    assert_eq!(core.found().orphans, []);
 }

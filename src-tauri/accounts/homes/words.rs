@@ -61,6 +61,7 @@ impl Stand {
             None => {}
         }
         all.extend(self.left.map(Left::says));
+        all.extend(self.untidy.clone());
         all
     }
 }
@@ -84,6 +85,7 @@ mod tests {
             secured,
             look,
             left: None,
+            untidy: None,
             moving: None,
             last: None,
             chosen: None,

@@ -71,7 +71,8 @@ pub async fn begin_move(
 }
 
 /// Deletes the secrets that are named, as far as no account owns them, and ends or undoes what a move that was broken
-/// off has left.
+/// off has left. What that left in a file with a passphrase is refused as `needs_passphrase` or `wrong_passphrase`
+/// without it.
 #[utoipa::path(post, path = "/api/v1/vault/clean", operation_id = "clean_vault", request_body = CleanOrder, responses(
     (status = OK, body = VaultView), (status = CONFLICT, body = Problem), (status = SERVICE_UNAVAILABLE, body = Problem),
 ))]
@@ -82,7 +83,8 @@ pub async fn clean(
     let names: Result<Vec<_>, _> = order.orphans.iter().map(|name| SecretName::new(name)).collect();
     let names = names.map_err(|error| Refused::bad_input(error.to_string()))?;
     let homes = api.homes.clone();
-    blocking(move || homes.clean(&names)).await?;
+    let passphrase = typed(order.passphrase)?;
+    blocking(move || homes.clean(&names, passphrase.as_ref())).await?;
     Ok(Json(api.vault()))
 }
 

@@ -94,10 +94,15 @@ pub struct MoveOrder {
 
 /// What to delete.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct CleanOrder {
     /// The names of orphans. One that is no orphan any more is left alone.
+    #[serde(default)]
     pub orphans: Vec<String>,
+    /// Opens a sealed file in which a move has left something.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
+    pub passphrase: Option<Sensitive<String>>,
 }
 
 /// How to seal the sealed file.

@@ -36,7 +36,8 @@ enum Act {
         #[arg(long)]
         passphrase: bool,
     },
-    /// Delete secrets that no account owns, and what a move that was broken off has left.
+    /// Delete secrets that no account owns, and what a move that was broken off has left. The passphrase of a sealed file
+    /// in which that was left comes from HEADGATE_PASSPHRASE_FILE or HEADGATE_PASSPHRASE, or is typed in the terminal.
     Clean {
         /// Don't ask.
         #[arg(long)]
@@ -161,8 +162,13 @@ async fn clean(core: &Core, global: &Global, yes: bool) -> Result<(), Trouble> {
             return Ok(());
         }
     }
-    let order = CleanOrder { orphans: vault.orphans.iter().map(|orphan| orphan.name.clone()).collect() };
-    let cleaned: VaultView = core.call(Method::POST, &format!("{VAULT}/clean"), Some(&order)).await?;
+    let orphans = vault.orphans.iter().map(|orphan| orphan.name.clone()).collect();
+    let mut order = CleanOrder { orphans, passphrase: None };
+    if left.is_some() {
+        let given = passphrase::given().map_err(|error| Trouble::new(Code::Folder, error.to_string()))?;
+        order.passphrase = given.map(|given| given.text().clone());
+    }
+    let cleaned = until_it_opens(core, &mut order).await?;
     if global.json {
         table::json(&cleaned);
     } else {
@@ -173,6 +179,23 @@ async fn clean(core: &Core, global: &Global, yes: bool) -> Result<(), Trouble> {
         }
     }
     Ok(())
+}
+
+/// Asks a person for the passphrase of what was left, as often as may be, where nobody gave the right one.
+async fn until_it_opens(core: &Core, order: &mut CleanOrder) -> Result<VaultView, Trouble> {
+    let mut tries = 0;
+    loop {
+        let refused = match core.call(Method::POST, &format!("{VAULT}/clean"), Some(&*order)).await {
+            Err(trouble) if trouble.is("needs_passphrase") || trouble.is("wrong_passphrase") => trouble,
+            cleaned => return cleaned,
+        };
+        if tries == passphrase::TRIES {
+            return Err(refused);
+        }
+        tries += 1;
+        let Some(typed) = passphrase::left().await else { return Err(refused) };
+        order.passphrase = Some(typed.text().clone());
+    }
 }
 
 async fn reseal(
@@ -203,6 +226,9 @@ async fn reseal(
         say!("{BY_KEY_FILE}");
     } else {
         say!("{SEALED}");
+        for trouble in &sealed.troubles {
+            say!("{trouble}");
+        }
     }
     Ok(())
 }

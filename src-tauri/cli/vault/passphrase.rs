@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How often a person may mistype it before the command ends.
-const TRIES: u32 = 3;
+pub const TRIES: u32 = 3;
 
 /// What the environment gives.
 ///
@@ -59,6 +59,11 @@ pub async fn current() -> Result<Passphrase, Trouble> {
         Some(given) => Ok(given),
         None => typed("Passphrase that it has: ").await.ok_or_else(nobody),
     }
+}
+
+/// The one of a sealed file that is not in use; `None` where nobody is there to be asked.
+pub async fn left() -> Option<Passphrase> {
+    typed("Passphrase of the sealed file that was left: ").await
 }
 
 /// A new one, typed twice.

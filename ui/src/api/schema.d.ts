@@ -808,7 +808,8 @@ export interface paths {
         put?: never;
         /**
          * Deletes the secrets that are named, as far as no account owns them, and ends or undoes what a move that was broken
-         *     off has left.
+         *     off has left. What that left in a file with a passphrase is refused as `needs_passphrase` or `wrong_passphrase`
+         *     without it.
          */
         post: operations["clean_vault"];
         delete?: never;
@@ -1255,11 +1256,10 @@ export interface components {
         Choice: "sole" | "policy" | "bound" | "kept" | "moved" | "spilled" | "rebound" | "last_resort";
         /** @description What to delete. */
         CleanOrder: {
-            /**
-             * @description The names of orphans. One that is no orphan any more is left alone.
-             * @default []
-             */
-            orphans: string[];
+            /** @description The names of orphans. One that is no orphan any more is left alone. */
+            orphans?: string[];
+            /** @description Opens a sealed file in which a move has left something. */
+            passphrase?: string | null;
         };
         /**
          * @description What the accounts of a provider pay with.

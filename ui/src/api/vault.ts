@@ -26,10 +26,10 @@ export function useMoveVault() {
   return useChange((body: { to: VaultKind; passphrase?: string }) => answer(api.POST("/api/v1/vault/move", { body })), ...touched);
 }
 
-/** Deletes these, as far as no account owns them. */
+/** Deletes these, as far as no account owns them; the passphrase is that of a sealed file that a move has left. */
 export function useCleanVault() {
   const { api } = useCore();
-  return useChange((orphans: string[]) => answer(api.POST("/api/v1/vault/clean", { body: { orphans } })), ...touched);
+  return useChange((body: { orphans: string[]; passphrase?: string }) => answer(api.POST("/api/v1/vault/clean", { body })), ...touched);
 }
 
 /** Without a new passphrase it goes back to a key file. */
