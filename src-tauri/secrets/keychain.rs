@@ -213,9 +213,18 @@ mod tests {
     #[test]
     fn calls_behind_a_prompt_are_bounded() {
         let keychain = Keychain::over(a_prompt_that_nobody_answers, "realm").unwrap();
+        let wanted = Arc::new(());
         for _ in 0..3 * QUEUE {
-            assert_eq!(keychain.prove(Duration::ZERO), Err(VaultError::Locked));
+            let held = Arc::clone(&wanted);
+            let act = move |_: Items<'_>| {
+                std::hint::black_box(&held);
+                Ok(())
+            };
+            assert_eq!(keychain.ask(Duration::ZERO, act), Err(VaultError::Locked));
         }
+        // Those that wait, and perhaps the one that stands at the prompt.
+        let waiting = Arc::strong_count(&wanted) - 1;
+        assert!((QUEUE..=QUEUE + 1).contains(&waiting), "{waiting} wait");
     }
 
     #[test]

@@ -200,12 +200,21 @@ pub struct Place<'a> {
 /// `Absent` only for a chosen keychain; `Locked` if the keychain needs its owner; the passphrase's own; `Broken` for
 /// the rest.
 pub fn open(choice: Option<VaultKind>, place: Place) -> Result<Arc<dyn Vault>, VaultError> {
+    open_by(choice, place, || Ok(Arc::new(Keychain::open(place.realm)?)))
+}
+
+/// The same, where this opens the keychain.
+fn open_by(
+    choice: Option<VaultKind>,
+    place: Place,
+    keychain: impl FnOnce() -> Result<Arc<dyn Vault>, VaultError>,
+) -> Result<Arc<dyn Vault>, VaultError> {
     match choice {
-        Some(VaultKind::Keychain) => Ok(Arc::new(Keychain::open(place.realm)?)),
+        Some(VaultKind::Keychain) => keychain(),
         Some(kind) => open_known(kind, place),
-        None => match Keychain::open(place.realm) {
+        None => match keychain() {
             Err(VaultError::Absent) => open_known(VaultKind::File, place),
-            opened => Ok(Arc::new(opened?)),
+            opened => opened,
         },
     }
 }
@@ -237,18 +246,44 @@ mod tests {
 
     #[test]
     fn every_error_reads_as_a_sentence_with_a_next_step() {
-        for error in [VaultError::Absent, VaultError::Locked] {
-            let said = error.to_string();
-            assert!(said.contains("HEADGATE_VAULT=file"), "says what to do instead: {said}");
+        let file = || "/data/vault.sealed".to_owned();
+        for (error, next) in [
+            (VaultError::Absent, "set HEADGATE_VAULT=file"),
+            (VaultError::Locked, "unlock it and try again"),
+            (VaultError::NeedsPassphrase(file()), "give it by HEADGATE_PASSPHRASE_FILE"),
+            (VaultError::WrongPassphrase(file()), "try again, or restore the file"),
+        ] {
+            let (said, names_the_file) =
+                (error.to_string(), error.to_string().contains("/data/vault.sealed"));
+            assert!(said.contains(next) && !said.ends_with('.'), "{said}");
+            let is_of_a_file =
+                matches!(error, VaultError::NeedsPassphrase(_) | VaultError::WrongPassphrase(_));
+            assert_eq!(names_the_file, is_of_a_file, "{said}");
         }
     }
 
     #[test]
-    fn a_chosen_file_is_used_whether_or_not_there_is_a_keychain() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place { folder: folder.path(), realm: "realm", passphrase: None };
-        let vault = open(Some(VaultKind::File), place).unwrap();
-        assert_eq!(vault.kind(), VaultKind::File);
-        assert!(folder.path().join("vault.key").exists());
+    fn a_choice_is_obeyed_and_only_where_there_is_none_and_no_keychain_a_file_is_used() {
+        use VaultKind::{File, Keychain};
+        let opened = |choice, chain: Option<VaultError>| {
+            let folder = tempfile::tempdir().unwrap();
+            let place = Place { folder: folder.path(), realm: "realm", passphrase: None };
+            let was_asked = std::cell::Cell::new(false);
+            let keychain = || {
+                was_asked.set(true);
+                // What stands in for a keychain that works says that it is memory.
+                chain.map_or_else(|| Ok(Arc::new(Memory::default()) as Arc<dyn Vault>), Err)
+            };
+            let kind = open_by(choice, place, keychain).map(|vault| vault.kind());
+            assert_eq!(folder.path().join("vault.key").exists(), kind == Ok(File), "no key lies about");
+            (kind, was_asked.get())
+        };
+        let (absent, locked) = (VaultError::Absent, VaultError::Locked);
+        assert_eq!(opened(Some(File), None), (Ok(File), false), "whether or not there is a keychain");
+        assert_eq!(opened(Some(Keychain), None), (Ok(VaultKind::Memory), true));
+        assert_eq!(opened(Some(Keychain), Some(absent.clone())), (Err(absent.clone()), true));
+        assert_eq!(opened(None, None), (Ok(VaultKind::Memory), true));
+        assert_eq!(opened(None, Some(absent)), (Ok(File), true));
+        assert_eq!(opened(None, Some(locked.clone())), (Err(locked), true), "it is there");
     }
 }
