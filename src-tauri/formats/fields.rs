@@ -2,7 +2,7 @@
 //! is not asked for at memory speed, keeps no more than a bounded copy of each value, and refuses to
 //! judge the grammar below the top level: that is the upstream's matter.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, mem, ops::Range};
 
 /// Why bytes are not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,10 @@ pub struct Fields<const N: usize> {
     state: State,
     key: Vec<u8>,
     field: Option<usize>,
+    /// Where the value that is being read began.
     start: u64,
+    /// Where in this piece its bytes begin.
+    kept_from: usize,
     seen: u64,
 }
 
@@ -81,6 +84,7 @@ impl<const N: usize> Fields<N> {
             key: Vec::new(),
             field: None,
             start: 0,
+            kept_from: 0,
             seen: 0,
         }
     }
@@ -163,85 +167,79 @@ impl<const N: usize> Fields<N> {
 
     /// Hears the next piece.
     pub fn feed(&mut self, piece: &[u8]) {
-        let base = self.seen;
         let mut at = 0;
-        let mut kept_from = 0;
-        while at < piece.len() {
-            let before = self.state;
-            at = self.step(piece, at, base);
-            if self.field.is_some() && before == State::Value && self.state != State::Value {
-                // The value began at the byte that was just read, or one later for none of its bytes.
-                kept_from = usize::try_from(self.start - base).unwrap_or(0);
-            }
-            if self.state == State::CommaOrEnd && before != State::CommaOrEnd {
-                self.end_value(piece, kept_from, at, base);
-            }
+        self.kept_from = 0;
+        while let Some(&byte) = piece.get(at) {
+            at = self.step(piece, at, byte);
         }
         if self.field.is_some() && !matches!(self.state, State::Value | State::Colon) {
-            self.keep_piece(&piece[kept_from..]);
+            self.keep_piece(&piece[self.kept_from..]);
         }
-        self.seen = base + piece.len() as u64;
+        self.seen += piece.len() as u64;
     }
 
-    /// Reads from `at` to the next place where the state changes; the place is returned.
-    fn step(&mut self, piece: &[u8], at: usize, base: u64) -> usize {
-        let byte = piece[at];
+    /// Reads the byte at `at`, and as far as the state does not change; the place behind it is returned.
+    fn step(&mut self, piece: &[u8], at: usize, byte: u8) -> usize {
         let blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
             State::Key { escaped } => return self.read_key(piece, at, escaped),
             State::Inside { depth, text } => return self.skip(piece, at, depth, text),
             State::Scalar => {
                 if blank || matches!(byte, b',' | b'}') {
-                    self.state = State::CommaOrEnd;
-                    return at;
+                    return self.end_value(piece, at);
                 }
             }
             _ if blank => {}
             State::Start if byte == b'{' => self.state = State::KeyOrEnd,
             State::KeyOrEnd | State::CommaOrEnd if byte == b'}' => self.state = State::Done,
             State::KeyOrEnd | State::NextKey if byte == b'"' => {
-                self.key.clear();
                 self.state = State::Key { escaped: false };
             }
             State::Colon if byte == b':' => self.state = State::Value,
             State::CommaOrEnd if byte == b',' => self.state = State::NextKey,
             State::Value => {
-                self.start = base + at as u64;
+                (self.start, self.kept_from) = (self.seen + at as u64, at);
                 self.state = match byte {
                     b'"' => State::Inside { depth: 0, text: Some(Escape(false)) },
                     b'{' | b'[' => State::Inside { depth: 1, text: None },
                     b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => State::Scalar,
-                    _ => State::Broken { at: base + at as u64 },
+                    _ => State::Broken { at: self.start },
                 };
             }
             State::Broken { .. } => return piece.len(),
-            _ => self.state = State::Broken { at: base + at as u64 },
+            _ => self.state = State::Broken { at: self.seen + at as u64 },
         }
         at + 1
     }
 
     fn read_key(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
-        let end = text_end(&piece[at..], escaped);
-        let part = match end {
-            Ok(end) => &piece[at..at + end],
-            Err(_) => &piece[at..],
-        };
-        let room = (MAX_KEY + 1).saturating_sub(self.key.len());
-        self.key.extend_from_slice(&part[..part.len().min(room)]);
-        match end {
+        match text_end(&piece[at..], escaped) {
             Err(escaped) => {
+                self.keep_key(&piece[at..]);
                 self.state = State::Key { escaped };
                 piece.len()
             }
+            // Most of them stand in one piece, and are read where they stand.
+            Ok(end) if self.key.is_empty() => {
+                self.end_key(&piece[at..at + end]);
+                at + end + 1
+            }
             Ok(end) => {
-                self.end_key();
+                self.keep_key(&piece[at..at + end]);
+                let key = mem::take(&mut self.key);
+                self.end_key(&key);
                 at + end + 1
             }
         }
     }
 
-    fn end_key(&mut self) {
-        self.field = self.field_of_key();
+    fn keep_key(&mut self, part: &[u8]) {
+        let room = (MAX_KEY + 1).saturating_sub(self.key.len());
+        self.key.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    fn end_key(&mut self, key: &[u8]) {
+        self.field = self.field_of(key);
         self.state = State::Colon;
         let Some(field) = self.field else { return };
         self.values[field].clear();
@@ -252,8 +250,11 @@ impl<const N: usize> Fields<N> {
         }
     }
 
-    fn field_of_key(&mut self) -> Option<usize> {
-        let key = plain(&self.key);
+    fn field_of(&mut self, key: &[u8]) -> Option<usize> {
+        if key.len() > MAX_KEY {
+            return None;
+        }
+        let key = plain(key);
         let field = self.wanted.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(&key))?;
         let is_exact = self.wanted[field].as_bytes() == &*key;
         self.is_cased[field] |= !is_exact;
@@ -273,8 +274,7 @@ impl<const N: usize> Fields<N> {
                     }
                 }
                 if depth == 0 {
-                    self.state = State::CommaOrEnd;
-                    return at;
+                    return self.end_value(piece, at);
                 }
                 text = None;
             }
@@ -292,18 +292,21 @@ impl<const N: usize> Fields<N> {
                 }
                 at += 1;
                 if depth == 0 {
-                    self.state = State::CommaOrEnd;
-                    return at;
+                    return self.end_value(piece, at);
                 }
             }
         }
     }
 
-    fn end_value(&mut self, piece: &[u8], from: usize, to: usize, base: u64) {
-        let Some(field) = self.field else { return };
-        self.keep_piece(&piece[from..to]);
-        self.spans[field] = Some(self.start..base + to as u64);
-        self.field = None;
+    /// The value ends before `to`, where reading goes on.
+    fn end_value(&mut self, piece: &[u8], to: usize) -> usize {
+        self.state = State::CommaOrEnd;
+        if let Some(field) = self.field {
+            self.keep_piece(&piece[self.kept_from..to]);
+            self.spans[field] = Some(self.start..self.seen + to as u64);
+            self.field = None;
+        }
+        to
     }
 
     fn keep_piece(&mut self, part: &[u8]) {
