@@ -9,7 +9,7 @@ use super::{
     Permit,
     accounts::{self, WaitingLessons},
     affinities::{self, WaitingAffinities},
-    decisions, exchanges, spent,
+    decisions, exchanges, finished, spent,
     windows::{self, WaitingWindows},
 };
 use crate::domain::{Exchange, ExchangeStart};
@@ -59,9 +59,10 @@ impl Batch {
         self.sort();
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         exchanges::write_begun(&tx, self.begun.iter())?;
-        exchanges::write_finished(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
-        decisions::write(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
-        spent::write(&tx, self.finished.iter().map(|(exchange, _)| &**exchange))?;
+        let ended: Vec<&Exchange> = self.finished.iter().map(|(exchange, _)| &**exchange).collect();
+        finished::write(&tx, &ended)?;
+        decisions::write(&tx, ended.iter().copied())?;
+        spent::write(&tx, ended.iter().copied())?;
         accounts::write(&tx, &self.lessons)?;
         windows::write(&tx, &self.windows)?;
         affinities::write(&tx, &self.affinities)?;

@@ -49,21 +49,6 @@ pub(super) const BEGIN: &str = "INSERT INTO exchanges
      project)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING";
 
-pub(super) const FINISH: &str = "INSERT INTO exchanges
-    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id, ending, status,
-     error, account_id, served_model, input, output, cache_read, cache_write, cache_write_1h, cost_micros,
-     first_byte_us, duration_us, attempts, began_us, took_us, changes, role, agent_type, project,
-     decision_id)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-        ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)
-    ON CONFLICT (id) DO UPDATE SET ending = excluded.ending, status = excluded.status, error = excluded.error,
-        account_id = excluded.account_id, served_model = excluded.served_model, input = excluded.input,
-        output = excluded.output, cache_read = excluded.cache_read, cache_write = excluded.cache_write,
-        cache_write_1h = excluded.cache_write_1h, cost_micros = excluded.cost_micros,
-        first_byte_us = excluded.first_byte_us, duration_us = excluded.duration_us, attempts = excluded.attempts,
-        began_us = excluded.began_us, took_us = excluded.took_us, changes = excluded.changes,
-        decision_id = excluded.decision_id";
-
 pub(super) const INTERRUPT: &str = "UPDATE exchanges INDEXED BY exchanges_running
     SET ending = 'interrupted', error = 'Headgate stopped before this request had ended' WHERE ending IS NULL";
 
@@ -176,55 +161,6 @@ pub(super) fn write_begun<'a>(
     Ok(())
 }
 
-pub(super) fn write_finished<'a>(
-    conn: &Connection,
-    finished: impl Iterator<Item = &'a Exchange>,
-) -> rusqlite::Result<()> {
-    let mut upsert = conn.prepare_cached(FINISH)?;
-    let mut add_attempt = attempts::adding(conn)?;
-    for exchange in finished {
-        let ExchangeStart { id, started_at, method, path, ask, key } = &*exchange.start;
-        let usage = &exchange.usage;
-        let sole = attempts::sole(exchange);
-        upsert.execute(params![
-            id.0,
-            Ms(*started_at),
-            method,
-            path,
-            ask.model,
-            ask.session,
-            ask.agent,
-            ask.client,
-            ask.stream,
-            Count(ask.bytes),
-            key.map(|key| key.0),
-            exchange.ending.map(Ending::word),
-            exchange.status,
-            exchange.error,
-            exchange.account.map(|id| id.0),
-            exchange.served_model,
-            usage.input.map(Count),
-            usage.output.map(Count),
-            usage.cache_read.map(Count),
-            usage.cache_write.map(Count),
-            usage.cache_write_1h.map(Count),
-            exchange.cost.map(|micros| Count(micros.0)),
-            exchange.first_byte.map(Us),
-            exchange.duration.map(Us),
-            Count(exchange.attempts.len() as u64),
-            sole.map(|attempt| Us(attempt.began)),
-            sole.map(|attempt| Us(attempt.took)),
-            changes_text(&exchange.changes),
-            ask.role.map(Role::word),
-            ask.agent_type,
-            ask.project,
-            exchange.decision.as_ref().map(|decision| decision.id.0),
-        ])?;
-        attempts::write(&mut add_attempt, exchange)?;
-    }
-    Ok(())
-}
-
 /// The index is named, so that no statistics ever lead the planner to sort or to scan.
 pub(super) fn requests_sql(filter: &RequestFilter) -> String {
     let rare = filter.ending.is_some_and(|ending| ending != Ending::Complete);
@@ -285,10 +221,6 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
 fn changes(row: &Row<'_>) -> rusqlite::Result<Vec<Arc<str>>> {
     let Some(text) = row.get_ref("changes")?.as_str_or_null()? else { return Ok(Vec::new()) };
     serde_json::from_str(text).map_err(|err| FromSqlError::other(err).into())
-}
-
-fn changes_text(changes: &[Arc<str>]) -> Option<String> {
-    (!changes.is_empty()).then(|| serde_json::to_string(changes).expect("texts are JSON"))
 }
 
 pub(super) fn usage(row: &Row<'_>) -> rusqlite::Result<Usage> {

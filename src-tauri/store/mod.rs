@@ -35,6 +35,7 @@ mod bindings;
 mod columns;
 mod decisions;
 mod exchanges;
+mod finished;
 mod guards;
 mod integrity;
 mod jobs;
@@ -278,6 +279,8 @@ impl fmt::Debug for Inner {
 
 /// WAL with NORMAL: a commit survives our death, and a checkpoint the machine's.
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    // The writer alone has about a dozen that come with each batch.
+    conn.set_prepared_statement_cache_capacity(32);
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
     conn.pragma_update(None, "foreign_keys", true)?;

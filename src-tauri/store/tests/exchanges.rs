@@ -119,7 +119,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn every_exchange_comes_back_as_it_went_in(mut all in vec(exchange(), 1..12), early in any::<bool>()) {
+    fn every_exchange_comes_back_as_it_went_in(mut all in vec(exchange(), 1..20), early in any::<bool>()) {
         let folder = Folder::new();
         let store = folder.open();
         for (id, exchange) in (1..).zip(&mut all) {

@@ -1,0 +1,150 @@
+//! How ended exchanges are written: several with one statement, since what a statement costs by itself is a good
+//! part of what its rows cost. A row that its beginning has made is completed.
+
+use std::{
+    iter::repeat_n,
+    sync::{Arc, LazyLock},
+};
+
+use rusqlite::{Connection, Statement, ToSql};
+
+use super::{
+    attempts,
+    columns::{Count, Ms, Us},
+};
+use crate::domain::{Ending, Exchange, ExchangeStart, Role};
+
+/// Rows of one statement; what is left over is written one by one.
+const AT_ONCE: usize = 8;
+
+/// What is known when it begins, and does not change.
+const BEGINNING: [&str; 14] = [
+    "id",
+    "started_at",
+    "method",
+    "path",
+    "model",
+    "session",
+    "agent",
+    "client",
+    "stream",
+    "request_bytes",
+    "key_id",
+    "role",
+    "agent_type",
+    "project",
+];
+
+/// What is known when it ends.
+const END: [&str; 18] = [
+    "ending",
+    "status",
+    "error",
+    "account_id",
+    "served_model",
+    "input",
+    "output",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "cost_micros",
+    "first_byte_us",
+    "duration_us",
+    "attempts",
+    "began_us",
+    "took_us",
+    "changes",
+    "decision_id",
+];
+
+const COLUMNS: usize = BEGINNING.len() + END.len();
+
+static ONE: LazyLock<String> = LazyLock::new(|| sql(1));
+static MANY: LazyLock<String> = LazyLock::new(|| sql(AT_ONCE));
+
+fn sql(rows: usize) -> String {
+    let row = format!("({})", ["?"; COLUMNS].join(","));
+    let rows: Vec<&str> = repeat_n(row.as_str(), rows).collect();
+    format!(
+        "INSERT INTO exchanges ({}, {}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
+        BEGINNING.join(", "),
+        END.join(", "),
+        rows.join(","),
+        END.map(|column| format!("{column} = excluded.{column}")).join(", ")
+    )
+}
+
+pub(super) fn write(conn: &Connection, finished: &[&Exchange]) -> rusqlite::Result<()> {
+    let (many, rest) = finished.as_chunks::<AT_ONCE>();
+    if !many.is_empty() {
+        let mut statement = conn.prepare_cached(&MANY)?;
+        for exchanges in many {
+            insert(&mut statement, exchanges)?;
+        }
+    }
+    let mut statement = conn.prepare_cached(&ONE)?;
+    for exchange in rest {
+        insert(&mut statement, &[exchange])?;
+    }
+    let mut add_attempt = attempts::adding(conn)?;
+    for exchange in finished {
+        attempts::write(&mut add_attempt, exchange)?;
+    }
+    Ok(())
+}
+
+fn insert(statement: &mut Statement<'_>, exchanges: &[&Exchange]) -> rusqlite::Result<()> {
+    for (nth, exchange) in exchanges.iter().enumerate() {
+        bind(statement, nth * COLUMNS + 1, exchange)?;
+    }
+    statement.raw_execute().map(drop)
+}
+
+/// The values of one row, from this parameter on.
+fn bind(statement: &mut Statement<'_>, first: usize, exchange: &Exchange) -> rusqlite::Result<()> {
+    let ExchangeStart { id, started_at, method, path, ask, key } = &*exchange.start;
+    let usage = &exchange.usage;
+    let sole = attempts::sole(exchange);
+    let values: [&dyn ToSql; COLUMNS] = [
+        &id.0,
+        &Ms(*started_at),
+        method,
+        path,
+        &ask.model,
+        &ask.session,
+        &ask.agent,
+        &ask.client,
+        &ask.stream,
+        &Count(ask.bytes),
+        &key.map(|key| key.0),
+        &ask.role.map(Role::word),
+        &ask.agent_type,
+        &ask.project,
+        &exchange.ending.map(Ending::word),
+        &exchange.status,
+        &exchange.error,
+        &exchange.account.map(|id| id.0),
+        &exchange.served_model,
+        &usage.input.map(Count),
+        &usage.output.map(Count),
+        &usage.cache_read.map(Count),
+        &usage.cache_write.map(Count),
+        &usage.cache_write_1h.map(Count),
+        &exchange.cost.map(|micros| Count(micros.0)),
+        &exchange.first_byte.map(Us),
+        &exchange.duration.map(Us),
+        &Count(exchange.attempts.len() as u64),
+        &sole.map(|attempt| Us(attempt.began)),
+        &sole.map(|attempt| Us(attempt.took)),
+        &changes(&exchange.changes),
+        &exchange.decision.as_ref().map(|decision| decision.id.0),
+    ];
+    for (nth, value) in values.into_iter().enumerate() {
+        statement.raw_bind_parameter(first + nth, value)?;
+    }
+    Ok(())
+}
+
+fn changes(changes: &[Arc<str>]) -> Option<String> {
+    (!changes.is_empty()).then(|| serde_json::to_string(changes).expect("texts are JSON"))
+}
