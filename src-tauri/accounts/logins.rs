@@ -118,11 +118,12 @@ impl Roster {
         if !snapshot.contenders.iter().any(|one| one.provider.passes_logins()) {
             return snapshot;
         }
-        let overlay = |one: &Arc<Contender>| match known(one.account.id) {
-            Some(known) if one.provider.passes_logins() => Arc::new(known.put_on(one)),
-            _ => Arc::clone(one),
-        };
-        let contenders = snapshot.contenders.iter().map(overlay).collect();
+        let mut contenders = snapshot.contenders.clone();
+        for passer in snapshot.contenders.iter().filter(|one| one.provider.passes_logins()) {
+            if let Some(known) = known(passer.account.id) {
+                contenders.put(Arc::new(known.put_on(passer)));
+            }
+        }
         Arc::new(Snapshot { contenders, plan: Arc::clone(&snapshot.plan) })
     }
 

@@ -121,7 +121,7 @@ impl Roster {
         let names = store.account_names()?;
         let zones = guards::zones(contenders.iter().map(AsRef::as_ref), clock.zone());
         let plan = Arc::new(plan::load(&store, zones)?);
-        let snapshot = Snapshot { contenders, plan };
+        let snapshot = Snapshot { contenders: contenders.into_iter().collect(), plan };
         let warms = warms(&snapshot);
         Ok(Self(Arc::new(Inner {
             affinities: affinity::load(&store, &snapshot, clock.now())?,
@@ -296,16 +296,13 @@ impl Inner {
 
     /// Leaves an account out of the next snapshot.
     pub fn forget(&self, id: AccountId) {
-        self.revise(|next| next.contenders.retain(|contender| contender.account.id != id));
+        self.revise(|next| next.contenders.remove(id));
     }
 
     /// The caller holds `next`.
     fn publish(&self, contender: Arc<Contender>) {
         let mut next = Snapshot::clone(&self.snapshot.load());
-        match next.contenders.iter_mut().find(|known| known.account.id == contender.account.id) {
-            Some(known) => *known = contender,
-            None => next.contenders.push(contender),
-        }
+        next.contenders.put(contender);
         self.snapshot.store(Arc::new(next));
         self.tell_waiting();
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Endpoint, Family, Need, is_ahead};
+use super::{Endpoint, Family, Need, SKEW, is_ahead};
 
 /// A limit and how much of it is used. Whatever was not said is `None`: neither zero nor full.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +76,8 @@ impl Window {
     /// Used share at `now`. Of one that refills it is an estimate: what was told, less what has come back
     /// since. One that is past its reset, was told too long ago, or in a future that never came says nothing.
     pub fn utilization_at(&self, now: Timestamp) -> Option<f64> {
-        if self.is_over(now) || self.is_stale(now) {
+        let (from, until) = self.counts();
+        if now < from || now >= until {
             return None;
         }
         let told = self.utilization?;
@@ -87,6 +88,20 @@ impl Window {
             return Some(told);
         }
         Some(told * (left.as_secs_f64() / whole.as_secs_f64()).clamp(0.0, 1.0))
+    }
+
+    /// From when on, and until when, what was told of it says anything: not when it was learned by another clock,
+    /// past its reset, or long after it was told.
+    pub fn counts(&self) -> (Timestamp, Timestamp) {
+        let from = self.learned_at.checked_sub(SKEW).unwrap_or(Timestamp::MIN);
+        let (since, length) = match self.resets_at {
+            Some(reset) if !self.refills => return (from, reset),
+            Some(full_at) => (full_at.max(self.learned_at), STANDS),
+            None => (self.learned_at, self.length.unwrap_or(STANDS)),
+        };
+        // Its last moment counts still.
+        let last = since.checked_add(length).and_then(|last| last.checked_add(SignedDuration::from_nanos(1)));
+        (from, last.unwrap_or(Timestamp::MAX))
     }
 
     /// Where what is said of it at `now` comes from.
@@ -120,17 +135,6 @@ impl Window {
     /// Whether it was learned before the clock was set back.
     fn is_of_a_wrong_clock(&self, now: Timestamp) -> bool {
         is_ahead(self.learned_at, now)
-    }
-
-    /// Whether it was learned too long ago to say anything, or by another clock.
-    fn is_stale(&self, now: Timestamp) -> bool {
-        let stands = match self.resets_at {
-            Some(_) if !self.refills => None,
-            Some(full_at) => Some((full_at.max(self.learned_at), STANDS)),
-            None => Some((self.learned_at, self.length.unwrap_or(STANDS))),
-        };
-        self.is_of_a_wrong_clock(now)
-            || stands.is_some_and(|(since, length)| now.duration_since(since) > length)
     }
 }
 

@@ -173,7 +173,7 @@ where
 fn alone(gateway: &Gateway, contender: &Arc<Contender>) -> Arc<Snapshot> {
     let plan = &gateway.roster.snapshot().plan;
     let plan = Plan { zones: plan.zones.clone(), pools: plan.pools.clone(), ..Plan::default() };
-    Arc::new(Snapshot { contenders: vec![Arc::clone(contender)], plan: Arc::new(plan) })
+    Arc::new(Snapshot { contenders: [Arc::clone(contender)].into_iter().collect(), plan: Arc::new(plan) })
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::{
     Allowed, Aside, Contender, Snapshot,
+    contenders::Glance,
     plan::course::{Course, Place},
     plan::offers::{Offer, Sought},
-    rank::{Doubt, Rank},
+    rank::{Doubt, Rank, dial::nanos},
     standing::guarded,
     standing::health,
     standing_for,
@@ -25,6 +26,8 @@ pub(super) struct Case<'a> {
     pub course: Course<'a>,
     pub set_aside: &'a [Aside],
     pub now: Timestamp,
+    /// The same, as dials know it.
+    pub moment: i64,
     family: Option<Family>,
     sought: Option<Sought>,
     /// It needs something that an upstream might be known to lack.
@@ -83,6 +86,7 @@ impl<'a> Case<'a> {
             course: Course::of(ask, &snapshot.plan),
             set_aside,
             now,
+            moment: nanos(now),
             family: ask.family(),
             sought: ask.model.as_deref().map(Sought::of),
             is_needy: needs.images || needs.tools || needs.betas.is_some(),
@@ -152,11 +156,14 @@ impl<'a> Case<'a> {
         &self,
         best: Option<&Rank>,
         contender: &Contender,
+        glance: &Glance,
         place: &Place<'_>,
     ) -> Option<Rank> {
-        let (family, doubt) = self.look(contender, place);
+        let is_plain = glance.is_plain && place.model.is_none();
+        let (family, doubt) = if is_plain { (self.family, Doubt::None) } else { self.look(contender, place) };
         let is_before = |rank: &Rank| best.is_none_or(|best| rank < best);
-        let rank = Rank::unless_after(best, self, contender, place, family, doubt).filter(is_before)?;
+        let rank =
+            Rank::unless_after(best, self, contender, glance, place, family, doubt).filter(is_before)?;
         // What hinders it makes it come later, and never earlier: most need not be asked.
         Some(self.hinder(contender, family, rank)).filter(is_before)
     }

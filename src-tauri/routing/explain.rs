@@ -114,7 +114,7 @@ pub(super) fn wait(case: &Case<'_>, prevented: Option<Prevented>) -> Wait {
         is_signed_in: contender.account.sign_in.is_some(),
     };
     let mut is_busy = false;
-    for_each_place(case, |contender, place| {
+    for_each_place(case, |contender, _, place| {
         is_busy |= case.obstacle(contender, &place) == Some(Obstacle::Full);
     });
     let why: Vec<PassedOver> = case.snapshot.contenders.iter().map(passed).collect();
@@ -145,7 +145,7 @@ fn not_eligible(case: &Case<'_>, contender: &Contender) -> Option<Standing> {
 fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
     let mut able: Vec<(Option<Rank>, Candidate)> = Vec::new();
     let mut unable: Vec<(u8, Candidate)> = Vec::new();
-    for_each_place(case, |contender, place| {
+    for_each_place(case, |contender, _, place| {
         let model = case.sent(contender, place.model).cloned();
         let slot = place.slot;
         let candidate = |outcome, why: Arc<str>, until| Candidate {

@@ -4,6 +4,7 @@
 
 mod aside;
 mod case;
+mod contenders;
 mod explain;
 mod pick;
 mod plan;
@@ -14,6 +15,7 @@ mod snapshot;
 mod standing;
 
 pub use aside::Aside;
+pub use contenders::Contenders;
 pub use explain::{explain, recall, why_not};
 pub use pick::{Decision, PassedOver, Pick, Wait, Why, last_resort, pick};
 pub use plan::allowed::Allowed;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{
     Aside, Bound, Contender, Snapshot,
     case::{Case, Obstacle, sent},
+    contenders::Glance,
     explain::wait,
     plan::course::Place,
     rank::weigh::{self, Tie},
@@ -121,7 +122,7 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
         return None;
     }
     let mut best: Option<Stand<'_>> = None;
-    for_each_place(&case, |contender, place| {
+    for_each_place(&case, |contender, _, place| {
         if case.obstacle_but_windows(contender, &place).is_none() {
             best = Some(Stand { contender, place, rank: case.rank(contender, &place) }.or_better(best));
         }
@@ -139,9 +140,12 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
 
 /// Visits every account at every place of the course at which it stands.
 #[inline]
-pub(super) fn for_each_place<'a>(case: &Case<'a>, mut visit: impl FnMut(&'a Arc<Contender>, Place<'a>)) {
-    for contender in &case.snapshot.contenders {
-        case.course.visit(contender, |place| visit(contender, place));
+pub(super) fn for_each_place<'a>(
+    case: &Case<'a>,
+    mut visit: impl FnMut(&'a Arc<Contender>, &'a Glance, Place<'a>),
+) {
+    for (contender, glance) in case.snapshot.contenders.each() {
+        case.course.visit(glance.id, glance.pool, |place| visit(contender, glance, place));
     }
 }
 
@@ -186,13 +190,13 @@ impl<'a> Survey<'a> {
         let bound = bound.copied().filter(|bound| case.snapshot.get(bound.account).is_some());
         let refuge = bound.and_then(|bound| bound.refuge).map(|refuge| refuge.account);
         let mut survey = Self { bound, best: None, home: None, refuge: None, kept_out: None };
-        for_each_place(case, |contender, place| {
-            let id = contender.account.id;
+        for_each_place(case, |contender, glance, place| {
+            let id = glance.id;
             let is_home = bound.is_some_and(|bound| bound.account == id);
             let is_refuge = refuge == Some(id);
             // Whoever comes after the best is not looked at any closer, but for those that know the conversation.
             let best = survey.best.as_ref().map(|best| &best.rank).filter(|_| !is_home && !is_refuge);
-            let Some(rank) = case.rank_unless_after(best, contender, &place) else { return };
+            let Some(rank) = case.rank_unless_after(best, contender, glance, &place) else { return };
             let stand = Stand { contender, place, rank };
             match case.obstacle(contender, &place) {
                 None => {

@@ -327,10 +327,10 @@ proptest! {
     fn the_same_world_decides_the_same_in_whatever_order_accounts_are_listed(world in worlds(), turn in 0usize..6) {
         let decision = gist(&world.pick());
         prop_assert_eq!(&gist(&world.pick()), &decision);
-        let mut turned = world.snapshot.contenders.clone();
+        let mut turned = world.snapshot.contenders.to_vec();
         let length = turned.len();
         turned.rotate_left(turn % length);
-        let snapshot = Snapshot { contenders: turned, ..world.snapshot.clone() };
+        let snapshot = Snapshot { contenders: turned.into_iter().collect(), ..world.snapshot.clone() };
         let turned = World { snapshot, ..world };
         match (gist(&turned.pick()), decision) {
             (Ok(turned), Ok(decision)) => prop_assert_eq!(turned, decision),
@@ -345,9 +345,7 @@ proptest! {
         if let Some(pick) = world.picked() {
             let id = pick.contender.account.id;
             let mut contenders = world.snapshot.contenders.clone();
-            for one in contenders.iter_mut().filter(|one| one.account.id == id) {
-                Arc::make_mut(one).account.priority -= better;
-            }
+            contenders.change(|one| one.account.id == id, |one| one.account.priority -= better);
             let snapshot = Snapshot { contenders, ..world.snapshot.clone() };
             let raised = World { snapshot, ..world };
             prop_assert_eq!(raised.picked().map(|pick| pick.contender.account.id), Some(id));

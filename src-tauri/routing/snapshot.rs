@@ -14,14 +14,14 @@ use std::{
 use tokio::sync::Notify;
 use url::Url;
 
-use super::{Offers, Plan, UnderWay, Weather};
+use super::{Contenders, Offers, Plan, UnderWay, Weather};
 use crate::domain::{Account, AccountId, Outlay, Provider, Window};
 
 /// See the file.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// All accounts, in the order of their ids.
-    pub contenders: Vec<Arc<Contender>>,
+    pub contenders: Contenders,
     /// Pools, routes, bindings and settings.
     pub plan: Arc<Plan>,
 }

@@ -121,7 +121,7 @@ impl Roster {
                 && self.catalog().usage(&one.provider).is_some()
                 && matches!(standing(one, now).state, StandingState::Ready | StandingState::Cooling)
         };
-        snapshot.contenders.clone().into_iter().filter(tells)
+        snapshot.contenders.to_vec().into_iter().filter(tells)
     }
 
     /// Takes in what came of a question that was asked with this key. Windows are all that changes of the account; one

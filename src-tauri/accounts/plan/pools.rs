@@ -108,7 +108,5 @@ impl Roster {
 }
 
 fn move_accounts(next: &mut Snapshot, to: PoolId, which: impl Fn(&Contender) -> bool) {
-    for contender in next.contenders.iter_mut().filter(|one| which(one)) {
-        Arc::make_mut(contender).account.pool = to;
-    }
+    next.contenders.change(which, |contender| contender.account.pool = to);
 }

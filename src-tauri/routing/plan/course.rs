@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Ask, Binding, MOST_SLOTS, Policy, PoolId, Route, Slot, Target};
+use crate::domain::{AccountId, Ask, Binding, MOST_SLOTS, Policy, PoolId, Route, Slot, Target};
 use crate::routing::{Contender, Plan};
 
 /// The course of one request.
@@ -72,10 +72,10 @@ impl<'a> Course<'a> {
         Self { plan, asked, route, binding, bounds, slots, pools, named }
     }
 
-    /// Visits every place at which this account stands.
+    /// Visits every place at which this account stands, which was put into this pool.
     #[inline]
-    pub fn visit(&self, contender: &Contender, mut visit: impl FnMut(Place<'a>)) {
-        let pool = self.plan.pool_of(contender);
+    pub fn visit(&self, account: AccountId, pool: PoolId, mut visit: impl FnMut(Place<'a>)) {
+        let pool = self.plan.pool_or_main(pool);
         let is_in = match self.bounds {
             Bounds::None => true,
             Bounds::Pool(binding) => binding.pool == pool,
@@ -86,7 +86,7 @@ impl<'a> Course<'a> {
         }
         for (at, slot) in self.slots.iter().enumerate() {
             let policy = match slot.target {
-                Target::Account(id) if id == contender.account.id => Policy::Priority,
+                Target::Account(id) if id == account => Policy::Priority,
                 Target::Pool(id) if id == pool => self.plan.policy_of(id),
                 Target::Account(_) | Target::Pool(_) => continue,
             };
@@ -109,7 +109,7 @@ impl<'a> Course<'a> {
     /// Every place at which this account stands.
     pub fn places(&self, contender: &Contender) -> Vec<Place<'a>> {
         let mut places = Vec::new();
-        self.visit(contender, |place| places.push(place));
+        self.visit(contender.account.id, contender.account.pool, |place| places.push(place));
         places
     }
 

@@ -45,7 +45,11 @@ impl Plan {
 
     /// The pool that an account is in: `main` where its own is gone, so that it is not lost with it.
     pub fn pool_of(&self, contender: &Contender) -> PoolId {
-        let own = contender.account.pool;
+        self.pool_or_main(contender.account.pool)
+    }
+
+    #[inline]
+    pub(in crate::routing) fn pool_or_main(&self, own: PoolId) -> PoolId {
         if own == PoolId::MAIN || self.pool(own).is_some() { own } else { PoolId::MAIN }
     }
 

@@ -4,8 +4,9 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Family, Window};
-use crate::routing::Contender;
+use super::dial::{Dial, nanos};
+use crate::domain::Family;
+use crate::routing::{Contender, contenders::Glance};
 
 /// How far the windows of one account are behind their plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,39 +60,38 @@ impl Expiry {
     /// they hold.
     pub fn of(contender: &Contender, family: Option<Family>, crowd: f64, now: Timestamp) -> Self {
         let seen = Self { week: None, hours: None, crowd, is_known: !contender.windows.is_empty() };
-        seen.see(contender, family, f64::NEG_INFINITY, now).unwrap_or(seen)
+        seen.see(Dial::all(&contender.windows), family, f64::NEG_INFINITY, nanos(now)).unwrap_or(seen)
     }
 
     /// How urgent it is to spend what it has left; `None` if that is found to be less than `least` before
     /// everything was looked at.
     #[inline]
     pub fn urgency_of(
-        contender: &Contender,
+        glance: &Glance,
         family: Option<Family>,
         crowd: f64,
         least: f64,
-        now: Timestamp,
+        now: i64,
     ) -> Option<f64> {
-        let seen = Self { week: None, hours: None, crowd, is_known: !contender.windows.is_empty() };
-        seen.see(contender, family, least, now).map(Self::urgency)
+        let seen = Self { week: None, hours: None, crowd, is_known: glance.states_windows };
+        seen.see(glance.dials.iter().copied(), family, least, now).map(Self::urgency)
     }
 
     #[inline]
     fn see(
         mut self,
-        contender: &Contender,
+        dials: impl Iterator<Item = Dial>,
         family: Option<Family>,
         least: f64,
-        now: Timestamp,
+        now: i64,
     ) -> Option<Self> {
-        for window in contender.windows.iter().filter(|window| window.applies_to(family)) {
-            let length = window.length.map_or(0.0, |length| length.as_secs() as f64);
-            let (kind, crowd) = match length {
+        for dial in dials.filter(|dial| dial.applies_to(family)) {
+            let (kind, crowd) = match dial.length {
                 DAY.. => (&mut self.week, 0.0),
                 HOUR.. => (&mut self.hours, self.crowd),
                 _ => continue,
             };
-            let due = Due::of(window, length, crowd, now);
+            let due = Due::of(&dial, crowd, now);
             // What can be spent is what the scarcest one leaves.
             if kind.is_none_or(|known: Due| due.need.is_less(known.need)) {
                 *kind = Some(due);
@@ -133,11 +133,10 @@ impl Expiry {
 
 impl Due {
     #[inline]
-    fn of(window: &Window, length: f64, crowd: f64, now: Timestamp) -> Self {
-        let share = window.utilization_at(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0));
-        let reset = window.resets_at.filter(|reset| *reset > now);
-        let left = |reset: Timestamp| (reset.as_second() - now.as_second()) as f64;
-        let time = reset.map_or(0.5 * length, left).min(length);
+    fn of(dial: &Dial, crowd: f64, now: i64) -> Self {
+        let length = dial.length;
+        let share = dial.used(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0));
+        let time = dial.left(now).unwrap_or(0.5 * length).min(length);
         let need = Need {
             left: (share - crowd).max(0.0) * (1.0 - EARLY) * length,
             time: (time - EARLY * length).max(LEAST * length),

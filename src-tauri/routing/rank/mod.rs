@@ -2,19 +2,22 @@
 //! that comparing two hundred accounts costs next to nothing; no two accounts have the same.
 
 pub(super) mod affinity;
+pub(super) mod dial;
 pub(super) mod expiry;
 pub(super) mod weigh;
 
 use std::cmp::Ordering;
 
-use jiff::Timestamp;
-
 use crate::domain::{AccountId, Family, Policy};
 use crate::routing::{
     Contender,
     case::Case,
+    contenders::Glance,
     plan::course::Place,
-    rank::expiry::{Expiry, LEAST_URGENT},
+    rank::{
+        dial::Dial,
+        expiry::{Expiry, LEAST_URGENT},
+    },
     standing::guarded,
 };
 
@@ -59,7 +62,9 @@ impl Rank {
         family: Option<Family>,
         doubt: Doubt,
     ) -> Self {
-        Self::unless_after(None, case, contender, place, family, doubt).expect("it comes after nobody")
+        let glance = Glance::of(contender);
+        Self::unless_after(None, case, contender, &glance, place, family, doubt)
+            .expect("it comes after nobody")
     }
 
     /// `None` if it is found to come after another one, which mostly takes a look at one or two windows.
@@ -68,6 +73,7 @@ impl Rank {
         other: Option<&Self>,
         case: &Case<'_>,
         contender: &Contender,
+        glance: &Glance,
         place: &Place<'_>,
         family: Option<Family>,
         doubt: Doubt,
@@ -83,30 +89,30 @@ impl Rank {
         }
         let keys = match place.policy {
             Policy::Priority => {
-                let priority = priority(contender);
+                let priority = glance.priority;
                 if priority > most[0] {
                     return None;
                 }
                 let most = if priority < most[0] { f64::INFINITY } else { most[1] };
-                [priority, burdened(case, contender, family, most)?, load(contender), 0.0]
+                [priority, burdened(case, contender, glance, family, most)?, load(glance), 0.0]
             }
             Policy::Headroom => {
-                [burdened(case, contender, family, most[0])?, priority(contender), load(contender), 0.0]
+                [burdened(case, contender, glance, family, most[0])?, glance.priority, load(glance), 0.0]
             }
             Policy::SoonestReset => {
-                let crowd = crowd(contender);
-                let urgency = Expiry::urgency_of(contender, family, crowd, -most[0], case.now)?;
+                let crowd = crowd(glance);
+                let urgency = Expiry::urgency_of(glance, family, crowd, -most[0], case.moment)?;
                 // Of those of which nothing will be lost, the one with most left.
                 let used = if urgency > LEAST_URGENT {
                     0.0
                 } else {
-                    burdened(case, contender, family, f64::INFINITY)?
+                    burdened(case, contender, glance, family, f64::INFINITY)?
                 };
-                [-urgency, used, priority(contender), 0.0]
+                [-urgency, used, glance.priority, 0.0]
             }
-            Policy::RoundRobin => [turn(contender), 0.0, 0.0, 0.0],
+            Policy::RoundRobin => [turn(glance), 0.0, 0.0, 0.0],
         };
-        Some(Self { stage: place.stage, doubt, keys, id: contender.account.id })
+        Some(Self { stage: place.stage, doubt, keys, id: glance.id })
     }
 
     /// The same, doubted for this reason.
@@ -144,25 +150,26 @@ pub(in crate::routing) fn used(
 ) -> Option<f64> {
     match &contender.account.guards {
         Some(guards) => guarded::used(guards, contender, family, case.now),
-        None => fullest(contender, family, case.now, |_| false).filter(|share| share.is_finite()),
+        None => fullest(Dial::all(&contender.windows), family, case.moment, |_| false)
+            .filter(|share| share.is_finite()),
     }
 }
 
 /// The fullest of the windows that apply, minus infinity if none is known; `None` as soon as one is too full.
 #[inline]
 fn fullest(
-    contender: &Contender,
+    dials: impl Iterator<Item = Dial>,
     family: Option<Family>,
-    now: Timestamp,
+    now: i64,
     is_too_full: impl Fn(f64) -> bool,
 ) -> Option<f64> {
     let mut fullest = f64::NEG_INFINITY;
-    for window in &contender.windows {
+    for dial in dials {
         // What a window says now is never more than what was told of it.
-        if window.utilization.is_none_or(|told| told <= fullest) || !window.applies_to(family) {
+        if dial.told.is_none_or(|told| told <= fullest) || !dial.applies_to(family) {
             continue;
         }
-        let share = window.utilization_at(now).filter(|share| share.is_finite());
+        let share = dial.used(now).filter(|share| share.is_finite());
         fullest = share.map_or(fullest, |share| share.max(fullest));
         if is_too_full(fullest) {
             return None;
@@ -173,21 +180,28 @@ fn fullest(
 
 /// What is used with what is going on there; `None` if it is found to be more than `most`.
 #[inline]
-fn burdened(case: &Case<'_>, contender: &Contender, family: Option<Family>, most: f64) -> Option<f64> {
-    let crowd = crowd(contender);
-    let used = if contender.account.guards.is_some() {
+fn burdened(
+    case: &Case<'_>,
+    contender: &Contender,
+    glance: &Glance,
+    family: Option<Family>,
+    most: f64,
+) -> Option<f64> {
+    let crowd = crowd(glance);
+    let used = if !glance.is_plain && contender.account.guards.is_some() {
         used(case, contender, family)
     } else {
         // The very sum that is compared, so that rounding decides nothing.
-        let fullest = fullest(contender, family, case.now, |share| share + crowd > most)?;
+        let dials = glance.dials.iter().copied();
+        let fullest = fullest(dials, family, case.moment, |share| share + crowd > most)?;
         Some(fullest).filter(|share| share.is_finite())
     };
     Some(used.unwrap_or(UNKNOWN) + crowd)
 }
 
 /// What is going on there already, as a share of a window: the first few count fully, more of them less and less.
-fn crowd(contender: &Contender) -> f64 {
-    let going_on = f64::from(contender.load.count()) + f64::from(contender.load.bound());
+fn crowd(glance: &Glance) -> f64 {
+    let going_on = f64::from(glance.load.count()) + f64::from(glance.load.bound());
     // Most have nothing, and a division takes its time.
     if going_on == 0.0 {
         return 0.0;
@@ -196,14 +210,10 @@ fn crowd(contender: &Contender) -> f64 {
     ALL * each / (ALL + each)
 }
 
-fn priority(contender: &Contender) -> f64 {
-    f64::from(contender.account.priority)
+fn load(glance: &Glance) -> f64 {
+    f64::from(glance.load.count())
 }
 
-fn load(contender: &Contender) -> f64 {
-    f64::from(contender.load.count())
-}
-
-fn turn(contender: &Contender) -> f64 {
-    contender.load.turn() as f64
+fn turn(glance: &Glance) -> f64 {
+    glance.load.turn() as f64
 }

@@ -25,7 +25,7 @@ pub use score::{AccountScore, LimitScore, Score};
 
 use super::{Affinities, Aside, Bound, Decision, Lease, Lesson, Pick, Plan, Snapshot, Wait, pick, settle};
 use crate::domain::{AccountId, Ask, Caps, Choice, Conversation, Family, Micros, Verdict, Window};
-use player::{Gauge, change, whole};
+use player::{Gauge, whole};
 
 /// A request that is played.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ impl Replay {
         let mut players = players;
         players.sort_by_key(|player| player.contender.account.id);
         let mut replay = Self {
-            snapshot: Snapshot { contenders: Vec::new(), plan: Arc::new(plan) },
+            snapshot: Snapshot { plan: Arc::new(plan), ..Snapshot::default() },
             affinities: Affinities::default(),
             gauges: Vec::new(),
             is_paid_by_use: Vec::new(),
@@ -161,7 +161,7 @@ impl Replay {
                 limits_hit: 0,
                 limits: Vec::new(),
             });
-            replay.snapshot.contenders.push(Arc::new(contender));
+            replay.snapshot.contenders.put(Arc::new(contender));
             replay.gauges.push(limits.into_iter().map(Gauge::new).collect());
             replay.is_paid_by_use.push(is_paid_by_use);
         }
@@ -322,9 +322,10 @@ impl Replay {
             None => self.score.unpriced += 1,
         }
         // Caps count tokens of every kind.
-        let contender = &mut self.snapshot.contenders[at];
-        if contender.account.guards.as_ref().is_some_and(|guards| guards.caps != Caps::default()) {
-            change(contender).outlay.add(played.prompt.saturating_add(played.output), cost, self.now);
+        let guards = &self.snapshot.contenders[at].account.guards;
+        if guards.as_ref().is_some_and(|guards| guards.caps != Caps::default()) {
+            let (tokens, now) = (played.prompt.saturating_add(played.output), self.now);
+            self.snapshot.contenders.change_at(at, |contender| contender.outlay.add(tokens, cost, now));
         }
     }
 
@@ -373,7 +374,10 @@ impl Replay {
         let windows: Vec<Window> =
             self.gauges[at].iter().filter_map(|gauge| gauge.window(self.now)).collect();
         let lesson = Lesson { verdict, windows: &windows, need: family.into() };
-        settle(change(&mut self.snapshot.contenders[at]), &lesson, self.now);
+        let now = self.now;
+        self.snapshot.contenders.change_at(at, |contender| {
+            settle(contender, &lesson, now);
+        });
     }
 
     /// Waits until somebody is back, if that is soon enough.

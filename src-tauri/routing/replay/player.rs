@@ -1,6 +1,6 @@
 //! An account as it is played: limits that fill up and start anew in virtual time, as an upstream would have them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -153,11 +153,6 @@ pub(super) fn phase(anchor: Timestamp, length: Duration, now: Timestamp) -> Dura
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast keeps to what fits")]
 pub(super) fn whole(number: f64) -> u64 {
     number as u64
-}
-
-/// The contender, to be changed in place.
-pub(super) fn change(contender: &mut Arc<Contender>) -> &mut Contender {
-    Arc::make_mut(contender)
 }
 
 #[cfg(test)]

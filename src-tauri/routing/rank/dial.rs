@@ -1,0 +1,119 @@
+//! A window as the policies read it: the same figures as `Window` says them, in numbers that are compared as they
+//! are, and small enough that those of an account lie side by side.
+
+use jiff::Timestamp;
+
+use crate::domain::{Endpoint, Family, Window};
+
+/// One window that limits messages. Times are nanoseconds since 1970, and end where those of an i64 end, in 2262.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::routing) struct Dial {
+    /// The family that it limits; `None` is every one.
+    family: Option<Family>,
+    /// Full again at its reset, and less used all the time until then.
+    refills: bool,
+    /// Seconds that it lasts; 0 where that is not known.
+    pub length: f64,
+    /// The share that was told.
+    pub told: Option<f64>,
+    /// What was told counts from here,
+    from: i64,
+    /// and no longer here.
+    until: i64,
+    /// When it was told.
+    learned: i64,
+    reset: Option<i64>,
+}
+
+/// A moment, as dials know it.
+pub(in crate::routing) fn nanos(moment: Timestamp) -> i64 {
+    let nanos = moment.as_nanosecond();
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+impl Dial {
+    /// Of those that limit messages.
+    pub fn all(windows: &[Window]) -> impl Iterator<Item = Self> {
+        windows.iter().filter(|window| window.limits == Some(Endpoint::Messages)).map(Self::of)
+    }
+
+    fn of(window: &Window) -> Self {
+        let (from, until) = window.counts();
+        Self {
+            family: window.family,
+            refills: window.refills,
+            length: window.length.map_or(0.0, |length| length.as_secs() as f64),
+            told: window.utilization,
+            from: nanos(from),
+            until: nanos(until),
+            learned: nanos(window.learned_at),
+            reset: window.resets_at.map(nanos),
+        }
+    }
+
+    /// Whether it limits requests to this family.
+    #[inline]
+    pub fn applies_to(&self, family: Option<Family>) -> bool {
+        self.family.is_none() || self.family == family
+    }
+
+    /// What is used of it now, as [`Window::utilization_at`] has it.
+    #[inline]
+    pub fn used(&self, now: i64) -> Option<f64> {
+        if now < self.from || now >= self.until {
+            return None;
+        }
+        let told = self.told?;
+        let Some(full_at) = self.reset.filter(|_| self.refills) else { return Some(told) };
+        let (whole, left) = (full_at.saturating_sub(self.learned), full_at.saturating_sub(now));
+        if whole <= 0 {
+            return Some(told);
+        }
+        Some(told * (left as f64 / whole as f64).clamp(0.0, 1.0))
+    }
+
+    /// Seconds until its reset, where that is ahead.
+    #[inline]
+    pub fn left(&self, now: i64) -> Option<f64> {
+        self.reset.filter(|reset| *reset > now).map(|reset| reset.saturating_sub(now) as f64 / 1e9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{WindowName, WindowSource};
+
+    proptest! {
+        #[test]
+        fn a_dial_says_what_its_window_says(
+            name in prop_oneof![Just("5h"), Just("7d"), Just("requests")],
+            told in proptest::option::of(0.0_f64..2.0),
+            reset in proptest::option::of(-200_000_i64..200_000),
+            learned in -200_000_i64..200,
+            refills: bool,
+            nanos_on in prop_oneof![Just(-1_i64), Just(0), Just(1)],
+        ) {
+            let now = Timestamp::from_second(1_800_000_000).unwrap();
+            let at = |seconds: i64| now + SignedDuration::from_secs(seconds) + SignedDuration::from_nanos(nanos_on);
+            let window = Window {
+                utilization: told,
+                resets_at: reset.map(at),
+                refills,
+                ..Window::new(WindowName(name.into()), WindowSource::Header, at(learned))
+            };
+            let dial = Dial::of(&window);
+            for moment in [now, at(0), at(60), at(3_600), at(-60), at(reset.unwrap_or(0)), now + SignedDuration::from_hours(5)] {
+                let (window, dial) = (window.utilization_at(moment), dial.used(nanos(moment)));
+                let is_same = match (window, dial) {
+                    (Some(window), Some(dial)) => (window - dial).abs() < 1e-9,
+                    (window, dial) => window == dial,
+                };
+                prop_assert!(is_same, "{window:?} {dial:?} at {moment}");
+            }
+        }
+    }
+}
