@@ -139,6 +139,21 @@ async fn each_profile_has_a_sign_in_and_windows_of_its_own_and_the_one_with_room
     stage.tasks.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_profile_was_one_whose_folder_is_gone() {
+    let stage = Stage::set().await;
+    let (gone, there) = (stage.profile("gone", FREE), stage.profile("there", FREE));
+    let served = stage.program.serve();
+    assert_eq!(stage.run(&["--best"]).0["folder"], json!(gone), "of equal ones the first");
+    std::fs::remove_dir_all(&gone).unwrap();
+
+    let (said, _) = stage.run(&["--best"]);
+
+    assert_eq!(said["folder"], json!(there));
+    assert!(served.stop().success());
+    stage.tasks.stop();
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lies_in_a_profile_is_never_opened() {
@@ -217,7 +232,10 @@ fn a_profile_is_made_adopted_renamed_forgotten_and_put_back_and_nothing_else_is_
     assert!(
         refused(&["profiles", "adopt", "gone", "/no/such/folder"]).contains("not a folder that is there")
     );
-    assert!(refused(&["profiles", "remove", "home", "--with-folder"]).contains("was not made by Headgate"));
+    assert!(
+        refused(&["profiles", "remove", "home", "--with-folder", "--yes"])
+            .contains("was not made by Headgate")
+    );
     assert_eq!(program.json(&["profiles", "rename", "home", "private"])["name"], "private");
 
     let folder = Path::new(made["folder"].as_str().unwrap());
@@ -229,7 +247,10 @@ fn a_profile_is_made_adopted_renamed_forgotten_and_put_back_and_nothing_else_is_
     program.json(&["profiles", "remove", "work"]);
     program.json(&["profiles", "remove", "private"]);
     let fresh = program.json(&["profiles", "add", "other"]);
-    assert_eq!(program.json(&["profiles", "remove", "other", "--with-folder"])["with_folder"], true);
+    // It went unasked, in a pipe too.
+    assert!(refused(&["profiles", "remove", "other", "--with-folder"]).contains("--yes"));
+    assert!(Path::new(fresh["folder"].as_str().unwrap()).exists());
+    assert_eq!(program.json(&["profiles", "remove", "other", "--with-folder", "--yes"])["with_folder"], true);
     assert!(!Path::new(fresh["folder"].as_str().unwrap()).exists() && mine.join("settings.json").exists());
     assert_eq!(program.json(&["profiles"]), json!([]));
 }

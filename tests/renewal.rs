@@ -85,6 +85,22 @@ async fn a_token_that_is_refused_right_after_its_renewal_needs_a_sign_in() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_refused_in_its_first_seconds_ended_the_sign_in() {
+    let stage = SignedIn::set(House::default()).await;
+    stage.refuse(1, 1);
+    let reply = stage.ask().await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "the client asks again by itself");
+    assert_eq!(reply.headers["retry-after"], "10");
+    let standing = stage.view().await["standing"].clone();
+    assert_eq!((stage.renewals(), &standing["state"]), (0, &"cooling".into()), "{standing}");
+    stage.a_minute_later();
+
+    assert_eq!(stage.ask().await.status, StatusCode::OK, "it is asked again by itself");
+
+    assert_eq!(stage.state().await, "ready");
+}
+
+#[tokio::test]
 async fn a_late_refusal_of_an_old_token_renews_nothing() {
     let stage = SignedIn::set(House::default()).await;
     let old = stage.bearer();

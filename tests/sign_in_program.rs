@@ -16,6 +16,9 @@ use url::Url;
 
 use crate::harness::{Client, Program, holds};
 
+/// An upstream that is not there: nothing is asked of it but its models.
+const NOBODY: &str = "http://127.0.0.1:9";
+
 struct Place {
     program: Program,
     authority: Authority,
@@ -46,6 +49,8 @@ impl Place {
             "oidc",
             "--provider",
             "anthropic",
+            "--base-url",
+            NOBODY,
             "--issuer",
             self.authority.base_url(),
             "--client-id",
@@ -199,6 +204,8 @@ async fn no_secret_of_a_sign_in_is_written_down_however_much_is_logged() {
         "oidc",
         "--provider",
         "anthropic",
+        "--base-url",
+        NOBODY,
         "--no-open",
         "--issuer",
         place.authority.base_url(),

@@ -42,7 +42,7 @@ async fn what_can_not_be_begun_says_what_is_missing() {
         (json!({ "provider": "nonsense" }), 422, "no provider"),
         (json!({ "name": null }), 422, "say which account"),
         (json!({ "account": 77 }), 422, "not both"),
-        (json!({ "account": 77, "name": null }), 404, "no such account"),
+        (json!({ "account": 77, "name": null, "provider": null, "base_url": null }), 404, "no such account"),
         (json!({ "issuer": "http://127.0.0.1:9" }), 502, "127.0.0.1"),
     ] {
         let reply = place.house.api(Method::POST, "/api/v1/sign-ins", changed(change.clone())).await;

@@ -204,6 +204,12 @@ impl Roster {
                 (account.refused, account.bench) = (None, None);
                 account.sign_in = None;
             }
+            let way = account.sign_in.as_ref().and_then(|terms| self.catalog().sign_ins().get(&terms.with));
+            if let Some(way) = way.filter(|way| account.base_url.is_none() && !way.serves_by_itself(provider))
+            {
+                let (provider, title) = (provider.title.clone(), way.title.clone());
+                return Err(EditError::ForeignToken { provider, title });
+            }
             if account.base_url.is_none() && provider.base_url.is_none() {
                 return Err(EditError::NeedsAddress(provider.title.clone()));
             }

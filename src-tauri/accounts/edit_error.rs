@@ -20,6 +20,11 @@ pub enum EditError {
     NoSuchProvider { given: String, known: String },
     #[error("{0} has no address of its own; name one with --base-url")]
     NeedsAddress(String),
+    #[error(
+        "{provider} gets no token of {title}, which it did not give: name the address that takes it, with --base-url for \
+         a new account, or first with `headgate accounts base-url`"
+    )]
+    ForeignToken { provider: String, title: String },
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     #[error(

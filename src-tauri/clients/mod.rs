@@ -6,7 +6,7 @@ mod best;
 mod folder;
 mod profiles;
 
-pub use advice::{Advice, NoAdvice, advise};
+pub use advice::{Advice, NoAdvice, advise, startable};
 pub use folder::BadFolder;
 pub use profiles::{Known, ProfileError, Profiles, Removed};
 

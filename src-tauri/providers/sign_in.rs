@@ -269,6 +269,12 @@ impl Definition {
         !provider.passes_logins() && (self.providers.is_empty() || self.providers.contains(&provider.id))
     }
 
+    /// Whether a provider's own address may be sent what this brings. Where anybody's accounts are signed in so, only
+    /// an address that a person has named may: nobody else's token is a provider's business.
+    pub fn serves_by_itself(&self, provider: &Provider) -> bool {
+        self.providers.contains(&provider.id) || provider.base_url.is_none()
+    }
+
     /// The client id that the packager built in, and its secret where desktop clients have one.
     pub fn packaged_client(&self) -> Option<(&'static str, Option<&'static str>)> {
         let (id, secret) = match &*self.id {

@@ -30,7 +30,7 @@ pub async fn second_try(
     let renewed = if tries.may_renew(id) {
         gateway.renewals.renew_refused(id, &answer.key).await
     } else {
-        Err(NotRenewed::Young)
+        Err(NotRenewed::Nothing)
     };
     match renewed {
         Ok(()) => {
@@ -39,7 +39,7 @@ pub async fn second_try(
             let standing = standing_for(&contender, tried.need(&arrival.ask), gateway.clock.now());
             (standing.state == StandingState::Ready).then(|| Pick { contender, ..tried.clone() })
         }
-        Err(NotRenewed::Young | NotRenewed::Nothing) if gateway.roster.is_current(id, &answer.key) => {
+        Err(NotRenewed::Nothing) if gateway.roster.is_current(id, &answer.key) => {
             let (verdict, need) = (Verdict::CredentialRefused, tried.need(&arrival.ask));
             learn(gateway, arrival, &tried.contender, &Lesson { verdict: &verdict, windows: &[], need });
             None

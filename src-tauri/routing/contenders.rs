@@ -53,12 +53,11 @@ impl Contenders {
     /// In place of the one with the same id, or behind all others.
     pub fn put(&mut self, contender: Arc<Contender>) {
         let glance = Glance::of(&contender);
-        match self.all.iter().position(|known| known.account.id == contender.account.id) {
-            Some(at) => (self.all[at], self.glances[at]) = (contender, glance),
-            None => {
-                self.all.push(contender);
-                self.glances.push(glance);
-            }
+        if let Some(at) = self.glances.iter().position(|known| known.id == glance.id) {
+            (self.all[at], self.glances[at]) = (contender, glance);
+        } else {
+            self.all.push(contender);
+            self.glances.push(glance);
         }
     }
 

@@ -121,7 +121,8 @@ impl Roster {
                 && self.catalog().usage(&one.provider).is_some()
                 && matches!(standing(one, now).state, StandingState::Ready | StandingState::Cooling)
         };
-        snapshot.contenders.to_vec().into_iter().filter(tells)
+        let tellers: Vec<_> = snapshot.contenders.iter().filter(|one| tells(one)).cloned().collect();
+        tellers.into_iter()
     }
 
     /// Takes in what came of a question that was asked with this key. Windows are all that changes of the account; one

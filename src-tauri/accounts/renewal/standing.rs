@@ -34,6 +34,11 @@ impl Renewals {
                 let until = self.now().checked_add(MOMENT).unwrap_or(Timestamp::MAX);
                 roster.rest_sign_in(id, &tokens, until, "that takes its time");
             }
+            // Upstreams have been slow to learn of a token. Where it is no good the renewal that comes next says so.
+            NotRenewed::Young => {
+                let until = self.now().checked_add(MOMENT).unwrap_or(Timestamp::MAX);
+                roster.rest_sign_in(id, &tokens, until, "its token is seconds old, and was refused");
+            }
             NotRenewed::Needs(why) if !is_refused(roster, id) => {
                 // A person has resumed it, which did not make the sign-in any better.
                 let (roster, why) = (roster.clone(), Arc::clone(why));

@@ -89,16 +89,23 @@ pub struct Agreed {
 /// # Errors
 /// [`NotBegun`].
 pub fn agree(roster: &Roster, order: Order, now: Timestamp) -> Result<Agreed, NotBegun> {
-    let (provider, before) = match &order.whom {
+    let (provider, before, has_address) = match &order.whom {
         Whom::New { name, provider, base_url, plain_http, priority } => {
-            (roster.vet(name, provider, base_url.as_deref(), *plain_http, *priority)?.1, None)
+            let (account, provider) =
+                roster.vet(name, provider, base_url.as_deref(), *plain_http, *priority)?;
+            (provider, None, account.base_url.is_some())
         }
         Whom::Again(id) => {
             let known = roster.snapshot().get(*id).cloned().ok_or(EditError::NotFound)?;
-            (Arc::clone(&known.provider), known.account.sign_in.clone())
+            let account = &known.account;
+            (Arc::clone(&known.provider), account.sign_in.clone(), account.base_url.is_some())
         }
     };
     let definition = definition(roster, order.with.as_deref(), &provider, before.as_deref())?;
+    if !has_address && !definition.serves_by_itself(&provider) {
+        let (provider, title) = (provider.title.clone(), definition.title.clone());
+        return Err(EditError::ForeignToken { provider, title }.into());
+    }
     // Terms of another definition say nothing of this one.
     let before = before.filter(|before| before.with == definition.id);
     let title = || definition.title.clone();

@@ -224,6 +224,13 @@ impl NewSignIn {
                     "name an account that there is, or give a new one a name; not both",
                 ));
             }
+            (Some(_), None) if self.base_url.is_some() || self.provider.is_some() || self.priority != 0 => {
+                return Err(Refused::bad_input(
+                    "the account is there already, and a sign-in changes nothing else of it: leave its address, \
+                     provider and priority out, or change them with `headgate accounts base-url` and `headgate accounts \
+                     priority`",
+                ));
+            }
             (Some(id), None) => Whom::Again(AccountId(id)),
             (None, None) => {
                 return Err(Refused::bad_input(

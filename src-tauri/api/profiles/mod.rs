@@ -12,7 +12,10 @@ use crate::api::{
     profiles::views::{BestProfile, NewProfile, ProfileChange, ProfileView, RemovedProfile, Removing},
     views::Problem,
 };
-use crate::{clients::advise, domain::ProfileId};
+use crate::{
+    clients::{advise, startable},
+    domain::ProfileId,
+};
 
 /// Every profile, with what its traffic last told of its limits.
 #[utoipa::path(get, path = "/api/v1/profiles", operation_id = "list_profiles", responses((status = OK, body = [ProfileView])))]
@@ -74,6 +77,7 @@ pub async fn remove(
 ))]
 pub async fn best(State(api): State<Api>) -> Result<Json<BestProfile>, Refused> {
     let now = api.clock.now();
-    let advice = advise(&api.gateway.profiles.all(), &api.gateway.roster.snapshot(), now)?;
+    let profiles = startable(api.gateway.profiles.all());
+    let advice = advise(&profiles, &api.gateway.roster.snapshot(), now)?;
     Ok(Json(BestProfile::of(advice, now)))
 }

@@ -149,6 +149,7 @@ fn peak(text: &str) -> Result<PeakWord, String> {
 }
 
 const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const WHOLE_NAMES: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// `Mon-Fri`, `Sat,Sun`, `daily`, `Fri-Mon`.
 pub(in crate::cli) fn days(text: &str) -> Option<Days> {
@@ -162,7 +163,8 @@ pub(in crate::cli) fn days(text: &str) -> Option<Days> {
     if let Some(whole) = whole {
         return Some(whole.iter().copied().collect());
     }
-    let day = |name: &str| NAMES.iter().position(|known| name.starts_with(known));
+    let among = |names: [&str; 7], name: &str| names.iter().position(|known| *known == name);
+    let day = |name: &str| among(NAMES, name).or_else(|| among(WHOLE_NAMES, name));
     let mut found = Vec::new();
     for part in text.split(',') {
         let (from, to) = part.split_once('-').unwrap_or((part, part));

@@ -17,6 +17,9 @@ pub fn when(text: &str) -> Result<OpenWindow, String> {
         ["at-reset"] => Ok(OpenWindow::AtReset),
         [days, time] => {
             let days = guards::days(days).ok_or_else(usage)?;
+            if time.starts_with("24") {
+                return Err("24:00 ends a day and begins none: name the next day and 00:00".into());
+            }
             let time = MinuteOfDay::new(time).map_err(|error| error.to_string())?;
             Ok(OpenWindow::At { days, time })
         }
@@ -70,6 +73,10 @@ mod tests {
     fn an_opening_is_read_as_it_is_written() {
         assert_eq!(when("off"), Ok(OpenWindow::Off));
         assert_eq!(when(" at-reset "), Ok(OpenWindow::AtReset));
+        assert_eq!(when("Monday 07:00"), when("mon 07:00"));
+        for meant_otherwise in ["Sun 24:00", "Monkey 07:00", "friendly 07:00", "Mon-Frisbee 07:00"] {
+            assert!(when(meant_otherwise).is_err(), "{meant_otherwise}");
+        }
         let at = |days: &[Day], time: &str| {
             Ok(OpenWindow::At { days: days.iter().copied().collect(), time: MinuteOfDay::new(time).unwrap() })
         };

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::cli::{Code, Core, Global, Trouble, named::found, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, table};
 use crate::{
     api::profiles::views::{NewProfile, ProfileChange, ProfileView, RemovedProfile},
     clock::Clock,
@@ -49,6 +49,9 @@ enum Act {
         /// Remove its folder too, with the sign-in, the settings and the history in it. Only one that Headgate made.
         #[arg(long)]
         with_folder: bool,
+        /// Remove the folder without being asked.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -88,8 +91,19 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
             let renamed = core.call(Method::PATCH, &path, Some(&ProfileChange { name })).await?;
             tell("Renamed", &renamed, global);
         }
-        Act::Remove { profile, with_folder } => {
-            let path = format!("{}?with_folder={with_folder}", path_of(core, &profile).await?);
+        Act::Remove { profile, with_folder, yes } => {
+            let all = all(core).await?;
+            let profile = found(&all, &profile)?;
+            if with_folder && !yes {
+                let (name, folder) = (table::printable(&profile.name), table::printable(&profile.folder));
+                let question = format!(
+                    "Remove {name} and the folder {folder}, with Claude Code's sign-in, settings and history in it? [y/N] "
+                );
+                if !confirmed(&question)? {
+                    return Err(Trouble::new(Code::Failed, "nothing was removed"));
+                }
+            }
+            let path = format!("/api/v1/profiles/{}?with_folder={with_folder}", profile.id);
             let removed: RemovedProfile = core.call(Method::DELETE, &path, None::<&()>).await?;
             say_removed(&removed, global);
         }

@@ -9,7 +9,7 @@ import { Choice, Field } from "../../parts/Field.tsx";
 import { vaultWord } from "../../parts/Foot.tsx";
 import { FormEnd } from "../../parts/FormEnd.tsx";
 import { Failed, Reading } from "../../parts/Notice.tsx";
-import { definitionsFor, filledIn, orderIn, proposedWay, providersFor } from "./filled.ts";
+import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, wantsAddress } from "./filled.ts";
 import { wayWords } from "./words.ts";
 
 /** Two fields beside each other where there is room. */
@@ -44,7 +44,7 @@ export function SignInForm({ account, hidden, onBegun, onClose }: Props) {
       <Choice label="Sign in with" name="with" data-first value={definition.id} onChange={(event) => setChosen(event.target.value)} hint={definition.about}>
         {fitting.map(({ id, title }) => <option key={id} value={id}>{title}</option>)}
       </Choice>
-      {!account && <NewAccount key={definition.id} providers={providersFor(definition, providers)} />}
+      {!account && <NewAccount key={definition.id} definition={definition} providers={providersFor(definition, providers)} />}
       <Terms definition={definition} account={account} />
       <Ways key={`${definition.id} way`} definition={definition} />
       <FormEnd change={begin} act={account?.sign_in ? "Sign in again" : "Sign in"} onClose={onClose} />
@@ -61,7 +61,7 @@ function useFirst(isThere: boolean) {
   return form;
 }
 
-function NewAccount({ providers }: { providers: Provider[] }) {
+function NewAccount({ definition, providers }: { definition: SignInDefinition; providers: Provider[] }) {
   const [chosen, setChosen] = useState(providers[0]?.id);
   const provider = providers.find(({ id }) => id === chosen);
   return (
@@ -79,8 +79,9 @@ function NewAccount({ providers }: { providers: Provider[] }) {
           )
           : <input type="hidden" name="provider" value={chosen ?? ""} />}
         <AddressField
-          placeholder={provider?.base_url ?? "https://…"}
-          hint={provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one."}
+          placeholder={wantsAddress(definition) ? "https://…" : provider?.base_url ?? "https://…"}
+          hint={wantsAddress(definition) ? "Where its tokens are taken; they go nowhere else."
+            : provider && !provider.base_url ? "This kind of account needs its own." : "Only if it is not the usual one."}
         />
       </div>
     </>

@@ -38,9 +38,14 @@ export function orderIn(filled: Filled, definition: SignInDefinition, account?: 
   };
 }
 
-/** Whose accounts are signed in to so, the proposed one first. */
+/** Whether a provider's own address may not be sent what this brings: whose token it is, only a person can say. */
+export const wantsAddress = (definition: SignInDefinition) => definition.providers.length === 0;
+
+/** Whose accounts are signed in to so, the proposed one first: where an address is wanted, one that has none of its own. */
 export function providersFor(definition: SignInDefinition, providers: Provider[]): Provider[] {
-  if (definition.providers.length === 0) return providers.filter(({ credential }) => credential === "key");
+  if (wantsAddress(definition)) {
+    return providers.filter(({ credential }) => credential === "key").sort((a, b) => Number(Boolean(a.base_url)) - Number(Boolean(b.base_url)));
+  }
   return definition.providers.flatMap((id) => providers.filter((provider) => provider.id === id));
 }
 

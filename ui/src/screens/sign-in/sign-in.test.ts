@@ -31,6 +31,9 @@ test("fields that are not shown are empty", () => {
 
 test("whose accounts are signed in to so", () => {
   expect(providersFor(definition({}), providers).map(({ id }) => id)).toEqual(["anthropic", "openrouter"]);
+  const own = { id: "anthropic-compatible", credential: "key", base_url: null } as Provider;
+  const usual = { id: "anthropic", credential: "key", base_url: "https://api.anthropic.com" } as Provider;
+  expect(providersFor(definition({}), [usual, own])[0], "nobody's own address is proposed for a company's token").toBe(own);
   expect(providersFor(definition({ providers: ["openrouter", "gone"] }), providers).map(({ id }) => id)).toEqual(["openrouter"]);
   const all = [definition({}), definition({ id: "router", providers: ["openrouter"] })];
   expect(definitionsFor({ provider: "anthropic" } as Account, all, providers).map(({ id }) => id)).toEqual(["oidc"]);
