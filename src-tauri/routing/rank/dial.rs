@@ -75,7 +75,7 @@ impl Dial {
     /// Seconds until its reset, where that is ahead.
     #[inline]
     pub fn left(&self, now: i64) -> Option<f64> {
-        self.reset.filter(|reset| *reset > now).map(|reset| reset.saturating_sub(now) as f64 / 1e9)
+        self.reset.filter(|reset| *reset > now).map(|reset| reset.saturating_sub(now) as f64 * 1e-9)
     }
 }
 

@@ -11,27 +11,20 @@ use crate::routing::{Contender, contenders::Glance};
 /// How far the windows of one account are behind their plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::routing) struct Expiry {
-    /// Of the windows that last a day or longer, the scarcest.
-    week: Option<Due>,
-    /// Of the shorter ones.
-    hours: Option<Due>,
-    /// What is going on there already, as a share of its hours.
-    crowd: f64,
-    /// Some window is known, of whatever kind.
-    is_known: bool,
+    /// The share of a week that will be lost at an even pace from now on.
+    pub behind: f64,
+    /// It has an allotment that is paid for, used or not. An account that states windows, but none of that kind, is
+    /// paid by use, and nothing of it expires.
+    pub has_allotment: bool,
 }
 
-/// What is left of a window.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Due {
-    /// As a share of it.
-    share: f64,
-    /// Seconds until the reset.
-    time: f64,
-    /// Seconds that it lasts in all.
-    length: f64,
-    /// How many times faster than evenly it has to be spent: 1 is just as planned.
-    need: Need,
+/// The scarcest windows of an account.
+#[derive(Clone, Copy)]
+struct Scarcest<'a> {
+    /// Of those that last a day or longer.
+    week: Option<(Need, &'a Dial)>,
+    /// Of the shorter ones.
+    hours: Option<(Need, &'a Dial)>,
 }
 
 /// A quotient that is not worked out: two hundred accounts are compared for each request, and a division takes as
@@ -56,14 +49,20 @@ const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
 
 impl Expiry {
-    /// `crowd` is what is going on there already, as a share of its hours, so that it does not become more than
-    /// they hold.
-    pub fn of(contender: &Contender, family: Option<Family>, crowd: f64, now: Timestamp) -> Self {
-        let seen = Self { week: None, hours: None, crowd, is_known: !contender.windows.is_empty() };
-        seen.see(Dial::all(&contender.windows), family, f64::NEG_INFINITY, nanos(now)).unwrap_or(seen)
+    /// As it is now, with nothing going on there.
+    pub fn of(contender: &Contender, family: Option<Family>, now: Timestamp) -> Self {
+        let (glance, now) = (Glance::of(contender), nanos(now));
+        let scarcest = Scarcest::of(&glance, family, 0.0, f64::NEG_INFINITY, now);
+        let scarcest = scarcest.unwrap_or(Scarcest { week: None, hours: None });
+        let behind =
+            scarcest.week.map_or(0.0, |(_, dial)| (dial.share(now) - dial.time(now) / dial.length).max(0.0));
+        let has_allotment = scarcest.week.is_some() || scarcest.hours.is_some();
+        Self { behind, has_allotment }
     }
 
-    /// How urgent it is to spend what it has left; `None` if that is found to be less than `least` before
+    /// How many times faster than planned it has to be spent, weeks and hours together: 1 is just as planned, and so
+    /// is what nobody knows. `crowd` is what is going on there already, as a share of its
+    /// hours, so that it does not become more than they hold. `None` if that is found to be less than `least` before
     /// everything was looked at.
     #[inline]
     pub fn urgency_of(
@@ -73,81 +72,70 @@ impl Expiry {
         least: f64,
         now: i64,
     ) -> Option<f64> {
-        let seen = Self { week: None, hours: None, crowd, is_known: glance.states_windows };
-        seen.see(glance.dials.iter().copied(), family, least, now).map(Self::urgency)
+        Scarcest::of(glance, family, crowd, least, now).map(|scarcest| scarcest.urgency(glance, crowd))
     }
+}
 
+impl<'a> Scarcest<'a> {
     #[inline]
-    fn see(
-        mut self,
-        dials: impl Iterator<Item = Dial>,
-        family: Option<Family>,
-        least: f64,
-        now: i64,
-    ) -> Option<Self> {
-        for dial in dials.filter(|dial| dial.applies_to(family)) {
+    fn of(glance: &'a Glance, family: Option<Family>, crowd: f64, least: f64, now: i64) -> Option<Self> {
+        let mut seen = Self { week: None, hours: None };
+        for dial in glance.dials.iter().filter(|dial| dial.applies_to(family)) {
             let (kind, crowd) = match dial.length {
-                DAY.. => (&mut self.week, 0.0),
-                HOUR.. => (&mut self.hours, self.crowd),
+                DAY.. => (&mut seen.week, 0.0),
+                HOUR.. => (&mut seen.hours, crowd),
                 _ => continue,
             };
-            let due = Due::of(&dial, crowd, now);
+            let need = Need::of(dial, crowd, now);
             // What can be spent is what the scarcest one leaves.
-            if kind.is_none_or(|known: Due| due.need.is_less(known.need)) {
-                *kind = Some(due);
+            if kind.is_none_or(|(known, _)| need.is_less(known)) {
+                *kind = Some((need, dial));
             }
             // Once both are known, more windows only make it less urgent.
-            if let (Some(week), Some(hours)) = (self.week, self.hours)
-                && week.need.times(hours.need).is_surely_below(least)
+            if let (Some((week, _)), Some((hours, _))) = (seen.week, seen.hours)
+                && week.times(hours).is_surely_below(least)
             {
                 return None;
             }
         }
-        Some(self)
+        Some(seen)
     }
 
-    /// How many times faster than planned it has to be spent, weeks and hours together: 1 is just as planned, and
-    /// so is what nobody knows.
     #[inline]
-    fn urgency(self) -> f64 {
-        if self.is_known && !self.has_allotment() {
+    fn urgency(self, glance: &Glance, crowd: f64) -> f64 {
+        if glance.states_windows && self.week.is_none() && self.hours.is_none() {
             return 0.0;
         }
-        let week = self.week.map_or(Need::of(1.0), |due| due.need);
-        let hours = self.hours.map_or(Need::of((1.0 - self.crowd).max(0.0)), |due| due.need);
+        let week = self.week.map_or(Need { left: 1.0, time: 1.0 }, |(need, _)| need);
+        let unknown = Need { left: (1.0 - crowd).max(0.0), time: 1.0 };
+        let hours = self.hours.map_or(unknown, |(need, _)| need);
         // However many are bound there, what is paid for goes before what is paid by use.
         week.times(hours).quotient().max(LEAST_URGENT)
     }
-
-    /// The share of a week that will be lost at an even pace from now on.
-    pub fn behind(self) -> f64 {
-        self.week.map_or(0.0, |due| (due.share - due.time / due.length).max(0.0))
-    }
-
-    /// Whether it has an allotment that is paid for, used or not. An account that states windows, but none of
-    /// that kind, is paid by use, and nothing of it expires.
-    pub fn has_allotment(self) -> bool {
-        self.week.is_some() || self.hours.is_some()
-    }
 }
 
-impl Due {
+impl Dial {
+    /// What is left of it; what nobody knows counts as half of it.
     #[inline]
-    fn of(dial: &Dial, crowd: f64, now: i64) -> Self {
-        let length = dial.length;
-        let share = dial.used(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0));
-        let time = dial.left(now).unwrap_or(0.5 * length).min(length);
-        let need = Need {
-            left: (share - crowd).max(0.0) * (1.0 - EARLY) * length,
-            time: (time - EARLY * length).max(LEAST * length),
-        };
-        Self { share, time, length, need }
+    fn share(&self, now: i64) -> f64 {
+        self.used(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0))
+    }
+
+    /// Seconds until its reset.
+    #[inline]
+    fn time(&self, now: i64) -> f64 {
+        self.left(now).unwrap_or(0.5 * self.length).min(self.length)
     }
 }
 
 impl Need {
-    fn of(quotient: f64) -> Self {
-        Self { left: quotient, time: 1.0 }
+    #[inline]
+    fn of(dial: &Dial, crowd: f64, now: i64) -> Self {
+        let length = dial.length;
+        Self {
+            left: (dial.share(now) - crowd).max(0.0) * (1.0 - EARLY) * length,
+            time: (dial.time(now) - EARLY * length).max(LEAST * length),
+        }
     }
 
     fn times(self, other: Self) -> Self {
@@ -172,8 +160,13 @@ mod tests {
     use super::*;
     use crate::routing::pick::tests::{account, now, window};
 
+    fn crowded(contender: &Contender, crowd: f64) -> f64 {
+        let glance = Glance::of(contender);
+        Expiry::urgency_of(&glance, None, crowd, f64::NEG_INFINITY, nanos(now())).unwrap()
+    }
+
     fn urgency(contender: &Contender) -> f64 {
-        Expiry::of(contender, None, 0.0, now()).urgency()
+        crowded(contender, 0.0)
     }
 
     fn goes_before(first: &Contender, second: &Contender) -> bool {
@@ -188,8 +181,8 @@ mod tests {
         let even = account(2).with(window("7d", 0.5, false, 7 * DAY / 2));
         let ahead = account(3).with(window("7d", 0.6, false, 6 * DAY));
         assert!(goes_before(&behind, &even) && goes_before(&even, &ahead));
-        assert!(Expiry::of(&behind, None, 0.0, now()).behind() > 0.6);
-        assert!(Expiry::of(&ahead, None, 0.0, now()).behind() <= 0.0);
+        assert!(Expiry::of(&behind, None, now()).behind > 0.6);
+        assert!(Expiry::of(&ahead, None, now()).behind <= 0.0);
     }
 
     #[test]
@@ -209,15 +202,14 @@ mod tests {
         assert!(
             goes_before(&behind, &unknown) && goes_before(&unknown, &ahead) && goes_before(&ahead, &by_use)
         );
-        assert!(!Expiry::of(&by_use, None, 0.0, now()).has_allotment());
+        assert!(!Expiry::of(&by_use, None, now()).has_allotment);
     }
 
     #[test]
     fn many_idle_conversations_send_nobody_to_what_is_paid_by_use() {
         let plan = account(1).with(window("5h", 0.7, false, 60)).with(window("7d", 0.5, false, 3 * DAY));
         let by_use = account(2).with(window("tokens", 0.0, false, 1));
-        let urgency = |contender, crowd| Expiry::of(contender, None, crowd, now()).urgency();
-        assert!(urgency(&plan, 0.49) > urgency(&by_use, 0.0), "30 % of its hours are left");
+        assert!(crowded(&plan, 0.49) > crowded(&by_use, 0.0), "30 % of its hours are left");
     }
 
     #[test]

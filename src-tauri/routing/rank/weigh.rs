@@ -138,13 +138,13 @@ fn gain(case: &Case<'_>, here: Stand<'_>, there: Stand<'_>) -> (Gain, f64) {
         return (Gain::Order, ORDER);
     }
     let family = |stand: Stand<'_>| case.family_at(stand.contender, &stand.place);
-    let expiry = |stand: Stand<'_>| Expiry::of(stand.contender, family(stand), 0.0, case.now);
+    let expiry = |stand: Stand<'_>| Expiry::of(stand.contender, family(stand), case.now);
     let room = || {
         let used = |stand: Stand<'_>| used(case, stand.contender, family(stand)).unwrap_or(0.5);
         let more = used(here) - used(there);
         if more > 0.0 { (Gain::Headroom, more * ROOM) } else { (Gain::Nothing, 0.0) }
     };
-    let is_included = || expiry(there).has_allotment() && !expiry(here).has_allotment();
+    let is_included = || expiry(there).has_allotment && !expiry(here).has_allotment;
     let is_better = || there.contender.account.priority < here.contender.account.priority;
     match there.place.policy {
         Policy::Priority if is_better() && is_included() => (Gain::Included, f64::INFINITY),
@@ -154,7 +154,7 @@ fn gain(case: &Case<'_>, here: Stand<'_>, there: Stand<'_>) -> (Gain, f64) {
         Policy::SoonestReset => {
             // Where as many conversations are bound already, they will spend it.
             let is_idler = there.contender.load.bound() < here.contender.load.bound();
-            let more = if is_idler { expiry(there).behind() - expiry(here).behind() } else { 0.0 };
+            let more = if is_idler { expiry(there).behind - expiry(here).behind } else { 0.0 };
             if more > 0.0 { (Gain::Expiring, more * WEEK) } else { (Gain::Nothing, 0.0) }
         }
         Policy::RoundRobin => (Gain::Nothing, 0.0),
