@@ -108,6 +108,11 @@ async fn bad_input_changes_nothing_and_says_what_to_do() {
         (with("priority", json!(5000)), StatusCode::UNPROCESSABLE_ENTITY),
         (with("key", json!("")), StatusCode::UNPROCESSABLE_ENTITY),
         (with("key", json!("two words")), StatusCode::UNPROCESSABLE_ENTITY),
+        (with("key", json!(format!("hg_{}", "a".repeat(43)))), StatusCode::UNPROCESSABLE_ENTITY),
+        (
+            with("base_url", json!("https://gateway.example.com/v1/messages")),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
         (with("typo", json!(1)), StatusCode::UNPROCESSABLE_ENTITY),
         (
             json!({ "name": "Bare", "provider": "anthropic-compatible", "key": "k" }),

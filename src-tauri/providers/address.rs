@@ -42,6 +42,8 @@ pub enum BadAddress {
     Credentials,
     #[error("leave everything from ? or # on out of the address")]
     Query,
+    #[error("leave /v1/messages out of the address: what a client asks for is put behind it")]
+    Path,
 }
 
 /// Checks a base address that a person typed. A name that is to be reached by plain http:// on a private network is taken
@@ -56,6 +58,9 @@ pub fn base_url(text: &str, plain: PlainHttp) -> Result<Url, BadAddress> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(BadAddress::Query);
+    }
+    if url.path().trim_end_matches('/').ends_with("/v1/messages") {
+        return Err(BadAddress::Path);
     }
     match url.scheme() {
         "https" if url.host().is_some() => Ok(url),
@@ -145,6 +150,8 @@ mod tests {
         assert_eq!(base_url("http://gateway.example.com"), Err(BadAddress::PlainText));
         assert_eq!(base_url("https://user:pw@gateway.example.com"), Err(BadAddress::Credentials));
         assert_eq!(base_url("https://gateway.example.com/?key=1"), Err(BadAddress::Query));
+        // It was asked as /v1/messages/v1/messages.
+        assert_eq!(base_url("https://gateway.example.com/x/v1/messages/"), Err(BadAddress::Path));
         assert_eq!(base_url("ftp://gateway.example.com"), Err(BadAddress::Scheme));
         assert!(base_url("http://127.0.0.1:9000").is_ok());
         assert!(base_url(" https://gateway.example.com/anthropic ").is_ok(), "blanks around it are forgiven");

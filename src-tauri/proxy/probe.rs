@@ -84,7 +84,7 @@ pub enum NotProbed {
     NeedsClient(String),
     #[error("the key of {0} is not in the vault: give it one first")]
     NoKey(String),
-    #[error("no model of {0} is known yet: say which one to ask for")]
+    #[error("no model of {0} is known yet: say which one to ask for, with --model on the command line")]
     NoModel(String),
     #[error("\"{0}\" is no name of a model: it has 1 to 128 printable characters and no blanks")]
     BadModel(String),

@@ -74,7 +74,7 @@ test("an account can be tested as soon as it is added", async ({ page }) => {
   await open(page, "#/accounts?add=1", works, scenes.usual.overview.accounts[0]);
   await page.getByLabel("Name").fill("Work");
   await page.getByLabel("API key").fill("sk-ant-state");
-  await page.getByRole("button", { name: "Add it and test it" }).click();
+  await page.getByRole("button", { name: "Add it and open its test" }).click();
   await expect(page.getByRole("dialog", { name: "Test Work" })).toBeVisible();
   await page.getByRole("button", { name: "Test the connection" }).click();
   await expect(page.getByText("Work works:")).toBeVisible();

@@ -20,9 +20,20 @@ use crate::{
     accounts::{self, Change, EditError, PlainHttp, Tokens},
     domain::{AccountId, PoolId, Route, SignIn, SpillTo, Target},
     keys::Holder,
-    proxy::{self, Opened},
+    proxy::{self, Opened, is_key},
     routing::Contender,
+    secrets::Sensitive,
 };
+
+/// What opens Headgate opens no upstream, and would be shown to one.
+fn refuse_own_key(key: Option<&Sensitive<String>>) -> Result<(), Refused> {
+    match key {
+        Some(key) if is_key(key.expose().as_bytes()) => Err(Refused::bad_input(
+            "that is one of the keys that Headgate gives to its clients; an account wants the key of its own provider",
+        )),
+        _ => Ok(()),
+    }
+}
 
 impl Api {
     /// Every account as it stands.
@@ -103,6 +114,7 @@ pub async fn add(
     Body(new): Body<NewAccount>,
 ) -> Result<(StatusCode, Json<AccountView>), Refused> {
     api.refuse_own_address(new.base_url.as_deref())?;
+    refuse_own_key(new.key.as_ref())?;
     let roster = api.gateway.roster.clone();
     let new = accounts::NewAccount {
         name: new.name,
@@ -139,6 +151,7 @@ pub async fn change(
     Body(change): Body<AccountChange>,
 ) -> Result<Json<AccountView>, Refused> {
     api.refuse_own_address(change.base_url.as_deref())?;
+    refuse_own_key(change.key.as_ref())?;
     let (roster, id) = (api.gateway.roster.clone(), AccountId(id));
     let signed_in = change.key.as_ref().and_then(|_| api.signed_in(id));
     let change = Change {

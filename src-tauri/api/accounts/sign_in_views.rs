@@ -240,9 +240,11 @@ impl NewSignIn {
             (None, Some(name)) => {
                 let proposed = || definition?.providers.first().map(ToString::to_string);
                 let provider = self.provider.or_else(proposed).ok_or_else(|| {
-                    Refused::bad_input(
-                        "say which provider the new account is at: `provider`, or --provider on the command line",
-                    )
+                    Refused::bad_input(format!(
+                        "say which provider the new account is at, with `provider`, or --provider on the command line: \
+                         one of {}",
+                        roster.catalog().ids()
+                    ))
                 })?;
                 let plain_http = PlainHttp::allowed(self.allow_plaintext);
                 Whom::New { name, provider, base_url: self.base_url, plain_http, priority: self.priority }

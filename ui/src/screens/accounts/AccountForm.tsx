@@ -63,7 +63,7 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
           <Button onClick={onClose}>Cancel</Button>
           {/* The first in the document is what Enter does. */}
           <Button kind="loud" type="submit" className="order-last" disabled={busy}>{account ? "Save changes" : "Add the account"}</Button>
-          {!account && provider?.credential !== "client" && <Button type="submit" data-then="test" disabled={busy}>Add it and test it</Button>}
+          {!account && provider?.credential !== "client" && <Button type="submit" data-then="test" disabled={busy}>Add it and open its test</Button>}
         </DialogEnd>
       </form>
     </Dialog>
