@@ -145,9 +145,9 @@ impl<'a> Case<'a> {
     }
 
     /// Where it stands in the order, if it can.
-    pub fn rank(&self, contender: &Contender, place: &Place<'_>) -> Rank {
+    pub fn rank(&self, contender: &Contender, glance: &Glance, place: &Place<'_>) -> Rank {
         let (family, doubt) = self.look(contender, place);
-        self.hinder(contender, family, Rank::of(self, contender, place, family, doubt))
+        self.hinder(contender, family, Rank::of(self, contender, glance, place, family, doubt))
     }
 
     /// The same; `None` if that is found to be after the best one, which costs less.

@@ -50,6 +50,12 @@ impl Contenders {
         self.all.iter().zip(&self.glances)
     }
 
+    /// The one with this id.
+    pub(super) fn find(&self, id: AccountId) -> Option<(&Arc<Contender>, &Glance)> {
+        let at = self.glances.iter().position(|glance| glance.id == id)?;
+        Some((&self.all[at], &self.glances[at]))
+    }
+
     /// In place of the one with the same id, or behind all others.
     pub fn put(&mut self, contender: Arc<Contender>) {
         let glance = Glance::of(&contender);

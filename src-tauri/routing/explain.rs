@@ -94,9 +94,9 @@ struct Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     fn of(case: &Case<'a>, id: AccountId, why: Why) -> Option<Self> {
-        let contender = case.snapshot.get(id)?;
+        let (contender, glance) = case.snapshot.contenders.find(id)?;
         let place = case.course.places(contender).into_iter().find(|place| place.slot == why.slot)?;
-        let stand = Stand { contender, place, rank: case.rank(contender, &place) };
+        let stand = Stand { contender, glance, place, rank: case.rank(contender, glance, &place) };
         let stand = case.obstacle(contender, &place).is_none().then_some(stand);
         Some(Self { place, why, stand, id })
     }
@@ -145,7 +145,7 @@ fn not_eligible(case: &Case<'_>, contender: &Contender) -> Option<Standing> {
 fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
     let mut able: Vec<(Option<Rank>, Candidate)> = Vec::new();
     let mut unable: Vec<(u8, Candidate)> = Vec::new();
-    for_each_place(case, |contender, _, place| {
+    for_each_place(case, |contender, glance, place| {
         let model = case.sent(contender, place.model).cloned();
         let slot = place.slot;
         let candidate = |outcome, why: Arc<str>, until| Candidate {
@@ -163,8 +163,8 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
                 able.push((None, candidate(Outcome::Chosen, reason(place.policy, why).into(), None)));
             }
             (None, None) => {
-                let rank = case.rank(contender, &place);
-                let stand = Stand { contender, place, rank };
+                let rank = case.rank(contender, glance, &place);
+                let stand = Stand { contender, glance, place, rank };
                 let why = match chosen.and_then(|chosen| chosen.stand.as_ref().zip(Some(&chosen.why))) {
                     Some((taker, why)) => behind(case, taker, why, &stand),
                     None => "it could".into(),
@@ -365,7 +365,7 @@ fn behind(case: &Case<'_>, chosen: &Stand<'_>, why: &Why, other: &Stand<'_>) -> 
         Policy::RoundRobin => "it was used more recently".into(),
         Policy::SoonestReset => "what it has left expires later".into(),
         Policy::Priority | Policy::Headroom => {
-            match used(case, other.contender, case.family_at(other.contender, &other.place)) {
+            match used(case, other.contender, other.glance, case.family_at(other.contender, &other.place)) {
                 Some(share) => format!("{:.0} % of its fullest window is used", share * 100.0).into(),
                 None => "nobody knows how much of it is left".into(),
             }

@@ -122,9 +122,12 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
         return None;
     }
     let mut best: Option<Stand<'_>> = None;
-    for_each_place(&case, |contender, _, place| {
+    for_each_place(&case, |contender, glance, place| {
         if case.obstacle_but_windows(contender, &place).is_none() {
-            best = Some(Stand { contender, place, rank: case.rank(contender, &place) }.or_better(best));
+            best = Some(
+                Stand { contender, glance, place, rank: case.rank(contender, glance, &place) }
+                    .or_better(best),
+            );
         }
     });
     let best = best?;
@@ -153,6 +156,7 @@ pub(super) fn for_each_place<'a>(
 #[derive(Clone, Copy)]
 pub(super) struct Stand<'a> {
     pub contender: &'a Arc<Contender>,
+    pub glance: &'a Glance,
     pub place: Place<'a>,
     pub rank: Rank,
 }
@@ -197,7 +201,7 @@ impl<'a> Survey<'a> {
             // Whoever comes after the best is not looked at any closer, but for those that know the conversation.
             let best = survey.best.as_ref().map(|best| &best.rank).filter(|_| !is_home && !is_refuge);
             let Some(rank) = case.rank_unless_after(best, contender, glance, &place) else { return };
-            let stand = Stand { contender, place, rank };
+            let stand = Stand { contender, glance, place, rank };
             match case.obstacle(contender, &place) {
                 None => {
                     survey.best = Some(stand.or_better(survey.best));

@@ -34,7 +34,7 @@ impl Snapshot {
 
     /// The account with this id.
     pub fn get(&self, id: AccountId) -> Option<&Arc<Contender>> {
-        self.contenders.iter().find(|contender| contender.account.id == id)
+        self.contenders.find(id).map(|(contender, _)| contender)
     }
 }
 

@@ -2,11 +2,9 @@
 //! little before its end, at an even pace until then, so that no account is burnt early and idles for days; and
 //! within it hours that would end unspent are spent before those that have just begun.
 
-use jiff::Timestamp;
-
-use super::dial::{Dial, nanos};
+use super::dial::Dial;
 use crate::domain::Family;
-use crate::routing::{Contender, contenders::Glance};
+use crate::routing::contenders::Glance;
 
 /// How far the windows of one account are behind their plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,9 +48,8 @@ const DAY: f64 = 24.0 * HOUR;
 
 impl Expiry {
     /// As it is now, with nothing going on there.
-    pub fn of(contender: &Contender, family: Option<Family>, now: Timestamp) -> Self {
-        let (glance, now) = (Glance::of(contender), nanos(now));
-        let scarcest = Scarcest::of(&glance, family, 0.0, f64::NEG_INFINITY, now);
+    pub fn of(glance: &Glance, family: Option<Family>, now: i64) -> Self {
+        let scarcest = Scarcest::of(glance, family, 0.0, f64::NEG_INFINITY, now);
         let scarcest = scarcest.unwrap_or(Scarcest { week: None, hours: None });
         let behind =
             scarcest.week.map_or(0.0, |(_, dial)| (dial.share(now) - dial.time(now) / dial.length).max(0.0));
@@ -157,8 +154,14 @@ impl Need {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dial::nanos;
     use super::*;
+    use crate::routing::Contender;
     use crate::routing::pick::tests::{account, now, window};
+
+    fn now_of(contender: &Contender) -> Expiry {
+        Expiry::of(&Glance::of(contender), None, nanos(now()))
+    }
 
     fn crowded(contender: &Contender, crowd: f64) -> f64 {
         let glance = Glance::of(contender);
@@ -181,8 +184,8 @@ mod tests {
         let even = account(2).with(window("7d", 0.5, false, 7 * DAY / 2));
         let ahead = account(3).with(window("7d", 0.6, false, 6 * DAY));
         assert!(goes_before(&behind, &even) && goes_before(&even, &ahead));
-        assert!(Expiry::of(&behind, None, now()).behind > 0.6);
-        assert!(Expiry::of(&ahead, None, now()).behind <= 0.0);
+        assert!(now_of(&behind).behind > 0.6);
+        assert!(now_of(&ahead).behind <= 0.0);
     }
 
     #[test]
@@ -202,7 +205,7 @@ mod tests {
         assert!(
             goes_before(&behind, &unknown) && goes_before(&unknown, &ahead) && goes_before(&ahead, &by_use)
         );
-        assert!(!Expiry::of(&by_use, None, now()).has_allotment);
+        assert!(!now_of(&by_use).has_allotment);
     }
 
     #[test]

@@ -58,12 +58,12 @@ impl Rank {
     pub fn of(
         case: &Case<'_>,
         contender: &Contender,
+        glance: &Glance,
         place: &Place<'_>,
         family: Option<Family>,
         doubt: Doubt,
     ) -> Self {
-        let glance = Glance::of(contender);
-        Self::unless_after(None, case, contender, &glance, place, family, doubt)
+        Self::unless_after(None, case, contender, glance, place, family, doubt)
             .expect("it comes after nobody")
     }
 
@@ -146,19 +146,19 @@ impl Ord for Rank {
 pub(in crate::routing) fn used(
     case: &Case<'_>,
     contender: &Contender,
+    glance: &Glance,
     family: Option<Family>,
 ) -> Option<f64> {
     match &contender.account.guards {
         Some(guards) => guarded::used(guards, contender, family, case.now),
-        None => fullest(Dial::all(&contender.windows), family, case.moment, |_| false)
-            .filter(|share| share.is_finite()),
+        None => fullest(&glance.dials, family, case.moment, |_| false).filter(|share| share.is_finite()),
     }
 }
 
 /// The fullest of the windows that apply, minus infinity if none is known; `None` as soon as one is too full.
 #[inline]
 fn fullest(
-    dials: impl Iterator<Item = Dial>,
+    dials: &[Dial],
     family: Option<Family>,
     now: i64,
     is_too_full: impl Fn(f64) -> bool,
@@ -189,11 +189,10 @@ fn burdened(
 ) -> Option<f64> {
     let crowd = crowd(glance);
     let used = if !glance.is_plain && contender.account.guards.is_some() {
-        used(case, contender, family)
+        used(case, contender, glance, family)
     } else {
         // The very sum that is compared, so that rounding decides nothing.
-        let dials = glance.dials.iter().copied();
-        let fullest = fullest(dials, family, case.moment, |share| share + crowd > most)?;
+        let fullest = fullest(&glance.dials, family, case.moment, |share| share + crowd > most)?;
         Some(fullest).filter(|share| share.is_finite())
     };
     Some(used.unwrap_or(UNKNOWN) + crowd)

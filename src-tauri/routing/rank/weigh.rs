@@ -138,9 +138,9 @@ fn gain(case: &Case<'_>, here: Stand<'_>, there: Stand<'_>) -> (Gain, f64) {
         return (Gain::Order, ORDER);
     }
     let family = |stand: Stand<'_>| case.family_at(stand.contender, &stand.place);
-    let expiry = |stand: Stand<'_>| Expiry::of(stand.contender, family(stand), case.now);
+    let expiry = |stand: Stand<'_>| Expiry::of(stand.glance, family(stand), case.moment);
     let room = || {
-        let used = |stand: Stand<'_>| used(case, stand.contender, family(stand)).unwrap_or(0.5);
+        let used = |stand: Stand<'_>| used(case, stand.contender, stand.glance, family(stand)).unwrap_or(0.5);
         let more = used(here) - used(there);
         if more > 0.0 { (Gain::Headroom, more * ROOM) } else { (Gain::Nothing, 0.0) }
     };
