@@ -9,7 +9,7 @@ use super::{
     Permit,
     accounts::{self, WaitingLessons},
     affinities::{self, WaitingAffinities},
-    decisions, exchanges, finished, spent,
+    decisions, rows, spent,
     windows::{self, WaitingWindows},
 };
 use crate::domain::{Exchange, ExchangeStart};
@@ -58,9 +58,9 @@ impl Batch {
         }
         self.sort();
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        exchanges::write_begun(&tx, self.begun.iter())?;
+        rows::write_begun(&tx, &self.begun)?;
         let ended: Vec<&Exchange> = self.finished.iter().map(|(exchange, _)| &**exchange).collect();
-        finished::write(&tx, &ended)?;
+        rows::write_finished(&tx, &ended)?;
         decisions::write(&tx, ended.iter().copied())?;
         spent::write(&tx, ended.iter().copied())?;
         accounts::write(&tx, &self.lessons)?;

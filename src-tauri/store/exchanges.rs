@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::FromSqlError};
+use rusqlite::{OptionalExtension, Row, ToSql, types::FromSqlError};
 
 use super::{
     Permit, Store, StoreError, attempts,
@@ -43,11 +43,6 @@ pub struct Totals {
     /// The tokens of those that said; `None` if none did.
     pub usage: Usage,
 }
-
-pub(super) const BEGIN: &str = "INSERT INTO exchanges
-    (id, started_at, method, path, model, session, agent, client, stream, request_bytes, key_id, role, agent_type,
-     project)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING";
 
 pub(super) const INTERRUPT: &str = "UPDATE exchanges INDEXED BY exchanges_running
     SET ending = 'interrupted', error = 'Headgate stopped before this request had ended' WHERE ending IS NULL";
@@ -132,33 +127,6 @@ impl Store {
             Ok(last.map(ExchangeId))
         })
     }
-}
-
-pub(super) fn write_begun<'a>(
-    conn: &Connection,
-    begun: impl Iterator<Item = &'a Arc<ExchangeStart>>,
-) -> rusqlite::Result<()> {
-    let mut insert = conn.prepare_cached(BEGIN)?;
-    for start in begun {
-        let ExchangeStart { id, started_at, method, path, ask, key } = &**start;
-        insert.execute(params![
-            id.0,
-            Ms(*started_at),
-            method,
-            path,
-            ask.model,
-            ask.session,
-            ask.agent,
-            ask.client,
-            ask.stream,
-            Count(ask.bytes),
-            key.map(|key| key.0),
-            ask.role.map(Role::word),
-            ask.agent_type,
-            ask.project,
-        ])?;
-    }
-    Ok(())
 }
 
 /// The index is named, so that no statistics ever lead the planner to sort or to scan.

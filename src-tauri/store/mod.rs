@@ -35,7 +35,6 @@ mod bindings;
 mod columns;
 mod decisions;
 mod exchanges;
-mod finished;
 mod guards;
 mod integrity;
 mod jobs;
@@ -51,6 +50,7 @@ mod recorded;
 mod renewals;
 mod retention;
 mod routes;
+mod rows;
 mod schema;
 mod spent;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! How ended exchanges are written: several with one statement, since what a statement costs by itself is a good
-//! part of what its rows cost. A row that its beginning has made is completed.
+//! How exchanges become rows: when they begin, and when they end, which completes the row that is there. Ended ones go
+//! several with one statement, since what a statement costs by itself is a good part of what its rows cost.
 
 use std::{
     iter::repeat_n,
@@ -59,11 +59,15 @@ const END: [&str; 18] = [
 
 const COLUMNS: usize = BEGINNING.len() + END.len();
 
+static BEGIN: LazyLock<String> = LazyLock::new(|| {
+    let (columns, row) = (BEGINNING.join(", "), row(BEGINNING.len()));
+    format!("INSERT INTO exchanges ({columns}) VALUES {row} ON CONFLICT (id) DO NOTHING")
+});
 static ONE: LazyLock<String> = LazyLock::new(|| sql(1));
 static MANY: LazyLock<String> = LazyLock::new(|| sql(AT_ONCE));
 
 fn sql(rows: usize) -> String {
-    let row = format!("({})", ["?"; COLUMNS].join(","));
+    let row = row(COLUMNS);
     let rows: Vec<&str> = repeat_n(row.as_str(), rows).collect();
     format!(
         "INSERT INTO exchanges ({}, {}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
@@ -74,7 +78,20 @@ fn sql(rows: usize) -> String {
     )
 }
 
-pub(super) fn write(conn: &Connection, finished: &[&Exchange]) -> rusqlite::Result<()> {
+fn row(columns: usize) -> String {
+    format!("({})", vec!["?"; columns].join(","))
+}
+
+pub(super) fn write_begun(conn: &Connection, begun: &[Arc<ExchangeStart>]) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(&BEGIN)?;
+    for start in begun {
+        bind_beginning(&mut statement, 1, start)?;
+        statement.raw_execute()?;
+    }
+    Ok(())
+}
+
+pub(super) fn write_finished(conn: &Connection, finished: &[&Exchange]) -> rusqlite::Result<()> {
     let (many, rest) = finished.as_chunks::<AT_ONCE>();
     if !many.is_empty() {
         let mut statement = conn.prepare_cached(&MANY)?;
@@ -102,24 +119,10 @@ fn insert(statement: &mut Statement<'_>, exchanges: &[&Exchange]) -> rusqlite::R
 
 /// The values of one row, from this parameter on.
 fn bind(statement: &mut Statement<'_>, first: usize, exchange: &Exchange) -> rusqlite::Result<()> {
-    let ExchangeStart { id, started_at, method, path, ask, key } = &*exchange.start;
+    bind_beginning(statement, first, &exchange.start)?;
     let usage = &exchange.usage;
     let sole = attempts::sole(exchange);
-    let values: [&dyn ToSql; COLUMNS] = [
-        &id.0,
-        &Ms(*started_at),
-        method,
-        path,
-        &ask.model,
-        &ask.session,
-        &ask.agent,
-        &ask.client,
-        &ask.stream,
-        &Count(ask.bytes),
-        &key.map(|key| key.0),
-        &ask.role.map(Role::word),
-        &ask.agent_type,
-        &ask.project,
+    let values: [&dyn ToSql; END.len()] = [
         &exchange.ending.map(Ending::word),
         &exchange.status,
         &exchange.error,
@@ -139,7 +142,36 @@ fn bind(statement: &mut Statement<'_>, first: usize, exchange: &Exchange) -> rus
         &changes(&exchange.changes),
         &exchange.decision.as_ref().map(|decision| decision.id.0),
     ];
-    for (nth, value) in values.into_iter().enumerate() {
+    bind_all(statement, first + BEGINNING.len(), &values)
+}
+
+fn bind_beginning(
+    statement: &mut Statement<'_>,
+    first: usize,
+    start: &ExchangeStart,
+) -> rusqlite::Result<()> {
+    let ExchangeStart { id, started_at, method, path, ask, key } = start;
+    let values: [&dyn ToSql; BEGINNING.len()] = [
+        &id.0,
+        &Ms(*started_at),
+        method,
+        path,
+        &ask.model,
+        &ask.session,
+        &ask.agent,
+        &ask.client,
+        &ask.stream,
+        &Count(ask.bytes),
+        &key.map(|key| key.0),
+        &ask.role.map(Role::word),
+        &ask.agent_type,
+        &ask.project,
+    ];
+    bind_all(statement, first, &values)
+}
+
+fn bind_all(statement: &mut Statement<'_>, first: usize, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+    for (nth, value) in values.iter().enumerate() {
         statement.raw_bind_parameter(first + nth, value)?;
     }
     Ok(())
