@@ -18,7 +18,7 @@ use url::Url;
 use crate::harness::{Client, House, Reply, soon};
 
 /// The tokens of the first sign-in: a code, a refresh token and an access token are given out in this order.
-const FIRST: &str = "canary-access-3";
+pub const FIRST: &str = "canary-access-3";
 
 pub struct Place {
     pub house: House,
@@ -428,56 +428,6 @@ async fn signing_in_again_keeps_the_accounts_row_id_and_history() {
     let written = place.house.written().await;
     assert!(written.len() == 2 && written.iter().all(|row| row.account_id == id.as_i64()), "one history");
     assert_eq!(place.accounts().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_companys_token_went_to_anthropic_where_no_address_was_named() {
-    let mut place = Place::with(&[FIRST]).await;
-    for (with, provider) in [
-        ("google", "anthropic"),
-        ("entra", "anthropic"),
-        ("huggingface", "openrouter"),
-        ("oidc", "anthropic"),
-    ] {
-        let mut order = place.order("work", with, "paste");
-        order["provider"] = provider.into();
-        order.as_object_mut().unwrap().remove("base_url");
-
-        let reply = place.house.api(Method::POST, "/api/v1/sign-ins", order).await;
-
-        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{with} at {provider}");
-        let said = reply.json().await["message"].to_string();
-        assert!(said.contains("--base-url"), "{said}");
-    }
-    let begun = place.begin(place.order("work", "oidc", "paste")).await;
-    place.paste(&begun, &place.browse(&begun).await).await;
-    let id = place.ended(&begun).await["account"].as_i64().unwrap();
-
-    let away = json!({ "base_url": "" });
-    let reply = place.house.api(Method::PATCH, &format!("/api/v1/accounts/{id}"), away).await;
-
-    assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "nor later");
-    let reply = place.house.ask().await;
-    assert_eq!(place.house.answered_by(reply).await, "work", "it goes where it went");
-}
-
-#[tokio::test]
-async fn an_address_that_came_with_a_sign_in_of_an_account_that_was_there_was_ignored() {
-    let place = Place::with(&[FIRST]).await;
-    let id = place.house.add("work", place.house.sandbox.base_url(), 0).0;
-    for (field, value) in
-        [("base_url", json!("http://127.0.0.1:1")), ("provider", json!("openrouter")), ("priority", json!(5))]
-    {
-        let mut order = json!({
-            "account": id, "with": "oidc", "issuer": place.authority.base_url(), "client_id": CLIENT, "way": "paste",
-        });
-        order[field] = value;
-
-        let reply = place.house.api(Method::POST, "/api/v1/sign-ins", order).await;
-
-        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
-        assert!(reply.json().await["message"].to_string().contains("accounts base-url"));
-    }
 }
 
 #[tokio::test]

@@ -6,12 +6,15 @@ use std::time::Duration;
 use headgate::{
     accounts::sign_in::{MOST_OPEN, SignInId},
     domain::AccountId,
-    sandbox::authority::{Desk, Mischief},
+    sandbox::authority::{CLIENT, Desk, Mischief},
 };
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{harness::holds, sign_ins::Place};
+use crate::{
+    harness::holds,
+    sign_ins::{FIRST, Place},
+};
 
 #[tokio::test]
 async fn what_can_not_be_begun_says_what_is_missing() {
@@ -51,6 +54,56 @@ async fn what_can_not_be_begun_says_what_is_missing() {
         assert!(said.contains(why) && !said.contains("canary"), "{change}: {said}");
     }
     assert_eq!(place.authority.count(Desk::Discovery), 0, "nobody was asked for what could not be");
+}
+
+#[tokio::test]
+async fn a_companys_token_went_to_anthropic_where_no_address_was_named() {
+    let mut place = Place::with(&[FIRST]).await;
+    for (with, provider) in [
+        ("google", "anthropic"),
+        ("entra", "anthropic"),
+        ("huggingface", "openrouter"),
+        ("oidc", "anthropic"),
+    ] {
+        let mut order = place.order("work", with, "paste");
+        order["provider"] = provider.into();
+        order.as_object_mut().unwrap().remove("base_url");
+
+        let reply = place.house.api(Method::POST, "/api/v1/sign-ins", order).await;
+
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{with} at {provider}");
+        let said = reply.json().await["message"].to_string();
+        assert!(said.contains("--base-url"), "{said}");
+    }
+    let begun = place.begin(place.order("work", "oidc", "paste")).await;
+    place.paste(&begun, &place.browse(&begun).await).await;
+    let id = place.ended(&begun).await["account"].as_i64().unwrap();
+
+    let away = json!({ "base_url": "" });
+    let reply = place.house.api(Method::PATCH, &format!("/api/v1/accounts/{id}"), away).await;
+
+    assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "nor later");
+    let reply = place.house.ask().await;
+    assert_eq!(place.house.answered_by(reply).await, "work", "it goes where it went");
+}
+
+#[tokio::test]
+async fn an_address_that_came_with_a_sign_in_of_an_account_that_was_there_was_ignored() {
+    let place = Place::with(&[FIRST]).await;
+    let id = place.house.add("work", place.house.sandbox.base_url(), 0).0;
+    for (field, value) in
+        [("base_url", json!("http://127.0.0.1:1")), ("provider", json!("openrouter")), ("priority", json!(5))]
+    {
+        let mut order = json!({
+            "account": id, "with": "oidc", "issuer": place.authority.base_url(), "client_id": CLIENT, "way": "paste",
+        });
+        order[field] = value;
+
+        let reply = place.house.api(Method::POST, "/api/v1/sign-ins", order).await;
+
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
+        assert!(reply.json().await["message"].to_string().contains("accounts base-url"));
+    }
 }
 
 #[tokio::test]

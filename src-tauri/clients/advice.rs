@@ -31,9 +31,9 @@ pub enum NoAdvice {
 /// Those that can be started at all. Where the folders of all are gone, all of them: then whoever is told one hears
 /// what is wrong with it.
 pub fn startable(profiles: Vec<Known>) -> Vec<Known> {
-    let is_there = |known: &&Known| known.profile.folder.is_dir();
-    let there: Vec<_> = profiles.iter().filter(is_there).cloned().collect();
-    if there.is_empty() { profiles } else { there }
+    let (there, gone): (Vec<_>, Vec<_>) =
+        profiles.into_iter().partition(|known| known.profile.folder.is_dir());
+    if there.is_empty() { gone } else { there }
 }
 
 /// Names the profile to start, by the judgement that chooses accounts.
