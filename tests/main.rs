@@ -45,6 +45,8 @@ mod sign_in_program;
 mod sign_ins;
 mod sign_ins_that_fail;
 mod streams;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tidy;
 mod tls;
 mod usage;

@@ -8,6 +8,7 @@ mod failure;
 mod jobs;
 mod named;
 mod out;
+mod person;
 mod plan;
 mod reach;
 mod requests;

@@ -7,7 +7,7 @@ pub mod probe;
 pub mod setting;
 pub mod sign_in;
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -18,7 +18,13 @@ use self::{
     setting::{Setting, set},
     sign_in::SignIn,
 };
-use super::{Code, Core, Global, Trouble, named::found, out::say, table};
+use super::{
+    Code, Core, Global, Trouble,
+    named::found,
+    out::say,
+    person::{self, confirmed},
+    table,
+};
 use crate::{
     api::views::{AccountChange, AccountView, NewAccount, PauseOrder, RemovedAccount},
     providers::Catalog,
@@ -270,17 +276,6 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
     Ok(())
 }
 
-/// Whether the person at the terminal says yes.
-pub(in crate::cli) fn confirmed(question: &str) -> Result<bool, Trouble> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Trouble::new(Code::Failed, "say --yes to have it done without being asked"));
-    }
-    eprint!("{question}");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
 /// The path of an account given by name, without regard to case, or by id.
 pub(in crate::cli) async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
     let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
@@ -300,20 +295,18 @@ fn tell(done: &str, account: &AccountView, global: &Global) {
     }
 }
 
-/// Reads a key from standard input, to its end or to the end of its first line.
+/// A key as a person types it, unseen, or as standard input holds it to its end.
 fn read_key() -> Result<Sensitive<String>, Trouble> {
     const MOST: u64 = 64 * 1024;
-    let mut text = String::new();
-    let input = std::io::stdin();
-    let read = if input.is_terminal() {
-        eprint!("Key (it is shown as you type; piping it in is better): ");
-        input.read_line(&mut text)
-    } else {
-        input.lock().take(MOST).read_to_string(&mut text)
-    };
-    let key = Sensitive::new(text);
-    read.map_err(|error| {
+    let unread = |error| {
         Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}"))
-    })?;
+    };
+    if person::is_there() {
+        return person::unseen("Key (it is not shown): ").map_err(unread);
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(MOST).read_to_string(&mut text);
+    let key = Sensitive::new(text);
+    read.map_err(unread)?;
     Ok(key)
 }

@@ -7,7 +7,7 @@ use http::Method;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
 use crate::cli::{
-    Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, plan::pools, table,
+    Code, Core, Global, Trouble, named::found, out::say, person::confirmed, plan::pools, table,
 };
 use crate::{
     api::{

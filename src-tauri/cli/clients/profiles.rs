@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::cli::{Code, Core, Global, Trouble, accounts::confirmed, named::found, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, named::found, out::say, person::confirmed, table};
 use crate::{
     api::profiles::views::{NewProfile, ProfileChange, ProfileView, RemovedProfile},
     clock::Clock,

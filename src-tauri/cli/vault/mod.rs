@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use http::Method;
 
-use super::{Code, Core, Global, Trouble, accounts::confirmed, out::say, table};
+use super::{Code, Core, Global, Trouble, out::say, person, table};
 use crate::{
     api::vault::views::{CleanOrder, MoveOrder, OrphanView, SealOrder, VaultView},
     app::kind_of,
@@ -152,13 +152,14 @@ async fn clean(core: &Core, global: &Global, yes: bool) -> Result<(), Trouble> {
         return Ok(());
     }
     if !yes {
+        person::must_be_there()?;
         for orphan in &vault.orphans {
             eprintln!("  {}", of_whom(orphan));
         }
         if let Some(left) = left {
             eprintln!("{left}");
         }
-        if !confirmed("Delete for good what no account owns? [y/N] ")? {
+        if !person::confirmed("Delete for good what no account owns? [y/N] ")? {
             return Ok(());
         }
     }

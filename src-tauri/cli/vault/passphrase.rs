@@ -3,9 +3,7 @@
 
 use std::io::IsTerminal;
 
-use zeroize::Zeroizing;
-
-use crate::cli::{Code, Trouble};
+use crate::cli::{Code, Trouble, person};
 use crate::{
     app::{App, AppError},
     clock::Clock,
@@ -87,8 +85,8 @@ async fn typed(prompt: &'static str) -> Option<Passphrase> {
     }
     let asking = tokio::task::spawn_blocking(move || {
         for _ in 0..TRIES {
-            let text = Zeroizing::new(rpassword::prompt_password(prompt).ok()?);
-            match Passphrase::new(&text) {
+            let text = person::unseen(prompt).ok()?;
+            match Passphrase::new(text.expose()) {
                 Ok(typed) => return Some(typed),
                 Err(error) => eprintln!("headgate: {error}"),
             }
