@@ -210,6 +210,36 @@ async fn what_lies_between_here_and_the_upstream_is_told_by_name() {
 }
 
 #[tokio::test]
+async fn a_test_that_failed_was_recorded_as_complete() {
+    let mut house = House::with(&["work"]).await;
+    let moved = "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://elsewhere.example/\r\ncontent-length: 0\r\n\r\n";
+    let endless = format!(r#"{{"type":"message","content":"{}"}}"#, "x".repeat(300 * 1024));
+    let wire = Wire::saying([
+        wire::Reply::Close(moved.into()),
+        wire::Reply::Close(wire::answer("200 OK", "application/json", r#"{"status":"ok"}"#)),
+        wire::Reply::Close(wire::answer("204 No Content", "application/json", "")),
+        wire::Reply::Close(wire::answer("200 OK", "application/json", &endless)),
+    ])
+    .await;
+    house.lead("work", &wire.base_url);
+    for (finding, why) in [
+        ("redirected", "it answered with a redirection"),
+        ("no_message", "it answered with no message"),
+        ("no_message", "it answered with no message"),
+        ("no_message", "it answered with no message"),
+    ] {
+        let found = test(&house, "work", json!({})).await;
+        assert_eq!(found["finding"], finding, "{found}");
+        let exchange = house.ended().await;
+        assert_eq!(
+            (exchange.ending, exchange.error.as_deref()),
+            (Some(Ending::UpstreamError), Some(why)),
+            "{finding}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn http2_and_the_version_of_tls_are_told() {
     let authority = Authority::new();
     let upstream = authority.upstream(&["127.0.0.1"]).await;

@@ -242,8 +242,10 @@ async fn hear(
     let told = formats::error_in(&begun).map(|(kind, message)| answer.in_short(&kind, &message));
     let left = PATIENCE.saturating_sub(took).min(gateway.limits.idle());
     let began = gateway.clock.instant();
-    // The record ends with the answer, as any other does.
-    let whole = whole(answer.relay(record, &Method::POST, left)).await;
+    // The record ends with the answer, as any other does; but what is passed on to a client as it is may be none here.
+    let fault = record.is_judged();
+    let mut body = Limited::new(answer.relay(record, &Method::POST, left).into_body(), MOST_ANSWER);
+    let whole = whole(&mut body).await;
     let was_late = gateway.clock.instant().saturating_duration_since(began) >= left;
     let finding = match whole {
         Err(Finding::BrokeOff) if was_late && status.is_success() => Finding::Late,
@@ -253,6 +255,10 @@ async fn hear(
         _ if status.is_redirection() => Finding::Redirected,
         _ => finding::of_verdict(&verdict, status),
     };
+    if let Some(why) = finding::fault(finding) {
+        let _ = fault.set(why);
+    }
+    drop(body);
     if finding == Finding::Works && gateway.roster.is_current(id, &key) {
         gateway.roster.learn(id, &Lesson { verdict: &Verdict::Fine, windows: &windows, need });
     }
@@ -260,8 +266,8 @@ async fn hear(
 }
 
 /// The answer's body, as far as one token's may reach.
-async fn whole(answer: Response<AnswerBody>) -> Result<Bytes, Finding> {
-    let reading = Limited::new(answer.into_body(), MOST_ANSWER).collect();
+async fn whole(answer: &mut Limited<AnswerBody>) -> Result<Bytes, Finding> {
+    let reading = answer.collect();
     // Of silence the relay makes an end of its own; this is for an answer that trickles.
     match tokio::time::timeout(PATIENCE, reading).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),

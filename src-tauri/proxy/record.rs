@@ -2,7 +2,7 @@
 //! end, and whatever happens to the request, its drop writes the one ending.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     time::Instant,
 };
 
@@ -36,7 +36,12 @@ pub struct Record {
     permit: Option<Permit>,
     /// Nobody waits for the answer but we.
     is_ours: bool,
+    /// What a test finds wrong with an answer that came whole.
+    fault: Option<Fault>,
 }
+
+/// What is wrong with an answer, by whoever looks at all of it; said before that is let go. Clones are the same.
+pub type Fault = Arc<OnceLock<&'static str>>;
 
 /// When a request's head was there, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +94,7 @@ impl Record {
             prompt: None,
             permit: Some(permit),
             is_ours: false,
+            fault: None,
         }))
     }
 
@@ -118,6 +124,11 @@ impl Record {
     /// It has no client that could leave: whoever breaks it off is Headgate.
     pub fn is_of_ours(&mut self) {
         self.is_ours = true;
+    }
+
+    /// Somebody judges the answer, and may find a fault with it until this record is dropped.
+    pub fn is_judged(&mut self) -> Fault {
+        Arc::clone(self.fault.get_or_insert_default())
     }
 
     /// It was decided who takes it, or that nobody can. The last decision is the one that is told.
@@ -229,6 +240,12 @@ impl Drop for Record {
     fn drop(&mut self) {
         let now = self.gateway.clock.instant();
         self.end_attempt(None, VerdictKind::Abandoned, None, now);
+        if let Some(fault) = self.fault.as_ref().and_then(|fault| fault.get())
+            && self.exchange.ending.is_none_or(|ending| ending == Ending::Complete)
+        {
+            (self.exchange.ending, self.exchange.error) =
+                (Some(Ending::UpstreamError), Some((*fault).into()));
+        }
         let ending = if self.is_ours || self.gateway.stopping.load(Ordering::Relaxed) {
             Ending::Interrupted
         } else {

@@ -40,6 +40,18 @@ pub fn of_message(body: &[u8]) -> Finding {
     }
 }
 
+/// What is wrong with an answer that a client would have been given whole; the words for its record.
+pub fn fault(finding: Finding) -> Option<&'static str> {
+    match finding {
+        Finding::Works => None,
+        Finding::Redirected => Some("it answered with a redirection"),
+        Finding::WebPage => Some("it answered with a web page"),
+        Finding::Late => Some("its answer did not end in time"),
+        Finding::NoMessage => Some("it answered with no message"),
+        _ => Some("it did not answer the test"),
+    }
+}
+
 /// What an error says.
 pub fn of_verdict(verdict: &Verdict, status: StatusCode) -> Finding {
     match verdict {
