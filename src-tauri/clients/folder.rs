@@ -13,6 +13,8 @@ pub enum BadFolder {
     Exists(PathBuf),
     #[error("{} is not a folder that is there; give the whole path of one", .0.display())]
     NotThere(PathBuf),
+    #[error("{} is no profile's folder: Headgate's own data lie there; give the one that Claude Code keeps its sign-in in, ~/.claude say", .0.display())]
+    Data(PathBuf),
     #[error("{} can't be used: {}", .0.display(), .1)]
     Io(PathBuf, #[source] io::Error),
     #[error("{} can't be written down: its name is not Unicode", .0.display())]
@@ -41,12 +43,17 @@ pub(super) fn make(folder: &Path) -> Result<(), BadFolder> {
     }
 }
 
-/// The whole path of a folder that is there.
-pub(super) fn adopt(folder: &Path) -> Result<PathBuf, BadFolder> {
+/// The whole path of a folder that is there, and neither is nor holds what Headgate keeps itself. `home` is where profiles
+/// get their folders: what lies in there may be adopted, and nothing beside it.
+pub(super) fn adopt(folder: &Path, home: &Path) -> Result<PathBuf, BadFolder> {
     let whole = folder.canonicalize().ok().filter(|path| folder.is_absolute() && path.is_dir());
     let whole = whole.ok_or_else(|| BadFolder::NotThere(folder.to_owned()))?;
     if whole.to_str().is_none() {
         return Err(BadFolder::NotText(whole));
+    }
+    let is_beside = home.parent().is_some_and(|data| whole.starts_with(data)) && !whole.starts_with(home);
+    if is_beside || home.starts_with(&whole) {
+        return Err(BadFolder::Data(whole));
     }
     Ok(whole)
 }
@@ -79,11 +86,27 @@ mod tests {
         make(&folder).unwrap();
         fs::write(folder.join("settings.json"), "{}").unwrap();
         assert!(matches!(make(&folder), Err(BadFolder::Exists(_))));
+        let adopt = |folder: &Path| adopt(folder, &home.path().canonicalize().unwrap().join("profiles"));
         assert_eq!(adopt(&folder).unwrap(), folder.canonicalize().unwrap());
         remove(&folder).unwrap();
         remove(&folder).unwrap();
         assert!(matches!(adopt(&folder), Err(BadFolder::NotThere(_))));
         assert!(matches!(adopt(Path::new(".")), Err(BadFolder::NotThere(_))), "a path from the root on");
+    }
+
+    #[test]
+    fn the_whole_disk_and_headgates_own_folder_were_adopted() {
+        let data = tempfile::tempdir().unwrap();
+        let whole = data.path().canonicalize().unwrap();
+        let home = whole.join("profiles");
+        let logs = whole.join("logs");
+        for folder in [&home, &logs] {
+            fs::create_dir(folder).unwrap();
+        }
+        for folder in [Path::new("/"), whole.parent().unwrap(), &whole, &home, &logs] {
+            let refused = adopt(folder, &home);
+            assert!(matches!(refused, Err(BadFolder::Data(_))), "{}: {refused:?}", folder.display());
+        }
     }
 
     #[cfg(unix)]

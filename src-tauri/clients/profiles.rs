@@ -116,7 +116,7 @@ impl Profiles {
             return Err(ProfileError::TooMany);
         }
         let folder = match adopted {
-            Some(folder) => folder::adopt(folder)?,
+            Some(folder) => folder::adopt(folder, &self.home())?,
             None => self.home().join(name.as_str()),
         };
         let is_taken = |one: &Known| {
@@ -198,7 +198,9 @@ impl Profiles {
 
     /// Where folders are made, by the path under which an adopted one would be known too.
     fn home(&self) -> PathBuf {
-        self.0.home.canonicalize().unwrap_or_else(|_| self.0.home.clone())
+        let home = &self.0.home;
+        let data = || Some(home.parent()?.canonicalize().ok()?.join(home.file_name()?));
+        home.canonicalize().ok().or_else(data).unwrap_or_else(|| home.clone())
     }
 
     fn tell(&self) {
