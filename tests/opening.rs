@@ -326,6 +326,8 @@ async fn claude_codes_own_sign_in_opens_nothing_and_days_are_named() {
         (mine.as_str(), json!({ "when": "at_reset" })),
         (&path(&house), json!({ "when": "at", "days": [], "time": "07:00" })),
         (&path(&house), json!({ "when": "at", "days": ["monday"], "time": "25:00" })),
+        // That was the beginning of the same Sunday.
+        (&path(&house), json!({ "when": "at", "days": ["sunday"], "time": "24:00" })),
         (&path(&house), json!({ "when": "hourly" })),
     ] {
         let refused = house.api(Method::PATCH, path, json!({ "open_window": when })).await;

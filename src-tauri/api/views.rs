@@ -107,7 +107,16 @@ pub enum OpenWindow {
     /// Each time that one starts anew.
     AtReset,
     /// On these days at this time by the machine's clock.
-    At { days: Days, time: MinuteOfDay },
+    At {
+        days: Days,
+        #[serde(deserialize_with = "beginning")]
+        time: MinuteOfDay,
+    },
+}
+
+fn beginning<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<MinuteOfDay, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    MinuteOfDay::beginning(&text).map_err(serde::de::Error::custom)
 }
 
 /// How an account's sign-in is kept alive.

@@ -290,6 +290,17 @@ impl MinuteOfDay {
         if is_time { Ok(Self(hour % 24 * 60 + minute)) } else { Err(BadTime) }
     }
 
+    /// Takes a time at which something begins: `24:00` ends its day, and as `00:00` it would begin that same one.
+    ///
+    /// # Errors
+    /// A sentence that says what to write.
+    pub fn beginning(text: &str) -> Result<Self, String> {
+        if text.trim().starts_with("24") {
+            return Err("24:00 ends a day and begins none: name the next day and 00:00".into());
+        }
+        Self::new(text).map_err(|error| error.to_string())
+    }
+
     /// Minutes since midnight, below 1,440.
     pub fn minutes(self) -> u16 {
         self.0
