@@ -62,7 +62,7 @@ fn row(job: &JobView, now: Timestamp, zone: &TimeZone) -> [String; 5] {
     let next = match (&job.off, job.running_since, job.next_at) {
         (Some(_), ..) => "off".into(),
         (_, Some(since), _) => format!("runs since {}", time(since)),
-        (_, _, Some(at)) => time(at),
+        (_, _, Some(at)) => table::ahead(at, now, zone),
         _ => "–".into(),
     };
     let last = job

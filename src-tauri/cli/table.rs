@@ -34,6 +34,19 @@ pub fn time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     local.strftime(if is_today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" }).to_string()
 }
 
+/// What is still to come, always with its day: `today 07:01`, `tomorrow 07:00`, `2026-11-30 07:00`.
+pub fn ahead(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (local, today) = (at.to_zoned_datetime(zone.clone()), now.to_zoned_datetime(zone.clone()).date());
+    let day = if local.date() == today {
+        "today".into()
+    } else if today.tomorrow().is_ok_and(|tomorrow| local.date() == tomorrow) {
+        "tomorrow".into()
+    } else {
+        local.strftime("%Y-%m-%d").to_string()
+    };
+    format!("{day} {}", local.strftime("%H:%M"))
+}
+
 /// `1.2 M`, `87 k`, `512`; a dash where it is not known.
 pub fn tokens(count: Option<u64>) -> String {
     match count {
@@ -81,6 +94,14 @@ pub fn json(value: &impl serde::Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_comes_next_one_had_a_day_and_the_other_seconds() {
+        let now: Timestamp = "2026-11-27T22:30:00Z".parse().unwrap();
+        let shown = ["2026-11-27T23:01:12Z", "2026-11-28T06:00:00Z", "2026-11-30T06:00:00Z"]
+            .map(|at| ahead(at.parse().unwrap(), now, &TimeZone::fixed(jiff::tz::offset(-1))));
+        assert_eq!(shown, ["today 22:01", "tomorrow 05:00", "2026-11-30 05:00"]);
+    }
 
     #[test]
     fn an_amount_that_is_not_nothing_is_not_rounded_to_nothing() {

@@ -17,10 +17,7 @@ pub fn when(text: &str) -> Result<OpenWindow, String> {
         ["at-reset"] => Ok(OpenWindow::AtReset),
         [days, time] => {
             let days = guards::days(days).ok_or_else(usage)?;
-            if time.starts_with("24") {
-                return Err("24:00 ends a day and begins none: name the next day and 00:00".into());
-            }
-            let time = MinuteOfDay::new(time).map_err(|error| error.to_string())?;
+            let time = MinuteOfDay::beginning(time)?;
             Ok(OpenWindow::At { days, time })
         }
         _ => Err(usage()),
@@ -47,7 +44,7 @@ pub fn shown(account: &AccountView, now: Timestamp, zone: &TimeZone) -> Vec<Stri
         };
         let opening = account.opening.as_ref();
         let next = opening.and_then(|opening| opening.next_at);
-        let next = next.map_or_else(String::new, |next| format!(", next {}", at(next)));
+        let next = next.map_or_else(String::new, |next| format!(", next {}", table::ahead(next, now, zone)));
         let held = opening.and_then(|opening| opening.held.as_ref());
         let held = held.map_or_else(String::new, |held| format!(", held back: {held}"));
         told.push(format!("windows opened {when}{next}{held}"));
