@@ -8,11 +8,12 @@ use crate::{
     cli::{out::say, table},
     clock::Clock,
     domain::StandingState,
+    providers::Catalog,
     proxy::shell_word,
 };
 
-/// All of them, with what keeps each from being asked.
-pub fn show(accounts: &[AccountView], json: bool) {
+/// All of them, with what keeps each from being asked; if it may be wide, with their ids and addresses.
+pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
     if json {
         return table::json(&accounts);
     }
@@ -79,7 +80,26 @@ pub fn show(accounts: &[AccountView], json: bool) {
             ]
         })
         .collect();
-    table::print(["NAME", "PROVIDER", "POOL", "PRIORITY", "STANDING", "WINDOWS", "WHY"], &rows);
+    let headings = ["NAME", "PROVIDER", "POOL", "PRIORITY", "STANDING", "WINDOWS", "WHY"];
+    if !wide {
+        return table::print(headings, &rows);
+    }
+    let [name, provider, pool, priority, standing, windows, why] = headings;
+    let with = |[name, provider, pool, priority, standing, windows, why]: [String; 7],
+                account: &AccountView| {
+        let id = account.id.to_string();
+        [id, name, provider, address(account), pool, priority, standing, windows, why]
+    };
+    let rows: Vec<[String; 9]> =
+        rows.into_iter().zip(accounts).map(|(row, account)| with(row, account)).collect();
+    let headings = ["ID", name, provider, "ADDRESS", pool, priority, standing, windows, why];
+    table::print(headings, &rows);
+}
+
+/// Where its requests go.
+fn address(account: &AccountView) -> String {
+    let own = || Some(Catalog::built_in().get(&account.provider)?.base_url.as_ref()?.to_string());
+    account.base_url.clone().or_else(own).unwrap_or_else(|| "–".into())
 }
 
 /// `its daily cap is reached, back 2026-11-24 01:00`

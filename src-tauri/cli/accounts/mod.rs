@@ -34,6 +34,9 @@ use crate::{
 /// List accounts, or change them.
 #[derive(Debug, Args)]
 pub struct Accounts {
+    /// List ids and addresses too.
+    #[arg(long)]
+    wide: bool,
     #[command(subcommand)]
     act: Option<Act>,
 }
@@ -41,7 +44,11 @@ pub struct Accounts {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// List them; the same as `headgate accounts`.
-    List,
+    List {
+        /// With ids and addresses.
+        #[arg(long)]
+        wide: bool,
+    },
     /// Add one. Its key is read from standard input, never from an argument; claude-login has none.
     Add(Add),
     /// Change its name.
@@ -140,7 +147,14 @@ struct Add {
 impl Accounts {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
-        let act = self.act.unwrap_or(Act::List);
+        let act = match self.act {
+            None => Act::List { wide: self.wide },
+            Some(Act::List { wide }) => Act::List { wide: wide || self.wide },
+            Some(_) if self.wide => {
+                return Err(Trouble::new(Code::Usage, "only the list can be --wide; leave it out"));
+            }
+            Some(act) => act,
+        };
         // The key is asked for before anything is opened, so that a person is not kept from other doors.
         let key = match &act {
             Act::Add(add) if add.key_stdin || !has_no_key(&add.provider) => Some(read_key()?),
@@ -158,9 +172,8 @@ async fn perform(
     global: &Global,
 ) -> Result<(), Trouble> {
     match act {
-        Act::List => {
-            let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
-            show(&accounts, global.json);
+        Act::List { wide } => {
+            show(&all(core).await?, wide, global.json);
             Ok(())
         }
         Act::Add(add) => {
@@ -278,8 +291,7 @@ async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Resul
 
 /// The path of an account given by name, without regard to case, or by id.
 pub(in crate::cli) async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
-    let accounts: Vec<AccountView> = core.get("/api/v1/accounts").await?;
-    Ok(format!("/api/v1/accounts/{}", found(&accounts, given)?.id))
+    Ok(format!("/api/v1/accounts/{}", found(&all(core).await?, given)?.id))
 }
 
 /// Every account.
@@ -298,9 +310,8 @@ fn tell(done: &str, account: &AccountView, global: &Global) {
 /// A key as a person types it, unseen, or as standard input holds it to its end.
 fn read_key() -> Result<Sensitive<String>, Trouble> {
     const MOST: u64 = 64 * 1024;
-    let unread = |error| {
-        Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}"))
-    };
+    let unread =
+        |error| Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}"));
     if person::is_there() {
         return person::unseen("Key (it is not shown): ").map_err(unread);
     }
