@@ -96,6 +96,29 @@ fn the_key_comes_from_standard_input_alone() {
 }
 
 #[test]
+fn neither_id_nor_address_was_shown_of_accounts_that_messages_name_by_them() {
+    let program = Program::new();
+    program.json(&["accounts", "add", "passes", "--provider", "claude-login"]);
+    program.add("gateway", "https://gateway.example.com", "sk-1", &[]);
+    for wide in [&["accounts", "--wide"][..], &["accounts", "list", "--wide"]] {
+        let listed = String::from_utf8(program.run(wide).stdout).unwrap();
+        let shown: Vec<Vec<&str>> =
+            listed.lines().map(|line| line.split_whitespace().take(4).collect()).collect();
+        assert_eq!(shown[0], ["ID", "NAME", "PROVIDER", "ADDRESS"]);
+        assert!(
+            shown.contains(&vec!["1", "passes", "claude-login", "https://api.anthropic.com/"]),
+            "{listed}"
+        );
+        assert!(
+            shown.contains(&vec!["2", "gateway", "anthropic", "https://gateway.example.com/"]),
+            "{listed}"
+        );
+    }
+    let narrow = String::from_utf8(program.run(&["accounts"]).stdout).unwrap();
+    assert!(!narrow.contains("ADDRESS"), "{narrow}");
+}
+
+#[test]
 fn an_address_of_ours_is_no_upstream_whether_the_server_runs_or_not() {
     let program = Program::new();
     let refused = |address: &str| {
@@ -319,6 +342,7 @@ fn an_absent_keychain_is_said_and_never_replaced_by_what_was_not_chosen() {
     let said = String::from_utf8_lossy(&chosen.stderr).into_owned();
     assert_eq!(chosen.status.code(), Some(4), "{said}");
     assert!(said.contains("no keychain service") && said.contains("HEADGATE_VAULT=file"), "{said}");
+    assert!(said.contains("Headgate is not running"), "which nobody said: {said}");
 
     let unchosen = without_bus(None);
     let status: serde_json::Value = serde_json::from_slice(&unchosen.stdout).unwrap();

@@ -161,6 +161,21 @@ fn a_keychain_that_is_locked_or_gone_is_not_moved_into() {
 }
 
 #[test]
+fn a_keychain_that_is_locked_hid_that_headgate_is_not_running() {
+    let mut house = House::new();
+    house.add("work");
+    house.session.keyring = None;
+    house.session.start_keyring(None);
+    for command in ["status", "accounts", "jobs", "vault"] {
+        let told = house.command(&[command]).output().unwrap();
+        let said = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert_eq!(told.status.code(), Some(4), "{command}: {said}");
+        assert!(said.contains("Headgate is not running") && said.contains("unlock it"), "{command}: {said}");
+        assert!(said.contains("while no key is kept there yet"), "a sealed file would be empty: {said}");
+    }
+}
+
+#[test]
 fn a_setting_that_chooses_a_vault_is_not_moved_away_from() {
     let house = House::new();
     house.add("work");

@@ -158,7 +158,10 @@ impl App {
         }
         let ration = Ration::of(NonZeroU32::new(settings.limits.requests_per_account));
         let roster = Roster::load(store.clone(), vault, catalog, clock.clone(), events.clone(), ration)
-            .map_err(AppError::Accounts)?;
+            .map_err(|error| match error {
+                EditError::Vault(error) => AppError::Vault(error),
+                error => AppError::Accounts(error),
+            })?;
         let homes = Homes::load(roster.clone(), open, chosen, passphrase)?;
         let ledger = Ledger::new(store.clone(), events.clone(), ledger::SLOTS)?;
         let register =

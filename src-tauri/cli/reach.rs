@@ -38,6 +38,10 @@ impl Core {
         match passphrase::open(&settings, &Clock::system()).await {
             Ok(app) => Ok(Self::Own(app)),
             Err(AppError::InUse { core: Some(core), .. }) if !core.is_stopping => Ok(Self::Running(core)),
+            Err(AppError::Vault(error)) => {
+                let why = format!("Headgate is not running, and this command can't do it alone: {error}");
+                Err(Trouble::new(Code::Folder, why))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -157,13 +157,13 @@ pub enum VaultError {
     /// This machine has no keychain service at all.
     #[error(
         "this session has no keychain service; start one (gnome-keyring or KWallet, for example), \
-         or set HEADGATE_VAULT=file to keep secrets in a sealed file"
+         or, while no key is kept there yet, set HEADGATE_VAULT=file to keep them in a sealed file"
     )]
     Absent,
     /// There is a keychain and it waits for its owner.
     #[error(
         "the keychain is locked; unlock it and try again, \
-         or set HEADGATE_VAULT=file to keep secrets in a sealed file"
+         or, while no key is kept there yet, set HEADGATE_VAULT=file to keep them in a sealed file"
     )]
     Locked,
     /// The sealed file, which is named, was sealed with a passphrase, and none was given.

@@ -61,7 +61,7 @@ pub fn meaning(error: &Error) -> VaultError {
 pub fn broken(what: &str) -> VaultError {
     VaultError::Broken(format!(
         "the keychain does not work ({what}); look at it with the system's own tool, \
-         or set HEADGATE_VAULT=file to keep secrets in a sealed file"
+         or, while no key is kept there yet, set HEADGATE_VAULT=file to keep them in a sealed file"
     ))
 }
 
