@@ -69,6 +69,30 @@ fn json_of_what_serves_is_one_line_that_says_where_once_it_does() {
 }
 
 #[test]
+fn wrong_usage_and_a_program_that_is_missing_were_told_as_text_to_whoever_asked_for_json() {
+    let program = Program::new();
+    let served = program.serve();
+    for (arguments, code, why) in [
+        (&["accounts", "--json", "--no-such-flag"][..], 2, "--no-such-flag"),
+        (&["--json"], 2, "requires a subcommand"),
+        (&["accounts", "add", "work", "--json"], 2, "--provider"),
+        (&["accounts", "--json", "priority", "work", "high"], 2, "high"),
+        (&["accounts", "--wide", "renew", "work", "--json"], 2, "--wide"),
+        (&["run", "--json", "--", "no-such-program-here"], 127, "no-such-program-here"),
+    ] {
+        let output = program.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let error: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        assert!(error["error"].as_str().unwrap().contains(why), "{arguments:?}: {said}");
+        assert!(!said.contains("Usage:") && output.stdout.is_empty(), "{arguments:?}: {said}");
+    }
+    let told = program.run(&["accounts", "--help", "--json"]);
+    assert!(told.status.success() && String::from_utf8_lossy(&told.stdout).contains("Usage:"));
+    assert!(served.stop().success());
+}
+
+#[test]
 fn what_keeps_nothing_takes_no_data_folder() {
     let program = Program::new();
     for command in ["demo", "sandbox"] {

@@ -140,6 +140,9 @@ fn a_secret_of_nobody_is_told_and_deleted_only_when_somebody_says_so() {
     assert!(text(&told).contains("account/2 (of gone)"), "{}", text(&told));
     let unasked = program.run(&["vault", "clean"]);
     assert_eq!(unasked.status.code(), Some(1));
+    // A list for people stood before it.
+    let unasked = program.run(&["vault", "clean", "--json"]);
+    assert!(serde_json::from_slice::<Value>(&unasked.stderr).is_ok(), "{unasked:?}");
     assert_eq!(program.json(&["vault"])["secrets"], 2, "nothing is deleted unasked");
     let cleaned = program.run(&["vault", "clean", "--yes"]);
     assert!(text(&cleaned).contains("Deleted 1 secret"), "{}", text(&cleaned));

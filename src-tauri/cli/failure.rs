@@ -82,6 +82,14 @@ impl Trouble {
     }
 }
 
+/// What clap says is wrong, without the usage that it prints beneath.
+pub fn in_short(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more").next());
+    let said = said.unwrap_or_default().trim_start_matches("error: ");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.message.fmt(f)

@@ -125,8 +125,8 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 
 /// Reads the command line, does what it says, and answers with an exit code.
 pub fn run() -> ExitCode {
-    let said = Line::command().get_matches();
-    let mut line = Line::from_arg_matches(&said).unwrap_or_else(|error| error.exit());
+    let read = Line::command().try_get_matches().and_then(|said| Ok((Line::from_arg_matches(&said)?, said)));
+    let (mut line, said) = read.unwrap_or_else(|error| wrong_usage(&error));
     line.global.says_folder = said.value_source("data_dir") == Some(ValueSource::CommandLine);
     let json = line.global.json;
     match dispatch(line) {
@@ -140,6 +140,17 @@ pub fn run() -> ExitCode {
             trouble.code.into()
         }
     }
+}
+
+/// Ends with clap's own words, in the shape that was asked for.
+fn wrong_usage(error: &clap::Error) -> ! {
+    let mut given = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    if !error.use_stderr() || !given.any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let trouble = Trouble::new(Code::Usage, failure::in_short(error));
+    trouble.print(true);
+    std::process::exit(trouble.code as i32);
 }
 
 fn dispatch(line: Line) -> Result<(), Trouble> {
