@@ -34,6 +34,12 @@ test("the foot leads to where keys are kept, and to trying it", async ({ page })
   await expect.poll(() => done).toEqual(["vault/check"]);
 });
 
+test("how many secrets there were hours ago stood there as if it were of now", async ({ page }) => {
+  await open(page, () => vault);
+  await page.getByRole("button", { name: "Keys are in the system's keychain" }).click();
+  await expect(dialog(page)).toContainText("holds 3 secrets.Looked at 07:41.");
+});
+
 test("a secret of nobody is told above every screen, and deleted only after a yes", async ({ page }) => {
   const done: string[] = [];
   let now = orphaned;
@@ -71,7 +77,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   ] as [string, Vault, string][]) {
     test(`${name} in ${colorScheme} is accessible and sticks out of no page`, async ({ page }) => {
       await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width: 600, height: 800 });
+      await page.setViewportSize({ width: 390, height: 800 });
       await open(page, () => look);
       await page.getByRole("button", { name: /^Keys are in/ }).click();
       await expectAccessible(page);

@@ -6,6 +6,8 @@ import type { Vault as Look } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Dialog, DialogEnd } from "../../parts/Dialog.tsx";
 import { Failed, FormProblem, Reading } from "../../parts/Notice.tsx";
+import { useNow } from "../../parts/useNow.ts";
+import { clock, exactTime, MINUTE } from "../../words/times.ts";
 import { Clean } from "./Clean.tsx";
 import { Move } from "./Move.tsx";
 import { Seal } from "./Seal.tsx";
@@ -33,10 +35,13 @@ function Stand({ vault, onAct, onClose }: { vault: Look; onAct: (act: Act) => vo
   const check = useCheckVault();
   const moves = vault.moving != null;
   const other = otherHome(vault);
+  const now = useNow(MINUTE);
   const cleans = vault.orphans.length > 0 || vault.can_clean_left;
   return (
     <>
       <p>{vault.says}</p>
+      {/* What it holds is known as of then: nobody looks each time that a key comes or goes. */}
+      {vault.looked_at && <p className="mt-1 text-small text-faint" title={exactTime(vault.looked_at)}>Looked at {clock(vault.looked_at, now)}.</p>}
       {vault.moving && <p role="status" className="mt-2">{movingWords(vault.moving)}</p>}
       {!moves && vault.last_move && <p role="status" className={`mt-2 ${vault.last_move.problem ? "text-bad" : "text-soft"}`}>{movedWords(vault.last_move)}</p>}
       {vault.troubles.length > 0 && (
