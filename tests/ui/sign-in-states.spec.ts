@@ -36,7 +36,7 @@ test("a device's code is shown large, with the page to enter it on", async ({ pa
   await expect(page.getByRole("link", { name: "Open the page with the code" }), "Enter opens it").toBeFocused();
 });
 
-for (const width of [600, 900]) {
+for (const width of [390, 600, 900]) {
   test(`nothing sticks out of the form on a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     await stage(page, scenes.full);

@@ -48,7 +48,7 @@ test("below 900 pixels the lanes are compact rows", async ({ page }) => {
   await expectAccessible(page);
 });
 
-for (const width of [420, 600, 760, 900, 1240]) {
+for (const width of [390, 420, 600, 760, 900, 1240]) {
   test(`nothing sticks out of a page of ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     for (const hash of ["#/", "#/accounts", "#/routing?explain=1", "#/routing?add=route", "#/keys", "#/profiles", "#/jobs", "#/requests", "#/requests?open=req_0999999999997"]) {
@@ -58,6 +58,42 @@ for (const width of [420, 600, 760, 900, 1240]) {
     }
   });
 }
+
+/** How far what is in the topmost dialog, or it itself, sticks out to a side. */
+function beyond(page: Page) {
+  return page.getByRole("dialog").last().evaluate((dialog) => {
+    const { left, right } = dialog.getBoundingClientRect();
+    const inside = [...dialog.querySelectorAll("*")].map((element) => element.getBoundingClientRect()).filter((box) => box.width > 1);
+    const most = Math.max(0, ...inside.map((box) => Math.max(box.right - right, left - box.left)));
+    return Math.max(most, dialog.scrollWidth - dialog.clientWidth, right - window.innerWidth, -left);
+  });
+}
+
+test("nothing sticks out of a dialog on a page of 390 pixels", async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  for (const hash of ["#/accounts?add=1", "#/accounts?sign-in=1", "#/routing?add=pool", "#/routing?add=route", "#/routing?add=binding", "#/keys?add=1"]) {
+    await open(page, hash, scenes.full);
+    await expect(page.getByRole("dialog")).toBeVisible();
+    expect(await beyond(page), hash).toBeLessThanOrEqual(0);
+  }
+  const acts: [string, (string | RegExp)[]][] = [
+    ["#/accounts", ["Change", "Keep back", "Test", "Pause", "Remove"]],
+    ["#/keys", ["Change", "New secret", "Revoke"]],
+    ["#/routing", [/^Change pool/, /^Dissolve/, /^Change route/, /^Remove route/, /^Change the binding/]],
+    ["#/profiles", ["Add a profile", /^Rename/, /^Forget/]],
+    ["#/jobs", [/^Keys are in/, "Shortcuts"]],
+  ];
+  for (const [hash, buttons] of acts) {
+    for (const act of buttons) {
+      await page.goto("about:blank");
+      await open(page, hash, scenes.full);
+      await page.getByRole("button", { name: act }).first().click();
+      await expect(page.getByRole("dialog")).toBeVisible();
+      expect(await beyond(page), `${hash} ${String(act)}`).toBeLessThanOrEqual(0);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `${hash} ${String(act)}`).toBeLessThanOrEqual(0);
+    }
+  }
+});
 
 test("on a page as narrow as a telephone a row of a table is a block that says its columns, and a row still to who listens", async ({ page }) => {
   await page.setViewportSize({ width: 420, height: 800 });
