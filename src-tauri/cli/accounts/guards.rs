@@ -135,7 +135,8 @@ fn peak(text: &str) -> Result<PeakWord, String> {
     let days = days(words.next().ok_or(usage)?).ok_or(usage)?;
     let (from, to) = words.next().and_then(|hours| hours.split_once('-')).ok_or(usage)?;
     let minute = |text: &str| MinuteOfDay::new(text).map_err(|error| error.to_string());
-    let mut peak = Peak { days, from: minute(from)?, to: minute(to)?, zone: None, then: Spare::Unused };
+    let mut peak =
+        Peak { days, from: MinuteOfDay::beginning(from)?, to: minute(to)?, zone: None, then: Spare::Unused };
     for word in words {
         match word {
             "last" if peak.then == Spare::Unused => peak.then = Spare::Last,
@@ -320,6 +321,12 @@ mod tests {
             assert!(peak(bad).is_err(), "{bad}");
         }
         assert_eq!(peak("none"), Ok(PeakWord::None));
+    }
+
+    #[test]
+    fn peak_hours_from_the_end_of_a_day_began_a_day_early() {
+        assert!(peak("Sun 24:00-06:00").unwrap_err().contains("the next day"));
+        assert!(peak("Sun 22:00-24:00").is_ok());
     }
 
     #[test]
