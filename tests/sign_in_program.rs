@@ -243,6 +243,58 @@ async fn no_secret_of_a_sign_in_is_written_down_however_much_is_logged() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_waited_without_a_core_kept_everybody_out_and_did_not_say_who_it_was() {
+    let place = Place::new().await;
+    let mut waiting = place.sign_in("work", &["--paste"]);
+    let url = waiting.line("http");
+    let pid = format!("(pid {})", waiting.child.id());
+    for command in [&["serve", "--port", "0"] as &[_], &["status"], &["jobs"], &["vault"], &["accounts"]] {
+        let refused = place.program.run(command);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(4), "{command:?}: {said}");
+        assert!(said.contains("accounts sign-in is waiting") && said.contains(&pid), "{command:?}: {said}");
+    }
+    waiting.type_in(&place.browse(&url).await);
+    assert!(waiting.end().0);
+    assert!(place.program.run(&["status"]).status.success(), "and afterwards nobody is kept out");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_whose_terminal_was_closed_stayed_open() {
+    let place = Place::new().await;
+    let served = place.program.serve();
+    let written = std::fs::read(place.program.folder.path().join("core.json")).unwrap();
+    let token = serde_json::from_slice::<Value>(&written).unwrap()["token"].as_str().unwrap().to_owned();
+    let api = Client::to(&served.url, &place.tasks);
+    for signal in ["-HUP", "-TERM", "-INT"] {
+        let mut waiting = place.sign_in("work", &["--device"]);
+        waiting.line("Waiting");
+        let pid = waiting.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let (is_done, said) = waiting.end();
+        assert!(!is_done && said.contains("was called off"), "{signal}: {said}");
+        let all = api.call(&token, http::Method::GET, "/api/v1/sign-ins", "").await.json().await;
+        let last = all.as_array().unwrap().last().unwrap();
+        assert_eq!(last["state"], "cancelled", "{signal}: {all}");
+    }
+    assert!(served.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_waits_for_a_paste_hears_that_its_headgate_has_ended() {
+    let place = Place::new().await;
+    let served = place.program.serve();
+    let mut waiting = place.sign_in("work", &["--paste"]);
+    waiting.line("http");
+    served.kill();
+    // It ends by itself: nothing is typed, and its standard input stays open.
+    waiting.said.read_to_string(&mut waiting.heard).unwrap();
+    let (is_done, said) = waiting.end();
+    assert!(!is_done && said.contains("start Headgate, and sign in again"), "{said}");
+}
+
 #[test]
 fn an_unknown_way_to_sign_in_is_called_that_and_the_known_ones_are_listed() {
     let refused = Program::new().run(&["accounts", "sign-in", "work", "--with", "open-router"]);

@@ -326,6 +326,30 @@ async fn an_answer_that_comes_too_late_finds_nothing() {
 }
 
 #[tokio::test]
+async fn a_sign_in_whose_command_was_killed_was_taken_by_whoever_answered() {
+    let place = Place::with(&[]).await;
+    let begin = async |name: &str| {
+        let mut order = place.order(name, "oidc", "loopback");
+        order["attended"] = true.into();
+        place.begin(order).await
+    };
+    let (left, attended) = (begin("left").await, begin("attended").await);
+    let unattended = place.begin(place.order("page", "oidc", "loopback")).await;
+    let (back, kept) = (place.browse(&left).await, place.browse(&attended).await);
+    for _ in 0..2 {
+        place.house.clock.advance(Duration::from_secs(20));
+        assert_eq!(place.look(&attended).await["state"], "waiting", "somebody asks about it");
+    }
+    let reply = place.come_back(&back).await;
+    assert_ne!(reply.status, StatusCode::OK, "nobody is there any more who wanted it");
+    assert_eq!(place.look(&left).await["state"], "cancelled");
+    assert_eq!(place.authority.count(Desk::Code), 0, "and its code is not exchanged");
+    assert_eq!(place.look(&unattended).await["state"], "waiting", "nobody promised to ask about this one");
+    place.come_back(&kept).await;
+    assert_eq!(place.ended(&attended).await["state"], "done");
+}
+
+#[tokio::test]
 async fn an_answer_to_one_sign_in_is_none_to_another() {
     let place = Place::with(&[]).await;
     let one = place.begin(place.order("one", "oidc", "paste")).await;

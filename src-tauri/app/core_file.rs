@@ -1,5 +1,5 @@
 //! One core per data folder: a lock that says whether there is one, and a file, readable by its owner
-//! alone, that says how to reach it.
+//! alone, that says how to reach it; or, of a command that waits for a person, what it waits for.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -20,6 +20,7 @@ const TURN: Duration = Duration::from_millis(20);
 
 const LOCK: &str = "core.lock";
 const FILE: &str = "core.json";
+const BUSY: &str = "core.busy";
 
 /// How to reach the core that has a folder.
 #[derive(Debug, Clone)]
@@ -39,6 +40,22 @@ struct Written {
     token: String,
     #[serde(default)]
     stopping: bool,
+}
+
+/// What a command that has a folder waits for. It can't be reached, and whoever wants the folder need not wait with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busy {
+    /// Its process.
+    pub pid: u32,
+    /// As in "accounts sign-in is waiting for somebody to sign in".
+    pub doing: String,
+}
+
+impl Busy {
+    /// Reads it; `None` if there is none or it is not whole.
+    pub fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_str(&fs::read_to_string(folder.join(BUSY)).ok()?).ok()
+    }
 }
 
 impl CoreFile {
@@ -82,6 +99,7 @@ impl FolderLock {
         }
         // Whoever wrote it has ended without a chance to take it away.
         remove(&folder.join(FILE))?;
+        remove(&folder.join(BUSY))?;
         Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
@@ -89,12 +107,15 @@ impl FolderLock {
     /// where it listens. Blocks.
     ///
     /// # Errors
-    /// As [`FolderLock::take`]; `WouldBlock` once a core can be reached, or after the wait.
+    /// As [`FolderLock::take`]; `WouldBlock` once a core can be reached or a command says that it waits, or after the
+    /// wait.
     pub fn take_in_turn(folder: &Path) -> io::Result<Self> {
         for _ in 0..TURNS {
             match Self::take(folder) {
                 Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock && CoreFile::read(folder).is_none() =>
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && CoreFile::read(folder).is_none()
+                        && Busy::read(folder).is_none() =>
                 {
                     thread::sleep(TURN);
                 }
@@ -131,12 +152,29 @@ impl FolderLock {
         })
     }
 
+    /// Says what this process waits for, to whoever wants the folder meanwhile.
+    ///
+    /// # Errors
+    /// As [`FolderLock::announce`].
+    pub fn say_busy(&self, doing: &str) -> io::Result<()> {
+        self.put(BUSY, &serde_json::to_vec(&Busy { pid: std::process::id(), doing: doing.to_owned() })?)
+    }
+
+    /// The wait is over; others wait their turn again.
+    pub fn say_free(&self) {
+        // What can't be removed is out of date for as long as this process has the folder.
+        let _ = remove(&self.folder.join(BUSY));
+    }
+
     fn write(&self, written: &Written) -> io::Result<()> {
-        // A new file, never the old one with whatever permissions it may have got.
-        let path = self.folder.join(FILE);
+        self.put(FILE, &serde_json::to_vec(written)?)
+    }
+
+    /// A new file, never the old one with whatever permissions it may have got.
+    fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let path = self.folder.join(name);
         remove(&path)?;
-        let mut file = private(OpenOptions::new().create_new(true).write(true)).open(path)?;
-        file.write_all(&serde_json::to_vec(written)?)
+        private(OpenOptions::new().create_new(true).write(true)).open(path)?.write_all(bytes)
     }
 }
 
@@ -144,6 +182,7 @@ impl Drop for FolderLock {
     fn drop(&mut self) {
         // What can't be removed names a core that nobody answers for; a reader finds that out.
         let _ = remove(&self.folder.join(FILE));
+        let _ = remove(&self.folder.join(BUSY));
     }
 }
 
@@ -193,6 +232,25 @@ mod tests {
         assert!(CoreFile::read(folder.path()).is_none(), "a core that has ended can't be reached");
         assert!(CoreFile::of_running(folder.path()).is_none());
         assert!(FolderLock::take(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_command_that_waits_says_so_and_takes_its_word_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FolderLock::take(folder.path()).unwrap();
+        lock.say_busy("is waiting").unwrap();
+        let said = Busy { pid: std::process::id(), doing: "is waiting".into() };
+        assert_eq!(Busy::read(folder.path()), Some(said), "whoever comes meanwhile");
+        assert_eq!(FolderLock::take_in_turn(folder.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        lock.say_free();
+        assert_eq!(Busy::read(folder.path()), None);
+        lock.say_busy("is waiting").unwrap();
+        drop(lock);
+        assert_eq!(Busy::read(folder.path()), None);
+        fs::write(folder.path().join(BUSY), r#"{"pid":1,"doing":"was killed"}"#).unwrap();
+        let lock = FolderLock::take(folder.path()).unwrap();
+        assert_eq!(Busy::read(folder.path()), None, "of a process that was killed nobody is told");
+        drop(lock);
     }
 
     #[cfg(unix)]

@@ -17,7 +17,7 @@ use std::{
 use axum::Router;
 use tower::ServiceExt;
 
-pub use core_file::{CoreFile, FolderLock};
+pub use core_file::{Busy, CoreFile, FolderLock};
 pub use remote::{RemoteBody, Silent};
 pub use vault::kind_of;
 
@@ -72,6 +72,14 @@ pub enum AppError {
         "another Headgate is using {folder}; stop it first, or give this one a folder of its own with --data-dir"
     )]
     InUse { folder: String, core: Option<CoreFile> },
+    /// A command has the folder, and waits for something that may take minutes.
+    #[error(
+        "`headgate {}` (pid {}) and has {folder} until that is over; finish it, or end it with Ctrl-C there, and try \
+         again. While `headgate serve` runs, such a command keeps nobody waiting",
+        .busy.doing,
+        .busy.pid
+    )]
+    Busy { folder: String, busy: Busy },
     #[error("the data folder {folder} can't be used: {source}")]
     Folder { folder: String, source: io::Error },
     #[error("{error} ({path})")]
@@ -144,7 +152,11 @@ impl App {
         let folder = settings.data_dir.display().to_string();
         let lock = FolderLock::take_in_turn(&settings.data_dir).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => {
-                AppError::InUse { folder: folder.clone(), core: CoreFile::read(&settings.data_dir) }
+                let (folder, core) = (folder.clone(), CoreFile::read(&settings.data_dir));
+                match Busy::read(&settings.data_dir).filter(|_| core.is_none()) {
+                    Some(busy) => AppError::Busy { folder, busy },
+                    None => AppError::InUse { folder, core },
+                }
             }
             _ => AppError::Folder { folder: folder.clone(), source },
         })?;
@@ -257,6 +269,14 @@ impl App {
         Ok(address)
     }
 
+    /// Tells whoever wants the folder meanwhile what this process waits for, until the note is dropped.
+    pub fn note(&self, doing: &str) -> Note {
+        if let Err(error) = self.0.lock.say_busy(doing) {
+            tracing::warn!(%error, "others can't be told what this command waits for");
+        }
+        Note(self.clone())
+    }
+
     /// What carries requests for tokens.
     pub fn carrier(&self) -> &Arc<dyn Carrier> {
         &self.0.carrier
@@ -302,6 +322,15 @@ impl App {
         if let Ok(Err(error)) = closed {
             tracing::error!(%error, "the last records could not be written");
         }
+    }
+}
+
+/// Says what a command waits for, for as long as it does.
+pub struct Note(App);
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        self.0.0.lock.say_free();
     }
 }
 

@@ -13,6 +13,7 @@ mod plan;
 mod reach;
 mod requests;
 mod running;
+mod signals;
 mod table;
 mod vault;
 

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use crate::cli::{Code, Trouble, vault::passphrase};
 use crate::{
     api::views::Problem,
-    app::{App, AppError, CoreFile},
+    app::{App, AppError, CoreFile, Note},
     clock::Clock,
     settings::Settings,
 };
@@ -84,6 +84,14 @@ impl Core {
     /// Whether a core was running before this command.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running(_))
+    }
+
+    /// Tells other commands what this one waits for, where they have to wait with it: beside a running core nobody has to.
+    pub fn note(&self, doing: &str) -> Option<Note> {
+        match self {
+            Self::Own(app) => Some(app.note(doing)),
+            Self::Running(_) => None,
+        }
     }
 
     /// Writes down what our own core still holds.

@@ -18,6 +18,9 @@ use crate::{
 pub const MOST_OPEN: usize = 16;
 /// How long one stays open.
 pub const LIFE: Duration = Duration::from_mins(10);
+/// How long nobody may ask about one that is attended: a command that was killed asks no more, and what it began must
+/// not be taken by whoever finds its address.
+pub const UNASKED: Duration = Duration::from_secs(30);
 /// As many are remembered that have ended, for whoever asks how it went; the oldest goes first.
 const MOST_ENDED: usize = 64;
 
@@ -93,6 +96,8 @@ pub struct Entry {
     pub answer: Option<Answer>,
     /// Whether what it brought is on its way into the vault.
     pub is_kept: bool,
+    /// When somebody last asked how it stands; of one that is attended.
+    pub asked: Option<Timestamp>,
 }
 
 /// An answer's code, with what it is exchanged with.
@@ -129,11 +134,13 @@ pub struct Book {
 }
 
 impl Book {
-    /// Ends those whose time is up, and forgets the oldest of those that are over.
+    /// Ends those whose time is up or that were left, and forgets the oldest of those that are over.
     pub fn sweep(&mut self, now: Timestamp) {
-        for entry in &mut self.entries {
-            if entry.look.progress == Progress::Waiting && entry.look.until <= now {
+        for entry in self.entries.iter_mut().filter(|entry| entry.look.progress == Progress::Waiting) {
+            if entry.look.until <= now {
                 entry.end(Progress::Expired);
+            } else if entry.asked.is_some_and(|asked| asked + UNASKED <= now) {
+                entry.end(Progress::Cancelled);
             }
         }
         while self.entries.iter().filter(|entry| !entry.is_open()).count() > MOST_ENDED {
@@ -179,11 +186,24 @@ impl Book {
         self.entries.iter().any(|entry| entry.look.id == *id && entry.is_open())
     }
 
+    /// Whether it ends once nobody asks about it.
+    pub fn is_attended(&self, id: &SignInId) -> bool {
+        self.entries.iter().any(|entry| entry.look.id == *id && entry.asked.is_some())
+    }
+
     /// Ends one for which nobody has answered.
     pub fn end_waiting(&mut self, id: &SignInId) {
         let waits = |entry: &&mut Entry| entry.look.id == *id && entry.look.progress == Progress::Waiting;
         if let Some(entry) = self.entries.iter_mut().find(waits) {
             entry.end(Progress::Expired);
+        }
+    }
+
+    /// Somebody asks about this one: whoever began it is still there.
+    pub fn is_asked(&mut self, id: &SignInId, now: Timestamp) {
+        let entry = self.entries.iter_mut().find(|entry| entry.look.id == *id);
+        if let Some(asked) = entry.and_then(|entry| entry.asked.as_mut()) {
+            *asked = now;
         }
     }
 

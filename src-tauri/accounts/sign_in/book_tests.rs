@@ -84,6 +84,7 @@ fn entry(server: &Server, number: usize, whom: Whom, now: Timestamp) -> Entry {
         }),
         answer: None,
         is_kept: false,
+        asked: None,
     }
 }
 

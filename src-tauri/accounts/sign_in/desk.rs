@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{
     answer::{self, BadAnswer},
-    book::{Book, Entry, LIFE, Look, MOST_OPEN, NotTaken, Progress, Secrets, Shown, SignInId},
+    book::{Book, Entry, LIFE, Look, MOST_OPEN, NotTaken, Progress, Secrets, Shown, SignInId, UNASKED},
     carrier::Carrier,
     device,
     failure::Failure,
@@ -91,6 +91,7 @@ impl Desk {
     /// [`NotBegun`]; nothing is open then.
     pub async fn begin(&self, order: Order) -> Result<Look, NotBegun> {
         let now = self.0.clock.now();
+        let is_attended = order.is_attended;
         let agreed = agree(&self.0.roster, order, now)?;
         let terms = Arc::new(agreed.terms.clone());
         let server = Server::find(
@@ -102,8 +103,8 @@ impl Desk {
         .await?;
         let id = SignInId(format!("{:016x}", getrandom::u64()?).into());
         let look = match agreed.way {
-            Way::Device => self.begin_device(id, agreed, terms, server).await?,
-            _ => self.begin_browser(id, agreed, terms, server).await?,
+            Way::Device => self.begin_device(id, agreed, terms, server, is_attended).await?,
+            _ => self.begin_browser(id, agreed, terms, server, is_attended).await?,
         };
         self.tell_of_link(None);
         self.told();
@@ -116,6 +117,7 @@ impl Desk {
         agreed: Agreed,
         terms: Arc<SignIn>,
         server: Server,
+        is_attended: bool,
     ) -> Result<Look, NotBegun> {
         let code = server.device().await?;
         let shown =
@@ -131,6 +133,7 @@ impl Desk {
             secrets: None,
             answer: None,
             is_kept: false,
+            asked: is_attended.then_some(now),
         };
         self.enter(entry, now)?;
         self.attend(
@@ -147,6 +150,7 @@ impl Desk {
         agreed: Agreed,
         terms: Arc<SignIn>,
         server: Server,
+        is_attended: bool,
     ) -> Result<Look, NotBegun> {
         let definition = &agreed.definition;
         let loopback = match agreed.way {
@@ -172,7 +176,8 @@ impl Desk {
         let now = self.0.clock.now();
         let look = look(id, &agreed, open, None, now + LIFE);
         let secrets = Some(Secrets { state, verifier, redirect });
-        let entry = Entry { look: look.clone(), server, terms, secrets, answer: None, is_kept: false };
+        let asked = is_attended.then_some(now);
+        let entry = Entry { look: look.clone(), server, terms, secrets, answer: None, is_kept: false, asked };
         self.enter(entry, now)?;
         let (desk, id) = (self.clone(), look.id.clone());
         self.attend(look.id.clone(), LIFE, async move {
@@ -201,6 +206,7 @@ impl Desk {
                         desk.book(|book| book.end_waiting(&id));
                         desk.told();
                     }
+                    () = desk.left(&id) => desk.told(),
                 }
             };
             let (mut waiting, mut ending) = (pin!(waiting), pin!(ending));
@@ -224,6 +230,16 @@ impl Desk {
                 return;
             }
             bell.await;
+        }
+    }
+
+    /// Completes when a sign-in is over because nobody asked about it any more. Only one that is attended can be.
+    async fn left(&self, id: &SignInId) {
+        if !self.book(|book| book.is_attended(id)) {
+            return std::future::pending().await;
+        }
+        while self.book(|book| book.is_open(id)) {
+            tokio::time::sleep(UNASKED / 2).await;
         }
     }
 
@@ -347,8 +363,11 @@ impl Desk {
         taken
     }
 
-    /// How a sign-in stands.
+    /// How a sign-in stands. Whoever began one that is attended goes on asking this.
     pub fn look(&self, id: &SignInId) -> Option<Look> {
+        // Before the sweep: on a machine that was asleep, whoever asked was asleep as well.
+        let now = self.0.clock.now();
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner).is_asked(id, now);
         self.book(|book| book.look(id).cloned())
     }
 

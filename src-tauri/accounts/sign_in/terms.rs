@@ -25,6 +25,8 @@ pub struct Order {
     pub tenant: Option<String>,
     pub scopes: Option<Vec<String>>,
     pub way: Option<Way>,
+    /// Whoever begins it goes on asking how it stands; once nobody does, it is called off.
+    pub is_attended: bool,
 }
 
 /// Why a sign-in was not begun. Each is a sentence with a next step.

@@ -93,6 +93,10 @@ pub struct NewSignIn {
     pub scopes: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<SignInWay>,
+    /// Whether whoever begins it goes on asking how it stands, every few seconds: once nobody has for 30 seconds, it is
+    /// called off. A command that was killed leaves nothing open so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attended: bool,
 }
 
 /// A sign-in as it stands.
@@ -259,6 +263,7 @@ impl NewSignIn {
             tenant: self.tenant,
             scopes: self.scopes,
             way: self.way.map(SignInWay::read),
+            is_attended: self.attended,
         })
     }
 }

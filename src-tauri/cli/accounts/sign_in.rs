@@ -9,7 +9,9 @@ use std::{
 use clap::Args;
 use http::Method;
 
-use crate::cli::{Code, Core, Global, Trouble, browser, named::found, out::say, table};
+use crate::cli::{
+    Code, Core, Global, Trouble, browser, named::found, out::say, signals::told_to_leave, table,
+};
 use crate::{
     api::{
         accounts::sign_in_views::{
@@ -75,7 +77,8 @@ impl SignIn {
     /// Does it.
     pub async fn run(self, core: &Core, global: &Global) -> Result<(), Trouble> {
         let client_secret = if self.client_secret_stdin {
-            Some(line("client's secret").await?.ok_or_else(|| nothing_came("client's secret"))?)
+            let came = line("client's secret").await?.filter(|text| !text.expose().trim().is_empty());
+            Some(came.ok_or_else(|| nothing_came("client's secret"))?)
         } else {
             None
         };
@@ -98,7 +101,10 @@ impl SignIn {
             tenant: self.tenant,
             scopes: (!self.scopes.is_empty()).then_some(self.scopes),
             way,
+            attended: true,
         };
+        let left = told_to_leave();
+        let note = core.note("accounts sign-in is waiting for somebody to sign in");
         let begun: SignInView = core.call(Method::POST, "/api/v1/sign-ins", Some(&order)).await?;
         show(&begun, global);
         if opens && let Some(url) = &begun.url {
@@ -107,12 +113,13 @@ impl SignIn {
         let path = format!("/api/v1/sign-ins/{}", begun.id);
         let ended = tokio::select! {
             ended = see_through(core, &path, &begun) => ended?,
-            _ = tokio::signal::ctrl_c() => {
+            () = left => {
                 // Whoever answers now would answer nobody.
                 let _ = core.order(Method::DELETE, &path).await;
                 return Err(Trouble::new(Code::Failed, "the sign-in was called off"));
             }
         };
+        drop(note);
         tell(core, &ended, global).await
     }
 
@@ -144,32 +151,56 @@ impl SignIn {
 /// Waits until a sign-in is over, and takes what is pasted where it waits for that.
 async fn see_through(core: &Core, path: &str, begun: &SignInView) -> Result<SignInView, Trouble> {
     if begun.way == SignInWay::Paste {
-        loop {
-            let Some(code) = line("code").await? else {
+        tokio::select! {
+            handed_in = hand_in(core, path) => handed_in?,
+            ended = over(core, path) => return ended,
+        }
+    }
+    over(core, path).await
+}
+
+/// Hands in what is pasted.
+async fn hand_in(core: &Core, path: &str) -> Result<(), Trouble> {
+    // A person may have copied too little; a program would only repeat itself.
+    let is_person = std::io::stdin().is_terminal();
+    loop {
+        let Some(code) = line("code").await? else {
+            let _ = core.order(Method::DELETE, path).await;
+            return Err(nothing_came("code"));
+        };
+        if is_person && code.expose().trim().is_empty() {
+            continue;
+        }
+        match core.call::<SignInView>(Method::POST, &format!("{path}/code"), Some(&PastedCode { code })).await
+        {
+            Ok(_) => return Ok(()),
+            Err(trouble) if is_person => trouble.print(false),
+            Err(trouble) => {
                 let _ = core.order(Method::DELETE, path).await;
-                return Err(nothing_came("code"));
-            };
-            match core
-                .call::<SignInView>(Method::POST, &format!("{path}/code"), Some(&PastedCode { code }))
-                .await
-            {
-                Ok(_) => break,
-                // A person may have copied too little; a program would only repeat itself.
-                Err(trouble) if std::io::stdin().is_terminal() => trouble.print(false),
-                Err(trouble) => {
-                    let _ = core.order(Method::DELETE, path).await;
-                    return Err(trouble);
-                }
+                return Err(trouble);
             }
         }
     }
+}
+
+/// Asks until it is over. That somebody asks is what keeps it open.
+async fn over(core: &Core, path: &str) -> Result<SignInView, Trouble> {
     loop {
-        let now: SignInView = core.get(path).await?;
+        let now: SignInView = core.get(path).await.map_err(|trouble| gone(core, trouble))?;
         if !matches!(now.state, SignInState::Waiting | SignInState::Answered | SignInState::Exchanging) {
             return Ok(now);
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// A sign-in lives in the memory of its core.
+fn gone(core: &Core, trouble: Trouble) -> Trouble {
+    if core.is_running() && matches!(trouble.code, Code::Folder | Code::NotFound) {
+        let why = format!("{trouble}. The sign-in has ended with it; start Headgate, and sign in again");
+        return Trouble::new(trouble.code, why);
+    }
+    trouble
 }
 
 fn show(begun: &SignInView, global: &Global) {
@@ -228,7 +259,7 @@ async fn line(what: &'static str) -> Result<Option<Sensitive<String>>, Trouble> 
         let came = std::io::Read::take(&mut input, MOST_LINE).read_line(&mut text);
         let text = Sensitive::new(text);
         // Nobody may be there any more.
-        let _ = read.send(came.map(|_| (!text.expose().trim().is_empty()).then_some(text)));
+        let _ = read.send(came.map(|bytes| (bytes > 0).then_some(text)));
     });
     let came = is_read.await.map_err(|_| nothing_came(what))?;
     came.map_err(|error| Trouble::new(Code::Failed, format!("standard input could not be read: {error}")))

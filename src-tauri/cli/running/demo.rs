@@ -5,12 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{
-    sandbox::scenario,
-    serve::{announce, told_to_stop},
-    stage,
-};
-use crate::cli::{Code, Global, Trouble};
+use super::{sandbox::scenario, serve::announce, stage};
+use crate::cli::{Code, Global, Trouble, signals::told_to_stop};
 use crate::{
     accounts::{NewAccount, PlainHttp},
     app::App,

@@ -3,7 +3,7 @@
 use clap::{Args, builder::PossibleValuesParser};
 use serde_json::json;
 
-use crate::cli::{Code, Global, Trouble, out::say, running::serve::told_to_stop};
+use crate::cli::{Code, Global, Trouble, out::say, signals::told_to_stop};
 use crate::{
     clock::Clock,
     sandbox::{

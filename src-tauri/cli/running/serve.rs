@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-use crate::cli::{Code, Global, Trouble, out::say, vault::passphrase};
+use crate::cli::{Code, Global, Trouble, out::say, signals::told_to_stop, vault::passphrase};
 use crate::{
     app::{self, App, AppError},
     clock::Clock,
@@ -70,27 +70,5 @@ pub fn announce(app: &App, with_link: bool, json: bool) {
     say!("listening on {address}");
     if let Some(link) = link {
         say!("open {link}");
-    }
-}
-
-/// Completes on SIGINT or, where there is such a thing, on SIGTERM. It listens from the call on, not from
-/// the first poll: whoever reads that we listen may stop us in the next moment.
-pub fn told_to_stop() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
-    };
-    async move {
-        #[cfg(unix)]
-        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-        // Without a handler the signal ends the process, which is what it asks for.
-        let _ = tokio::signal::ctrl_c().await;
     }
 }
