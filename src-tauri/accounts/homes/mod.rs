@@ -32,7 +32,7 @@ pub use findings::{Findings, Needs, Owner};
 use self::course::{HOME, MOVE, Pending};
 use super::{Roster, roster::lock};
 use crate::{
-    domain::AccountName,
+    domain::{AccountId, AccountName},
     events::Event,
     secrets::{Passphrase, SecretName, Secured, Vault, VaultError, VaultKind, prove},
     store::StoreError,
@@ -97,6 +97,8 @@ pub struct Look {
     pub at: Timestamp,
     /// What was found, or why the home does not work.
     pub found: Result<Findings, Arc<str>>,
+    /// Where the secrets of accounts that lack theirs were found instead, and whose.
+    pub elsewhere: Option<(VaultKind, Vec<AccountId>)>,
     /// What the accounts are called, or were, whose names orphans carry.
     pub called: BTreeMap<SecretName, AccountName>,
 }
@@ -131,6 +133,13 @@ pub enum HomeError {
     Chosen(VaultKind),
     #[error("secrets that are kept in memory end with Headgate and can't be moved, nor anything into memory")]
     Memory,
+    #[error(
+        "the secrets of {accounts} are neither in {} nor in {}: if {0} is another one than usual, bring that back first. \
+         `headgate vault move {to} --anyway` goes on without them",
+        .from.title(),
+        .to.title()
+    )]
+    Lacking { accounts: String, from: VaultKind, to: VaultKind },
     #[error("a move is under way; wait for its end with `headgate vault`")]
     Running,
     /// What was left in a sealed file is not to be had without its passphrase.
@@ -228,8 +237,9 @@ impl Homes {
         let found = prove(vault.as_ref()).map_err(HomeError::from);
         let found = found.and_then(|()| self.find_in(vault.as_ref()));
         let called = found.as_ref().map_or_else(|_| BTreeMap::new(), |found| self.called(&found.orphans));
+        let elsewhere = found.as_ref().ok().and_then(|found| self.find_elsewhere(vault.kind(), found));
         let found = found.map_err(|error| error.to_string().into());
-        self.state().look = Some(Look { at: inner.clock.now(), found, called });
+        self.state().look = Some(Look { at: inner.clock.now(), found, elsewhere, called });
     }
 
     /// Completes when no move is under way.
@@ -259,6 +269,28 @@ impl Homes {
 
     fn find_in(&self, vault: &dyn Vault) -> Result<Findings, HomeError> {
         Ok(findings::find(&self.names_in(vault)?, &self.owners()?))
+    }
+
+    /// Looks for what accounts lack in the home that is not in use, by names alone and where nobody has to be asked for a
+    /// passphrase. What can't be seen there is not told. Not in the middle of a move: that says itself what is where.
+    fn find_elsewhere(&self, home: VaultKind, found: &Findings) -> Option<(VaultKind, Vec<AccountId>)> {
+        let other = match home {
+            VaultKind::Keychain => VaultKind::File,
+            VaultKind::File => VaultKind::Keychain,
+            VaultKind::Memory => return None,
+        };
+        if found.missing.is_empty() || self.state().left.is_some() {
+            return None;
+        }
+        let there = self.open(other, None).ok()?;
+        let names = there.names().ok()??;
+        // A sealed file that was not there is one only because it was opened.
+        if names.is_empty() {
+            let _ = there.vacate();
+        }
+        let has = |owner: &&Owner| names.iter().any(|name| owner.owns(name));
+        let ids: Vec<_> = found.missing.iter().filter(has).map(|owner| owner.id).collect();
+        (!ids.is_empty()).then_some((other, ids))
     }
 
     /// From the store, for the roster does not know one that was never whole. What can't be read is not told.

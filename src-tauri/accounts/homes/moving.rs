@@ -8,8 +8,10 @@ use std::{
 };
 
 use super::{
-    HomeError, Homes, Left, Moved, Moving, Stand,
+    HomeError, Homes, Left, Moved, Moving, Owner, Stand,
     course::{HOME, MOVE, Pending},
+    findings,
+    words::named,
 };
 use crate::{
     accounts::roster::lock,
@@ -19,11 +21,18 @@ use crate::{
 
 impl Homes {
     /// Begins to move all secrets into another home, on a thread of its own, and does not wait for the end. `passphrase`
-    /// seals a sealed file that is not there yet, or opens the one that is.
+    /// seals a sealed file that is not there yet, or opens the one that is. Where accounts lack their secrets in both
+    /// homes it comes to nothing, unless it is to go on `anyway`: the home may be another one than usual, and what is in
+    /// that one would be left behind.
     ///
     /// # Errors
     /// [`HomeError`]; nothing has begun then.
-    pub fn begin_move(&self, to: VaultKind, passphrase: Option<Passphrase>) -> Result<(), HomeError> {
+    pub fn begin_move(
+        &self,
+        to: VaultKind,
+        passphrase: Option<Passphrase>,
+        anyway: bool,
+    ) -> Result<(), HomeError> {
         let from = self.0.roster.inner().vault().kind();
         if from == VaultKind::Memory || to == VaultKind::Memory {
             return Err(HomeError::Memory);
@@ -45,7 +54,7 @@ impl Homes {
         // Not a task of the runtime: its end would wait for a keychain's owner. A move may be broken off anywhere.
         let begun = thread::Builder::new().name("vault-move".into()).spawn(move || {
             let end = End(&homes, to);
-            let outcome = homes.carry(to, passphrase.as_ref());
+            let outcome = homes.carry(to, passphrase.as_ref(), anyway);
             homes.look();
             end.with(outcome.map_err(|error| error.to_string().into()));
         });
@@ -122,17 +131,27 @@ impl Homes {
         }
     }
 
-    pub(super) fn carry(&self, to: VaultKind, passphrase: Option<&Passphrase>) -> Result<usize, HomeError> {
+    pub(super) fn carry(
+        &self,
+        to: VaultKind,
+        passphrase: Option<&Passphrase>,
+        anyway: bool,
+    ) -> Result<usize, HomeError> {
         let inner = self.0.roster.inner();
         self.await_acts();
         let _acting = lock(&inner.acting);
         let from = inner.vault();
         let names = self.names_in(from.as_ref())?;
+        let lacking = if anyway { Vec::new() } else { findings::find(&names, &self.owners()?).missing };
         // What an earlier move left behind is still there if this one comes to nothing.
         let before = inner.store.meta(MOVE)?.and_then(|text| text.parse::<Pending>().ok());
         self.note(Some(Pending::Filling(to)))?;
         // Proved before anything is put there: whoever refuses here is not asked a second time.
-        let new = match self.open_new(to, passphrase) {
+        let new = self.open_new(to, passphrase).and_then(|new| {
+            self.lacks_nothing(from.kind(), new.as_ref(), lacking)?;
+            Ok(new)
+        });
+        let new = match new {
             Ok(new) => new,
             Err(error) => {
                 self.note(before)?;
@@ -172,6 +191,25 @@ impl Homes {
             self.state().untidy = new.reseal(None, Some(asked))?;
         }
         Ok(new)
+    }
+
+    /// Whether these accounts have their secrets in the new home already.
+    fn lacks_nothing(
+        &self,
+        from: VaultKind,
+        new: &dyn Vault,
+        mut lacking: Vec<Owner>,
+    ) -> Result<(), HomeError> {
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let there = self.names_in(new)?;
+        lacking.retain(|owner| !there.iter().any(|name| owner.owns(name)));
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        new.vacate()?;
+        Err(HomeError::Lacking { accounts: named(&lacking), from, to: new.kind() })
     }
 
     fn fill(&self, from: &dyn Vault, new: &dyn Vault, names: &[SecretName]) -> Result<(), VaultError> {

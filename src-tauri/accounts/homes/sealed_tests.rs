@@ -147,7 +147,7 @@ fn after_the_file_was_sealed_anew_the_passphrase_of_the_start_was_kept_and_tried
     let house = House::new();
     let (first, second) = (phrase("the first words"), phrase("the second words"));
     let homes = house.start();
-    homes.carry(VaultKind::File, Some(&first)).unwrap();
+    homes.carry(VaultKind::File, Some(&first), false).unwrap();
     assert!(homes.open(VaultKind::File, None).is_ok(), "what was typed for the move opens what it sealed");
     let file = Arc::new(SealedFile::open(house.path(), None, Some(&first)).unwrap());
     let (_, homes) = house.start_in(file, Some(first.clone()));
@@ -165,7 +165,7 @@ fn a_move_into_a_file_that_was_left_with_a_key_was_not_sealed_with_the_passphras
     house.leave("filling file", None);
     assert!(house.is_there("vault.key"));
     let homes = house.start();
-    assert_eq!(homes.carry(VaultKind::File, Some(&phrase("the right words"))).unwrap(), 1);
+    assert_eq!(homes.carry(VaultKind::File, Some(&phrase("the right words")), false).unwrap(), 1);
     assert_eq!((homes.stand().secured, house.is_there("vault.key")), (Secured::Passphrase, false));
     let file = SealedFile::open(house.path(), None, Some(&phrase("the right words"))).unwrap();
     assert_eq!(file.names().unwrap().unwrap().len(), 1);
@@ -179,9 +179,9 @@ fn a_file_with_a_passphrase_is_one_whatever_key_lies_beside_it() {
     drop(SealedFile::open(other.path(), None, None).unwrap());
     std::fs::copy(other.path().join("vault.key"), house.path().join("vault.key")).unwrap();
     let homes = house.start();
-    let said = homes.carry(VaultKind::File, None).unwrap_err().to_string();
+    let said = homes.carry(VaultKind::File, None, false).unwrap_err().to_string();
     assert!(said.contains("is sealed with a passphrase"), "{said}");
     assert_eq!(homes.stand().left, Some(Left::Copies(VaultKind::File)), "nothing has moved");
-    assert_eq!(homes.carry(VaultKind::File, Some(&phrase("the right words"))).unwrap(), 1);
+    assert_eq!(homes.carry(VaultKind::File, Some(&phrase("the right words")), false).unwrap(), 1);
     assert_eq!(homes.stand().secured, Secured::Passphrase);
 }

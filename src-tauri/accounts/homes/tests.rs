@@ -195,7 +195,7 @@ impl Core {
     }
 
     fn move_to(&self, to: VaultKind) -> Result<usize, HomeError> {
-        self.homes.carry(to, None)
+        self.homes.carry(to, None, false)
     }
 }
 
@@ -330,11 +330,11 @@ fn whoever_writes_while_secrets_move_waits_and_finds_the_new_home() {
     let (told, is_filling) = mpsc::channel();
     let (go, word) = mpsc::channel();
     *house.room(File).gate.lock().unwrap() = Some((told, word));
-    core.homes.begin_move(File, None).unwrap();
+    core.homes.begin_move(File, None, false).unwrap();
     is_filling.recv().unwrap();
 
     assert!(core.roster.inner().acting.try_lock().is_err(), "renewals and acts wait for the move");
-    assert!(matches!(core.homes.begin_move(File, None), Err(HomeError::Running)));
+    assert!(matches!(core.homes.begin_move(File, None, false), Err(HomeError::Running)));
     assert!(
         matches!(core.homes.clean(&[], None), Err(HomeError::Running)),
         "and this one is told, not kept waiting"
@@ -360,7 +360,7 @@ fn an_act_that_had_found_no_move_waited_for_one_that_began_a_moment_later() {
     let (go, word) = mpsc::channel();
     *house.room(File).gate.lock().unwrap() = Some((told, word));
     let act = core.homes.count().unwrap();
-    core.homes.begin_move(File, None).unwrap();
+    core.homes.begin_move(File, None, false).unwrap();
     // A move that does not wait has the lock after the first few looks, and keeps it until it is told to go on.
     for _ in 0..10_000 {
         assert!(
@@ -381,10 +381,10 @@ fn an_act_that_had_found_no_move_waited_for_one_that_began_a_moment_later() {
 fn a_choice_in_the_settings_is_not_moved_away_from() {
     let house = furnished();
     let core = house.start_choosing(Some(Keychain));
-    let said = core.homes.begin_move(File, None).unwrap_err().to_string();
+    let said = core.homes.begin_move(File, None, false).unwrap_err().to_string();
     assert!(said.contains("HEADGATE_VAULT") && said.contains("settings.toml"), "{said}");
-    assert!(matches!(core.homes.begin_move(Keychain, None), Err(HomeError::Same(Keychain))));
-    assert!(matches!(core.homes.begin_move(VaultKind::Memory, None), Err(HomeError::Memory)));
+    assert!(matches!(core.homes.begin_move(Keychain, None, false), Err(HomeError::Same(Keychain))));
+    assert!(matches!(core.homes.begin_move(VaultKind::Memory, None, false), Err(HomeError::Memory)));
 }
 
 #[test]
@@ -535,9 +535,36 @@ fn a_home_that_can_not_tell_its_names_is_asked_for_those_of_each_account_that_th
     let look = core.homes.stand().look.unwrap();
     assert_eq!(look.called[&name(AccountId(2))].as_str(), "b");
 
-    assert_eq!(core.move_to(File).unwrap(), 2, "and all of it moves");
+    assert_eq!(core.homes.carry(File, None, true).unwrap(), 2, "and all of it moves");
     assert_eq!(house.held(File).into_values().collect::<Vec<_>>(), ["key-a", "key-b"]);
     let core = house.start();
     core.homes.clean(&found.orphans, None).unwrap();
     assert_eq!(core.found().orphans, []);
+}
+
+#[test]
+fn a_move_out_of_a_home_that_lacked_secrets_left_them_behind_and_nobody_found_them() {
+    let house = furnished();
+    let core = house.start();
+    // Another keychain than usual: what the accounts have is not in it.
+    let usual = house.held(Keychain);
+    for name in house.room(Keychain).held.names().unwrap().unwrap() {
+        house.room(Keychain).held.remove(&name).unwrap();
+    }
+    let said = core.move_to(File).unwrap_err().to_string();
+    assert!(said.contains("the secrets of a, b, c are neither in") && said.contains("--anyway"), "{said}");
+    assert_eq!((core.homes.stand().kind, core.homes.stand().left), (Keychain, None), "nothing has moved");
+    assert_eq!(core.homes.carry(File, None, true).unwrap(), 0, "whoever insists goes on");
+
+    // The usual one is back, and what is in it is found there.
+    for (name, secret) in &usual {
+        let name = SecretName::new(name).unwrap();
+        house.room(Keychain).held.put(&name, &Sensitive::new(secret.clone())).unwrap();
+    }
+    let troubles = core.homes.look().troubles().join(" ");
+    assert!(troubles.contains("The key of a is not in the sealed file but in the keychain"), "{troubles}");
+    assert_eq!(core.move_to(Keychain).unwrap(), 0, "they are there already, so nothing is refused");
+    assert_eq!(house.start().keys(), KEYS);
+    house.fate.is_locked.store(true, Ordering::Relaxed);
+    assert!(!core.homes.look().troubles().join(" ").contains(" but in "), "what can't be asked is not told");
 }

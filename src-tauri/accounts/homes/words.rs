@@ -1,12 +1,31 @@
 //! How it stands with the home of the secrets, in sentences; every door shows these. Repeats no secret.
 
-use super::{Left, Stand};
-use crate::{domain::counted, secrets::Secured};
+use super::{Left, Owner, Stand};
+use crate::{
+    domain::counted,
+    secrets::{Secured, VaultKind},
+};
+
+/// As many accounts are named in a sentence; of more, how many they are.
+const MOST_NAMED: usize = 5;
+
+/// These accounts, as part of a sentence.
+pub(super) fn named(owners: &[Owner]) -> String {
+    let (first, more) = owners.split_at(owners.len().min(MOST_NAMED));
+    let names: Vec<&str> = first.iter().map(|owner| owner.name.as_str()).collect();
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    names.join(", ") + &more
+}
 
 impl Stand {
     /// Whether the last look found that the home works.
     pub fn works(&self) -> bool {
         self.look.as_ref().is_some_and(|look| look.found.is_ok())
+    }
+
+    fn elsewhere(&self, owner: &Owner) -> Option<VaultKind> {
+        let (other, ids) = self.look.as_ref()?.elsewhere.as_ref()?;
+        ids.contains(&owner.id).then_some(*other)
     }
 
     /// Where keys are kept, and whether that works.
@@ -32,7 +51,13 @@ impl Stand {
             Some(Ok(found)) => {
                 all.extend(found.missing.iter().map(|owner| {
                     let (name, home) = (&owner.name, self.kind.title());
-                    if owner.is_signed_in {
+                    if let Some(other) = self.elsewhere(owner) {
+                        let (title, what) = (other.title(), if owner.is_signed_in { "sign-in" } else { "key" });
+                        format!(
+                            "The {what} of {name} is not in {home} but in {title}: `headgate vault move {other}` brings \
+                             them together there."
+                        )
+                    } else if owner.is_signed_in {
                         format!(
                             "The sign-in of {name} is not in {home}: sign in again with `headgate accounts sign-in \"{name}\"`."
                         )
@@ -71,15 +96,13 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{
-        accounts::homes::{Findings, Look},
-        secrets::VaultKind,
-    };
+    use crate::accounts::homes::{Findings, Look};
 
     #[test]
     fn where_keys_are_kept_is_one_sentence_and_whether_that_works_another() {
         let found = |secrets| Ok(Findings { secrets, ..Findings::default() });
-        let look = |found| Some(Look { at: Timestamp::UNIX_EPOCH, found, called: [].into() });
+        let look =
+            |found| Some(Look { at: Timestamp::UNIX_EPOCH, found, elsewhere: None, called: [].into() });
         let stand = |kind, secured, look| Stand {
             kind,
             secured,

@@ -66,7 +66,7 @@ pub async fn begin_move(
     State(api): State<Api>,
     Body(order): Body<MoveOrder>,
 ) -> Result<(StatusCode, Json<VaultView>), Refused> {
-    api.homes.begin_move(order.to, typed(order.passphrase)?)?;
+    api.homes.begin_move(order.to, typed(order.passphrase)?, order.anyway)?;
     Ok((StatusCode::ACCEPTED, Json(api.vault())))
 }
 

@@ -90,6 +90,9 @@ pub struct MoveOrder {
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
     pub passphrase: Option<Sensitive<String>>,
+    /// Whether it goes on where accounts lack their secrets in both homes; otherwise nothing is moved then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anyway: bool,
 }
 
 /// What to delete.

@@ -35,6 +35,9 @@ enum Act {
         /// Seal the sealed file with a passphrase, which is asked for, instead of a key file.
         #[arg(long)]
         passphrase: bool,
+        /// Go on although accounts lack their secrets here and there.
+        #[arg(long)]
+        anyway: bool,
     },
     /// Delete secrets that no account owns, and what a move that was broken off has left. The passphrase of a sealed file
     /// in which that was left comes from HEADGATE_PASSPHRASE_FILE or HEADGATE_PASSPHRASE, or is typed in the terminal.
@@ -61,7 +64,7 @@ impl Vault {
         let act = self.act.unwrap_or(Act::Show);
         let done = async |core: &Core| match act {
             Act::Show => show(core, global).await,
-            Act::Move { to, passphrase } => begin_move(core, global, to, passphrase).await,
+            Act::Move { to, passphrase, anyway } => begin_move(core, global, to, passphrase, anyway).await,
             Act::Clean { yes } => clean(core, global, yes).await,
             Act::Passphrase { new_file, remove } => reseal(core, global, new_file, remove).await,
         };
@@ -96,6 +99,7 @@ async fn begin_move(
     global: &Global,
     to: VaultChoice,
     wants_passphrase: bool,
+    anyway: bool,
 ) -> Result<(), Trouble> {
     let to = kind_of(to);
     let given = passphrase::given().map_err(|error| Trouble::new(Code::Folder, error.to_string()))?;
@@ -103,7 +107,8 @@ async fn begin_move(
         None if wants_passphrase && to == VaultKind::File => Some(passphrase::new().await?),
         given => given.filter(|_| to == VaultKind::File),
     };
-    let order = MoveOrder { to, passphrase: passphrase.as_ref().map(|typed| typed.text().clone()) };
+    let order = MoveOrder { to, passphrase: passphrase.as_ref().map(|typed| typed.text().clone()), anyway };
+    let _note = core.note("vault move is moving keys, and a keychain may wait for its owner");
     let mut vault: VaultView = core.call(Method::POST, &format!("{VAULT}/move"), Some(&order)).await?;
     while vault.moving.is_some() {
         vault = core.get(&format!("{VAULT}?settled=true")).await?;
