@@ -16,7 +16,7 @@ pub fn may_be_renewed(gateway: &Gateway, account: &Contender, verdict: &Verdict)
 }
 
 /// The same pick, once the account has a newer token; `None` if somebody else should be asked. An account whose new
-/// token is refused too needs a sign-in.
+/// token is refused too rests, and needs a sign-in if that goes on.
 pub async fn second_try(
     gateway: &Gateway,
     arrival: &Arrival,
@@ -30,7 +30,7 @@ pub async fn second_try(
     let renewed = if tries.may_renew(id) {
         gateway.renewals.renew_refused(id, &answer.key).await
     } else {
-        Err(NotRenewed::Nothing)
+        Err(gateway.renewals.refused_while_fresh(id, &answer.key))
     };
     match renewed {
         Ok(()) => {

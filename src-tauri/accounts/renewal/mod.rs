@@ -134,8 +134,10 @@ impl Renewals {
             Err(NotRenewed::Newer) => Ok(()),
             Err(not) => Err(not),
         };
-        if let Err(not) = &renewed {
-            self.rests(id, refused, not).await;
+        match &renewed {
+            Err(NotRenewed::Young) => return Err(self.refused_while_fresh(id, refused)),
+            Err(not) => self.rests(id, refused, not).await,
+            Ok(()) => {}
         }
         renewed
     }
