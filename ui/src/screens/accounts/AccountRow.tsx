@@ -13,13 +13,16 @@ import { MAIN } from "../../words/plan.ts";
 import { hindrances, shownStanding, standingDetail } from "../../words/standings.ts";
 import { timedWords } from "../../words/timed.ts";
 import { clock, exactTime } from "../../words/times.ts";
-import { signedInWords } from "../sign-in/words.ts";
+import { renewalWords, signedInWords } from "../sign-in/words.ts";
 import type { Asked } from "./Accounts.tsx";
 
 type Props = { account: Account; now: number; onAsk: (asked: Asked) => void };
 
 export function AccountRow({ account, now, onAsk }: Props) {
   const resume = useResumeAccount(account.id);
+  const { data: providers } = useProviders();
+  // Where clients bring what is asked with, there is nothing of its own to test.
+  const isTestable = providers?.find(({ id }) => id === account.provider)?.credential !== "client";
   const standing = shownStanding(account);
   const detail = standingDetail(standing, now);
   return (
@@ -50,7 +53,7 @@ export function AccountRow({ account, now, onAsk }: Props) {
         <span className="inline-grid grid-flow-col justify-items-end gap-x-4 wide:gap-x-5 -my-1 max-[1080px]:grid-flow-row max-[1080px]:grid-cols-[auto_auto] max-[760px]:grid-cols-[auto]">
           <Button kind="text" onClick={() => onAsk({ act: "change", account })}>Change</Button>
           <Button kind="text" onClick={() => onAsk({ act: "guard", account })}>Keep back</Button>
-          <Button kind="text" onClick={() => go(linkTo("accounts", { test: String(account.id) }))}>Test</Button>
+          {isTestable && <Button kind="text" onClick={() => go(linkTo("accounts", { test: String(account.id) }))}>Test</Button>}
           {standing.state === "paused"
             ? <Button kind="text" disabled={resume.busy} onClick={() => void resume.run()}>Resume</Button>
             : <Button kind="text" onClick={() => onAsk({ act: "pause", account })}>Pause</Button>}
@@ -78,6 +81,7 @@ function Upstream({ account, now }: { account: Account; now: number }) {
       <p>{provider?.title ?? account.provider}{account.pool_id !== MAIN && `, pool ${account.pool}`}</p>
       {account.base_url && <p className="mono max-w-38 truncate select-text wide:max-w-80" title={account.base_url}>{account.base_url}</p>}
       {account.sign_in && <p title={`Since ${exactTime(account.sign_in.at)}`}>{signedInWords(account, definitions, now)}</p>}
+      {renewalWords(account, now) && <p>{renewalWords(account, now)}</p>}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Account, Provider, SignInDefinition, SignInView } from "../../api/types.ts";
 import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, type Filled } from "./filled.ts";
-import { asSentence, isOpen, overWords, signedInWords, whoseWords } from "./words.ts";
+import { asSentence, isOpen, overWords, renewalWords, signedInWords, whoseWords } from "./words.ts";
 
 const definition = (rest: Partial<SignInDefinition>) =>
   ({ id: "oidc", title: "Own", providers: [], ways: ["loopback", "deep_link", "paste", "device"], wants_issuer: false, ...rest }) as SignInDefinition;
@@ -60,6 +60,17 @@ test("each ending of a sign-in has its words, and one that goes on has none", ()
   expect(asSentence("id.example.com says no")).toBe("id.example.com says no");
   expect(whoseWords(look({ name: "New" }), [])).toBe("New");
   expect(whoseWords(look({ account: 3 }), [{ id: 3, name: "Work" } as Account])).toBe("Work");
+});
+
+test("a renewal that failed was told by the command line alone", () => {
+  const now = Date.parse("2026-11-26T12:00:00Z");
+  const renewal = { failure: "the provider is away", failed_at: "2026-11-26T11:59:00Z", next_at: "2026-11-26T12:10:00Z" };
+  const account = (state: string, more: object) => ({ standing: { state }, renewal: { ...renewal, ...more } }) as Account;
+  const [failed, next] = [/failed at \d\d:59: the provider is away/, /; tried again \d\d:10$/];
+  expect(renewalWords(account("ready", {}), now)).toMatch(failed);
+  expect(renewalWords(account("ready", {}), now)).toMatch(next);
+  expect(renewalWords(account("ready", { failure: null }), now)).toBe("");
+  expect(renewalWords(account("needs_sign_in", {}), now), "its standing says it").toBe("");
 });
 
 test("an account says how it is signed in, and until when if nobody renews it", () => {

@@ -1,6 +1,6 @@
 // What signing in says: the ways back, and how one stands.
 import type { Account, SignInDefinition, SignInView, SignInWay } from "../../api/types.ts";
-import { until } from "../../words/times.ts";
+import { clock, until } from "../../words/times.ts";
 
 export const wayWords: Record<SignInWay, { title: string; hint: string }> = {
   loopback: { title: "By a browser on this machine", hint: "The browser comes back to a port of this machine, and Headgate goes on by itself." },
@@ -30,6 +30,14 @@ export function asSentence(words: string): string {
 /** Whose sign-in it is, in the words of who looks for it. */
 export function whoseWords({ account, name }: SignInView, accounts: Account[]): string {
   return name ?? accounts.find(({ id }) => id === account)?.name ?? "an account";
+}
+
+/** Why its last renewal failed, and when the next one is; empty where none failed, or where its standing says it all. */
+export function renewalWords({ renewal, standing }: Account, now: number): string {
+  if (!renewal?.failure || standing.state === "needs_sign_in") return "";
+  const failed = renewal.failed_at ? ` at ${clock(renewal.failed_at, now)}` : "";
+  const next = renewal.next_at ? `; tried again ${clock(renewal.next_at, now)}` : "";
+  return `Its last renewal failed${failed}: ${renewal.failure}${next}`;
 }
 
 /** How an account is signed in; empty where it has a key. */
