@@ -171,3 +171,20 @@ fn the_folder_of_a_demo_that_was_killed_is_swept_by_the_next_one_and_that_of_a_r
 fn folders(among: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(among).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
+
+#[test]
+fn wrong_usage_was_plain_text_under_json_and_blamed_flags_that_no_help_names() {
+    let program = Program::new();
+    for arguments in [&["accounts", "--json", "--nonsense"][..], &["keys", "add", "--json"]] {
+        let refused = program.run(arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}");
+        let said: serde_json::Value = serde_json::from_slice(&refused.stderr).unwrap();
+        assert!(said["error"].as_str().is_some_and(|why| !why.starts_with("error:")), "{said}");
+    }
+    let refused = program.command(&["status"]).env("HEADGATE_VAULT", "nope").output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("HEADGATE_VAULT"), "{said}");
+    let refused = program.run(&["vault", "passphrase", "--new-file", "nowhere"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("nowhere") && !said.contains("HEADGATE_PASSPHRASE_FILE"), "{said}");
+}

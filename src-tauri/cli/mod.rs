@@ -19,7 +19,7 @@ mod vault;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, parser::ValueSource};
 
 pub use failure::{Code, Trouble};
 pub use reach::Core;
@@ -52,7 +52,7 @@ pub struct Global {
     #[arg(skip)]
     says_folder: bool,
     /// Where keys are kept.
-    #[arg(long, global = true, env = "HEADGATE_VAULT", value_name = "KIND", hide = true)]
+    #[arg(long, global = true, env = "HEADGATE_VAULT", value_name = "KIND", hide = true, value_parser = vault_kind)]
     vault: Option<VaultChoice>,
     /// Clients need a key, also on this machine.
     #[arg(long, global = true, env = "HEADGATE_REQUIRE_KEY", value_name = "BOOL", hide = true, value_parser = yes_or_no)]
@@ -122,6 +122,10 @@ enum Command {
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "HEADGATE_REQUIRE_KEY (or --require-key) is true or false".into())
+}
+
+fn vault_kind(text: &str) -> Result<VaultChoice, String> {
+    VaultChoice::from_str(text, false).map_err(|_| "HEADGATE_VAULT (or --vault) is keychain or file".into())
 }
 
 /// Reads the command line, does what it says, and answers with an exit code.

@@ -38,6 +38,11 @@ pub enum BadAddress {
         "plain http:// would send the key unprotected over the internet: {0} is on no private network; use https://"
     )]
     PublicPlainText(String),
+    #[error(
+        "plain http:// would send codes and tokens unprotected over the network; an issuer is reached that way on this \
+         machine alone (127.0.0.1, localhost), so use https://"
+    )]
+    PlainIssuer,
     #[error("leave user name and password out of the address; the key is asked for apart")]
     Credentials,
     #[error("leave everything from ? or # on out of the address")]

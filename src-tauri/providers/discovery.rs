@@ -29,7 +29,10 @@ pub enum BadDiscovery {
 /// # Errors
 /// [`BadAddress`], which tells what to change.
 pub fn issuer(text: &str) -> Result<Url, BadAddress> {
-    base_url(text, PlainHttp::Here)
+    base_url(text, PlainHttp::Here).map_err(|bad| match bad {
+        BadAddress::PlainText | BadAddress::PublicPlainText(_) => BadAddress::PlainIssuer,
+        bad => bad,
+    })
 }
 
 /// Where an issuer's document may lie, the likelier place first.
@@ -104,6 +107,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn whoever_named_a_plain_issuer_was_told_to_say_what_was_said() {
+        for text in ["http://192.168.1.5", "http://id.example.com", "http://1.1.1.1"] {
+            assert_eq!(issuer(text), Err(BadAddress::PlainIssuer), "no flag allows that: {text}");
+        }
+        assert!(issuer("http://127.0.0.1:9").is_ok());
+    }
 
     fn told(change: serde_json::Value) -> Result<Places, BadDiscovery> {
         let mut document = json!({

@@ -58,7 +58,8 @@ impl Passphrase {
     /// `Broken` if the file is not there, may be read by others, or holds no passphrase.
     pub fn of_file(path: &Path) -> Result<Self, VaultError> {
         let named = path.display();
-        let missing = || broken(&format!("the file {named}, which {FILE_VARIABLE} names, is not there"));
+        let missing =
+            || broken(&format!("the file {named}, in which the passphrase should be, is not there"));
         let file = key_file::open_private(path)?.ok_or_else(missing)?;
         // Room for all of it: a buffer that grows would leave copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MOST + 3));

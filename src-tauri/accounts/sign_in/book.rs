@@ -111,7 +111,7 @@ pub struct Exchange {
 /// Why an answer was not taken. Each is a sentence; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
-    #[error("no open sign-in waits for this answer: it is used, too late, or of somebody else")]
+    #[error("no open sign-in waits for this answer: it is used, cut short, too late, or of somebody else")]
     Foreign,
     #[error("this sign-in is over; begin a new one")]
     Over,

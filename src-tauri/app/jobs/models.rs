@@ -44,6 +44,9 @@ pub fn ask(gateway: &Gateway, tasks: &Tasks) -> Job {
                 let asked = ask_for_models(&gateway, &tasks, older_than, run.stopping()).await;
                 if run.should_stop() {
                     Err(Unfinished::Stopped(told_of(asked)))
+                } else if asked.accounts > 0 && asked.silent == asked.accounts {
+                    // One that is silent may have no list; where nobody tells, something else is wrong.
+                    Ok(Said::trouble(told_of(asked)))
                 } else {
                     Ok(Said::fine(told_of(asked)))
                 }

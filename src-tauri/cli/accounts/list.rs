@@ -55,7 +55,7 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
             }
             if let Some(renewal) = &account.renewal {
                 let gap = if why.is_empty() { "" } else { "; " };
-                why += &format!("{gap}{}", kept_alive(renewal, now, &zone));
+                why += &format!("{gap}{}", kept_alive(renewal, standing.state, now, &zone));
             }
             for told in opening::shown(account, now, &zone) {
                 let gap = if why.is_empty() { "" } else { "; " };
@@ -70,7 +70,9 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
                 account.provider.clone(),
                 account.pool.clone(),
                 account.priority.to_string(),
-                if account.is_ready() || standing.state != StandingState::Ready {
+                if standing.state == StandingState::NeedsSignIn && account.sign_in.is_none() {
+                    "▲ needs a key".into()
+                } else if account.is_ready() || standing.state != StandingState::Ready {
                     state(standing.state).into()
                 } else {
                     "◐ held back".into()
@@ -110,17 +112,19 @@ pub fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
     format!("{whom}{}{until}", held.reason)
 }
 
-/// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that.
-fn kept_alive(renewal: &RenewalView, now: Timestamp, zone: &TimeZone) -> String {
+/// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that. Of one that needs
+/// a person the standing says that itself.
+fn kept_alive(renewal: &RenewalView, standing: StandingState, now: Timestamp, zone: &TimeZone) -> String {
     let at = |at| table::time(at, now, zone);
     let ends = renewal.expires_at.map(|end| format!("until {}", at(end)));
     let next = match renewal.next_at {
         _ if renewal.running => Some("being renewed".into()),
         _ if !renewal.renewable => Some("can't be renewed".into()),
-        Some(next) => Some(format!("renewed {}", at(next))),
+        Some(next) => Some(format!("to be renewed {}", at(next))),
         None => None,
     };
-    let failure = renewal.failure.as_ref().map(|why| {
+    let told = renewal.failure.as_ref().filter(|_| standing != StandingState::NeedsSignIn);
+    let failure = told.map(|why| {
         let when = renewal.failed_at.map_or_else(String::new, |failed| format!(" at {}", at(failed)));
         format!("the last try failed{when}: {why}")
     });

@@ -105,7 +105,15 @@ impl SignIn {
         };
         let left = told_to_leave();
         let note = core.note("accounts sign-in is waiting for somebody to sign in");
-        let begun: SignInView = core.call(Method::POST, "/api/v1/sign-ins", Some(&order)).await?;
+        let begun = core.call(Method::POST, "/api/v1/sign-ins", Some(&order)).await;
+        let begun: SignInView = begun.map_err(|trouble| match with {
+            // Nobody chose the way that wants it.
+            None if trouble.is("needs_client") => Trouble::new(
+                trouble.code,
+                format!("{trouble}. Other ways to sign in are named with --with; see `headgate accounts sign-in --help`"),
+            ),
+            _ => trouble,
+        })?;
         show(&begun, global);
         if opens && let Some(url) = &begun.url {
             browser::open(url);
