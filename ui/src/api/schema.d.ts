@@ -1639,6 +1639,8 @@ export interface components {
         Mood: "good" | "care" | "bad";
         /** @description Where to move. */
         MoveOrder: {
+            /** @description Whether it goes on where accounts lack their secrets in both homes; otherwise nothing is moved then. */
+            anyway?: boolean;
             /** @description Seals a sealed file that is not there yet, in place of a key file; opens one that is. */
             passphrase?: string | null;
             to: components["schemas"]["VaultKind"];
@@ -1772,6 +1774,11 @@ export interface components {
             account?: number | null;
             /** @description Whether its address may be plain http:// on a private network, where the token can be read on its way. */
             allow_plaintext?: boolean;
+            /**
+             * @description Whether whoever begins it goes on asking how it stands, every few seconds: once nobody has for 30 seconds, it is
+             *     called off. A command that was killed leaves nothing open so.
+             */
+            attended?: boolean;
             base_url?: string | null;
             client_id?: string | null;
             /** @description The client's secret, where it has one. It goes to the keychain and is never sent back. */
