@@ -77,7 +77,7 @@ impl SignIn {
     /// Does it.
     pub async fn run(self, core: &Core, global: &Global) -> Result<(), Trouble> {
         let client_secret = if self.client_secret_stdin {
-            let came = line("client's secret").await?.filter(|text| !text.expose().trim().is_empty());
+            let came = client_secret().await?.filter(|text| !text.expose().trim().is_empty());
             Some(came.ok_or_else(|| nothing_came("client's secret"))?)
         } else {
             None
@@ -248,6 +248,17 @@ async fn tell(core: &Core, ended: &SignInView, global: &Global) -> Result<(), Tr
         say!("Signed in: {} (id {}).", account.name, account.id);
     }
     Ok(())
+}
+
+/// A person types it unseen.
+async fn client_secret() -> Result<Option<Sensitive<String>>, Trouble> {
+    if !std::io::stdin().is_terminal() {
+        return line("client's secret").await;
+    }
+    let asking =
+        tokio::task::spawn_blocking(|| rpassword::prompt_password("Client's secret (it is not shown): "));
+    let typed = asking.await.ok().and_then(Result::ok);
+    Ok(typed.map(Sensitive::new))
 }
 
 fn nothing_came(what: &str) -> Trouble {
