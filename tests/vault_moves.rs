@@ -176,6 +176,39 @@ fn a_keychain_that_is_locked_hid_that_headgate_is_not_running() {
 }
 
 #[test]
+fn a_move_out_of_another_keychain_than_usual_changed_the_home_and_moved_nothing() {
+    let house = House::new();
+    house.add("work");
+    let cleared = house.session.command("secret-tool").args(["clear", "service", "headgate"]).status();
+    assert!(cleared.unwrap().success() && house.in_keychain().is_empty());
+    assert_eq!(house.json(&["vault"])["missing"][0]["name"], "work");
+    let moved = house.command(&["vault", "move", "file"]).output().unwrap();
+    let said = String::from_utf8_lossy(&moved.stderr).into_owned();
+    assert_eq!(moved.status.code(), Some(4), "{said}");
+    assert!(said.contains("nothing was moved") && said.contains("--anyway"), "{said}");
+    for left in ["vault.key", "vault.sealed"] {
+        assert!(!house.program.folder.path().join(left).exists(), "looking for it has left {left}");
+    }
+    let vault = house.json(&["vault", "move", "file", "--anyway"]);
+    assert_eq!((&vault["kind"], &vault["last_move"]["secrets"]), (&json!("file"), &json!(0)), "{vault}");
+}
+
+#[test]
+fn keys_that_lie_in_the_other_home_were_found_by_nobody() {
+    let house = House::new();
+    house.add("work");
+    // Chosen once, and the folder remembers it.
+    let chosen = house.command(&["vault"]).env("HEADGATE_VAULT", "file").output().unwrap();
+    assert!(chosen.status.success(), "{chosen:?}");
+    let troubles = house.json(&["vault"])["troubles"].to_string();
+    assert!(troubles.contains("not in the sealed file but in the keychain"), "{troubles}");
+    assert!(troubles.contains("`headgate vault move keychain`"), "{troubles}");
+    house.json(&["vault", "move", "keychain"]);
+    assert_eq!(house.needs_nothing(1)["kind"], "keychain");
+    assert_eq!(house.in_keychain(), canaries(&["work"]));
+}
+
+#[test]
 fn a_setting_that_chooses_a_vault_is_not_moved_away_from() {
     let house = House::new();
     house.add("work");

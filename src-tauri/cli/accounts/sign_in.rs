@@ -110,7 +110,10 @@ impl SignIn {
             // Nobody chose the way that wants it.
             None if trouble.is("needs_client") => Trouble::new(
                 trouble.code,
-                format!("{trouble}. Other ways to sign in are named with --with; see `headgate accounts sign-in --help`"),
+                format!(
+                    "{}. Other ways to sign in are named with --with; see `headgate accounts sign-in --help`",
+                    trouble.to_string().trim_end_matches('.')
+                ),
             ),
             _ => trouble,
         })?;
