@@ -1,16 +1,13 @@
 //! `headgate accounts sign-in`: begins a sign-in and sees it through, in a browser here, by a code that is entered
 //! elsewhere, or by one that is pasted. Codes and secrets come by standard input, never as an argument.
 
-use std::{
-    io::{BufRead, IsTerminal},
-    time::Duration,
-};
+use std::{io::BufRead, time::Duration};
 
 use clap::Args;
 use http::Method;
 
 use crate::cli::{
-    Code, Core, Global, Trouble, browser, named::found, out::say, signals::told_to_leave, table,
+    Code, Core, Global, Trouble, browser, named::found, out::say, person, signals::told_to_leave, table,
 };
 use crate::{
     api::{
@@ -173,7 +170,7 @@ async fn see_through(core: &Core, path: &str, begun: &SignInView) -> Result<Sign
 /// Hands in what is pasted.
 async fn hand_in(core: &Core, path: &str) -> Result<(), Trouble> {
     // A person may have copied too little; a program would only repeat itself.
-    let is_person = std::io::stdin().is_terminal();
+    let is_person = person::is_there();
     loop {
         let Some(code) = line("code").await? else {
             let _ = core.order(Method::DELETE, path).await;
@@ -255,13 +252,11 @@ async fn tell(core: &Core, ended: &SignInView, global: &Global) -> Result<(), Tr
 
 /// A person types it unseen.
 async fn client_secret() -> Result<Option<Sensitive<String>>, Trouble> {
-    if !std::io::stdin().is_terminal() {
+    if !person::is_there() {
         return line("client's secret").await;
     }
-    let asking =
-        tokio::task::spawn_blocking(|| rpassword::prompt_password("Client's secret (it is not shown): "));
-    let typed = asking.await.ok().and_then(Result::ok);
-    Ok(typed.map(Sensitive::new))
+    let asking = tokio::task::spawn_blocking(|| person::unseen("Client's secret (it is not shown): "));
+    Ok(asking.await.ok().and_then(Result::ok))
 }
 
 fn nothing_came(what: &str) -> Trouble {
@@ -274,7 +269,7 @@ async fn line(what: &'static str) -> Result<Option<Sensitive<String>>, Trouble> 
     let (read, is_read) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut input = std::io::stdin().lock();
-        if std::io::stdin().is_terminal() {
+        if person::is_there() {
             eprint!("{what}: ");
         }
         let mut text = String::new();
