@@ -8,17 +8,17 @@ use hyper::body::Incoming;
 
 use super::{
     AnswerBody, Gateway,
-    arrive::arrive,
-    attempt::attempt,
-    decisions::Made,
-    gate,
-    login::is_the_clients_to_mend,
-    nobody,
-    patience::Patience,
-    renewed::{may_be_renewed, second_try},
-    tries::Tries,
+    arrival::{arrive::arrive, login::is_the_clients_to_mend},
+    attempts::{
+        attempt::attempt,
+        decisions::Made,
+        gate, nobody,
+        patience::Patience,
+        renewed::{may_be_renewed, second_try},
+        tries::Tries,
+    },
+    own::warm,
     upstream::Upstreams,
-    warm,
 };
 use crate::{
     domain::Verdict,

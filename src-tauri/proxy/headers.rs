@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::keyholder::is_key;
+use super::arrival::keyholder::is_key;
 use crate::secrets::Sensitive;
 
 /// Never forwarded, in either direction: they speak of one connection.

@@ -1,49 +1,15 @@
 //! One request, from the client's socket to its ending. `forward` is the page to read first. Knows
-//! neither the management API nor the window; what is not its own goes through a door it was given.
+//! neither the management API nor the window; what is not its own goes through a door it was given. The
+//! folders stand below as a request comes through them; `own` is what Headgate asks for by itself.
 
-mod admission;
-mod arrive;
-mod attempt;
-mod connection;
-mod counting;
-mod courier;
-mod crew;
-mod decisions;
-mod discover;
-mod failure;
+mod door;
 mod forward;
-mod gate;
-mod headers;
-mod hints;
-mod hold;
-mod identity;
-mod keep_warm;
-mod keyholder;
-mod listener;
-mod login;
-mod meant;
-mod models;
-mod nobody;
-mod one_token;
-mod opening;
-mod ours;
-mod patience;
-mod port;
-mod probe;
-mod question;
-mod record;
-mod rehearsal;
-mod relay;
-mod renewed;
-mod request;
-mod self_signed;
-mod server;
-mod shortage;
-mod tls;
-mod tries;
+mod arrival;
+mod attempts;
 mod upstream;
-mod usage;
-mod warm;
+mod headers;
+mod answer;
+mod own;
 
 use std::sync::{
     Arc,
@@ -52,24 +18,29 @@ use std::sync::{
 
 use http_body_util::combinators::UnsyncBoxBody;
 
-pub use admission::{Admission, Occupancy};
-pub use counting::Counting;
-pub use courier::Courier;
-pub use decisions::Decisions;
-pub use discover::{Asked, ask_for_models};
-pub use hints::{folder, is_agent_type, is_project};
-pub use keep_warm::{KeptWarm, keep_warm};
-pub use keyholder::{BeyondLoopback, is_key, shell_word, with_scope};
-pub use listener::{Listener, Places, StartError, needs_key};
-pub use login::{PLACEHOLDER, PROFILE};
-pub use meant::{climbs, is_crooked, is_meant_for_us};
-pub use opening::{Opened, open_window};
-pub use probe::{NotProbed, Probed, Probes, probe};
-pub use relay::Cut;
-pub use server::{Door, Server};
+pub use answer::{counting::Counting, relay::Cut};
+pub use arrival::{
+    admission::{Admission, Occupancy},
+    hints::{folder, is_agent_type, is_project},
+    keyholder::{is_key, shell_word, with_scope},
+    login::{PLACEHOLDER, PROFILE},
+};
+pub use attempts::decisions::Decisions;
+pub use door::{
+    listener::{Listener, Places, StartError, needs_key},
+    meant::{climbs, is_crooked, is_meant_for_us},
+    server::{Door, Server},
+};
+pub use own::{
+    courier::Courier,
+    discover::{Asked, ask_for_models},
+    keep_warm::{KeptWarm, keep_warm},
+    opening::{Opened, open_window},
+    probe::{NotProbed, Probed, Probes, probe},
+    usage::{Usage, ask_for_usage},
+    warm::Warm,
+};
 pub use upstream::Outward;
-pub use usage::{Usage, ask_for_usage};
-pub use warm::Warm;
 
 use crate::{
     accounts::{Roster, renewal::Renewals},

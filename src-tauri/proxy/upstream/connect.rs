@@ -17,14 +17,12 @@ use tokio::net::{TcpStream, lookup_host};
 use super::{
     line::Io,
     origin::Origin,
+    tls::TlsConnector,
     unreached::{Stage, Unreached},
 };
 use crate::{
     providers::{PlainHttp, base_url, is_private},
-    proxy::{
-        identity::{host_name, outer_addresses},
-        tls::TlsConnector,
-    },
+    proxy::door::identity::{host_name, outer_addresses},
     settings::{Network, Proxies},
 };
 

@@ -8,6 +8,7 @@ mod gathered;
 mod line;
 mod origin;
 mod target;
+mod tls;
 mod trunk;
 mod unreached;
 

@@ -1,0 +1,225 @@
+//! One client's connection: as many requests as it likes, but no place for those that send nothing. It is
+//! closed when no request has been open on it for a while: before the first, in the middle of a head or of
+//! an HTTP/2 preface, or idle; and at once when a drain finds none open.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::Instant,
+};
+
+use super::server::Answering;
+use crate::{
+    proxy::{AnswerBody, answer::relay::Cut},
+    settings::Limits,
+};
+
+/// Bytes of a head over HTTP/1.1; more is refused with 431. A piece of a body is as large at most.
+const MAX_HEAD: usize = 400 * 1024;
+/// Bytes of a head over HTTP/2, counted as RFC 9113 does; more is refused with 431.
+const MAX_HEAD_LIST: u32 = 64 * 1024;
+/// Requests at once on one connection over HTTP/2; a client that sends more has them refused unprocessed.
+const MAX_STREAMS: u32 = 256;
+/// Streams that a client may open and reset before we get to see them; beyond it the connection is ended.
+const MAX_RESETS: usize = 20;
+/// Streams that we reset for a client's faults; beyond it the connection is ended.
+const MAX_FAULTS: usize = 64;
+/// Requests on one connection over HTTP/2 that the client has left before their answer was through. Beyond it
+/// the client is told to take another one, and with twice as many the connection is cut: beginning a request
+/// costs us more than resetting it costs a client.
+const MAX_LEFT: usize = 256;
+/// A peer that is silent for the first time is asked; if it does not answer within the second, it is dead.
+const PING_AFTER: Duration = Duration::from_secs(30);
+const PONG_WITHIN: Duration = Duration::from_secs(20);
+/// How long the last bytes of an answer may take once nothing else is to come.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
+/// How connections are held. Clones share it.
+#[derive(Clone)]
+pub struct Connections {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    limit: Duration,
+}
+
+/// What is open on one connection.
+#[derive(Default)]
+struct Activity {
+    open: AtomicUsize,
+    begun: AtomicUsize,
+    left: AtomicUsize,
+}
+
+/// One open request, until its answer's body is gone.
+struct Open {
+    activity: Arc<Activity>,
+    /// Whether it counts as left by the client if it ends now.
+    is_wanted: bool,
+}
+
+/// An answer's body that keeps its request open.
+struct Counted {
+    body: AnswerBody,
+    open: Open,
+}
+
+impl Connections {
+    /// Under these bounds.
+    pub fn new(limits: &Limits) -> Self {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        // A hundred headers of one request, one more is refused with 431: hyper's own bound, which it keeps on the
+        // stack as long as nobody sets it.
+        // A head that stops half way is closed with the connection that carries nothing else (`serve`), so it needs no
+        // timer of its own, which would be set anew with each request.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD_LIST)
+            .max_pending_accept_reset_streams(MAX_RESETS)
+            .max_local_error_reset_streams(MAX_FAULTS)
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN);
+        Self { builder: Arc::new(builder), limit: limits.client() }
+    }
+
+    /// How long nothing may be open.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Serves a connection to its end. `stop` tells of a drain, by a change or by being gone.
+    pub async fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
+        &self,
+        io: T,
+        serve: impl Fn(Request<Incoming>) -> Answering,
+        mut stop: watch::Receiver<()>,
+    ) {
+        let activity = Arc::new(Activity::default());
+        let service = service_fn(|request: Request<Incoming>| {
+            // Over HTTP/1.1 whoever leaves takes the connection along.
+            let open = Open::begin(&activity, request.version() == Version::HTTP_2);
+            let answer = serve(request);
+            async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, open })) }
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(io), service);
+        let quiet = tokio::time::sleep(self.limit);
+        tokio::pin!(connection, quiet);
+        let mut known = 0;
+        let mut is_ending = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                    Poll::Pending if activity.is_too_much(is_ending) => Poll::Ready(None),
+                    polled => polled.map(Some),
+                }) => match ended {
+                    Some(Ok(())) => return,
+                    Some(Err(error)) => return tracing::debug!(%error, "a connection ended early"),
+                    None if is_ending => return,
+                    None => {
+                        is_ending = true;
+                        connection.as_mut().graceful_shutdown();
+                        quiet.as_mut().reset(after(LAST_BYTES));
+                    }
+                },
+                () = &mut quiet => {
+                    let begun = activity.begun.load(Ordering::Relaxed);
+                    let was_used = begun != known || activity.open.load(Ordering::Relaxed) > 0;
+                    if !was_used && (is_ending || begun == 0) {
+                        return;
+                    }
+                    if !was_used {
+                        // An answer may still be on its way into the socket.
+                        is_ending = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    known = begun;
+                    quiet.as_mut().reset(after(if is_ending { LAST_BYTES } else { self.limit }));
+                }
+                _ = stop.changed(), if !is_ending => {
+                    is_ending = true;
+                    known = activity.begun.load(Ordering::Relaxed);
+                    connection.as_mut().graceful_shutdown();
+                    quiet.as_mut().reset(after(LAST_BYTES));
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
+fn after(pause: Duration) -> Instant {
+    Instant::now() + pause
+}
+
+impl Activity {
+    fn is_too_much(&self, was_told: bool) -> bool {
+        self.left.load(Ordering::Relaxed) > if was_told { 2 * MAX_LEFT } else { MAX_LEFT }
+    }
+}
+
+impl Open {
+    fn begin(activity: &Arc<Activity>, is_wanted: bool) -> Self {
+        activity.begun.fetch_add(1, Ordering::Relaxed);
+        activity.open.fetch_add(1, Ordering::Relaxed);
+        Self { activity: Arc::clone(activity), is_wanted }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.activity.open.fetch_sub(1, Ordering::Relaxed);
+        if self.is_wanted {
+            self.activity.left.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // What says itself that it is over is not asked again.
+        self.open.is_wanted &= !self.body.is_end_stream();
+    }
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
+            self.open.is_wanted = false;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,75 @@
+//! Carries requests for tokens over the way that requests go to upstreams: the same trust, the same proxy of a company,
+//! the same refusal to come back to ourselves. Follows no redirect, for it would take a secret along.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use url::Url;
+
+use crate::{
+    accounts::sign_in::{Carried, Carrier, MOST_ANSWER, NotCarried},
+    clock::Clock,
+    proxy::upstream::{Outward, Target, Upstreams},
+    settings::Limits,
+    tasks::Tasks,
+};
+
+/// An answer has to be here by then, whole.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The carrier with a pool of its own. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Courier(Upstreams);
+
+impl Courier {
+    /// One that has carried nothing yet.
+    pub fn new(outward: Outward, limits: &Limits, clock: Clock, tasks: Tasks) -> Self {
+        Self(Upstreams::new(outward, limits, clock, tasks))
+    }
+}
+
+impl Carrier for Courier {
+    fn carry(&self, request: Request<Bytes>) -> Carried<'_> {
+        Box::pin(async move {
+            let host = request.uri().host().unwrap_or_default().to_owned();
+            let late = NotCarried::Late { host };
+            tokio::time::timeout(PATIENCE, carry(&self.0, request)).await.map_err(|_| late)?
+        })
+    }
+}
+
+async fn carry(upstreams: &Upstreams, mut request: Request<Bytes>) -> Result<Response<Bytes>, NotCarried> {
+    let target = prepare(upstreams, &mut request).ok_or(NotCarried::Nowhere)?;
+    let host = || target.origin.host.to_string();
+    let answer = upstreams.send(&target, request).await;
+    let answer = answer.map_err(|unreached| NotCarried::Unreached(unreached.to_string()))?;
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, MOST_ANSWER).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            NotCarried::TooLong { host: host() }
+        } else {
+            NotCarried::Broken { host: host() }
+        }
+    })?;
+    Ok(Response::from_parts(head, body.to_bytes()))
+}
+
+/// Where the request goes; its address is then a path, as upstreams take it.
+fn prepare(upstreams: &Upstreams, request: &mut Request<Bytes>) -> Option<std::sync::Arc<Target>> {
+    let mut base = Url::parse(&request.uri().to_string()).ok()?;
+    base.set_path("/");
+    base.set_query(None);
+    base.set_fragment(None);
+    let target = upstreams.target(&base)?;
+    let path = request.uri().path_and_query()?.clone();
+    *request.uri_mut() = path.into();
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, target.host.clone());
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(credential) = headers.get_mut(header::AUTHORIZATION) {
+        credential.set_sensitive(true);
+    }
+    Some(target)
+}
