@@ -90,7 +90,7 @@ fn windows_that_are_known(bencher: Bencher) {
     let (now, need) = (Clock::system().now(), opus());
     let windows = catalog.windows(&provider, &head("subscription"), need, now);
     let known = Contender { windows: windows.clone(), ..contender(1, now) };
-    let lesson = Lesson { verdict: &Verdict::Fine, windows: &windows, need };
+    let lesson = Lesson { verdict: Some(&Verdict::Fine), windows: &windows, need };
     bencher.bench(|| is_news(black_box(&known), &lesson, now));
 }
 

@@ -69,7 +69,7 @@ fn use_up(house: &House, name: &str, utilization: f64) {
 }
 
 fn lesson<'a>(verdict: &'a Verdict, windows: &'a [Window]) -> Lesson<'a> {
-    Lesson { verdict, windows, need: Need::default() }
+    Lesson { verdict: Some(verdict), windows, need: Need::default() }
 }
 
 fn pause(house: &House, name: &str) {

@@ -70,7 +70,7 @@ async fn done(mut request: JoinSet<Reply>) -> u16 {
 
 fn rest(house: &House, id: AccountId, minutes: u64) {
     let verdict = &Verdict::Throttled { retry_after: Some(Duration::from_mins(minutes)) };
-    let lesson = Lesson { verdict, windows: &[], need: Need::default() };
+    let lesson = Lesson { verdict: Some(verdict), windows: &[], need: Need::default() };
     house.app.api().gateway.roster.learn(id, &lesson);
 }
 

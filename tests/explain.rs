@@ -114,7 +114,7 @@ async fn a_conversation_that_stays_says_what_a_move_would_have_cost() {
 async fn a_dry_run_says_what_the_next_request_does_and_spends_nothing() {
     let mut house = House::with(&["work", "spare"]).await;
     let rests = Verdict::Throttled { retry_after: Some(Duration::from_secs(90)) };
-    let lesson = Lesson { verdict: &rests, windows: &[], need: Need::default() };
+    let lesson = Lesson { verdict: Some(&rests), windows: &[], need: Need::default() };
     house.app.api().gateway.roster.learn(account(&house, "work"), &lesson);
     let (status, dry) = dry(&house, house.token(), json!({"model": MODEL, "session": "a"})).await;
     assert_eq!(status, StatusCode::OK);

@@ -516,7 +516,7 @@ mod tests {
             if is_first.replace(false) {
                 // An attempt comes back while the edit is on its way to the disk.
                 let verdict = &Verdict::CredentialRefused;
-                roster.learn(id, &Lesson { verdict, windows: &[], need: Need::default() });
+                roster.learn(id, &Lesson { verdict: Some(verdict), windows: &[], need: Need::default() });
             }
             Ok(())
         };

@@ -215,7 +215,11 @@ mod tests {
         let login = |n: usize| roster.login_id(n.to_string().as_bytes());
         let knows = |n| !roster.snapshot_for(Some(login(n))).get(id).unwrap().windows.is_empty();
         let learn = |n, verdict: &Verdict, windows: &[Window]| {
-            roster.learn_of_login(id, login(n), &Lesson { verdict, windows, need: Need::default() });
+            roster.learn_of_login(
+                id,
+                login(n),
+                &Lesson { verdict: Some(verdict), windows, need: Need::default() },
+            );
         };
         let told = std::slice::from_ref(&window);
         for n in 0..MOST {

@@ -14,8 +14,8 @@ use crate::domain::{
 /// What one attempt taught.
 #[derive(Debug, Clone, Copy)]
 pub struct Lesson<'a> {
-    /// What it said of the account.
-    pub verdict: &'a Verdict,
+    /// What it said of the account; `None` where that is to teach nothing, and only its windows count.
+    pub verdict: Option<&'a Verdict>,
     /// The windows that its reply stated.
     pub windows: &'a [Window],
     /// What the request needed.
@@ -49,7 +49,7 @@ pub fn is_news(contender: &Contender, lesson: &Lesson<'_>, now: Timestamp) -> bo
     let repeats = |told: &Window| {
         contender.windows.iter().any(|window| says_the_same(window, told) && !has_aged(window, told))
     };
-    *lesson.verdict != Verdict::Fine
+    lesson.verdict != Some(&Verdict::Fine)
         || contender.account.bench.is_some()
         || !lesson.windows.iter().all(repeats)
         || contender.windows.iter().any(|window| health::has_reopened(window, lesson.need, now))
@@ -62,7 +62,8 @@ pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) ->
     for window in lesson.windows {
         take_window(contender, window, UNKNOWN_RESET, now, &mut learned);
     }
-    match lesson.verdict {
+    let Some(verdict) = lesson.verdict else { return learned };
+    match verdict {
         Verdict::Fine => {
             learned.health |= forgive(contender, now);
             learned.windows |= open(&mut contender.windows, lesson, now);

@@ -25,7 +25,7 @@ fn learn_for(
 ) -> Learned {
     let windows: Vec<Window> =
         windows.iter().map(|window| Window { learned_at: now, ..window.clone() }).collect();
-    let lesson = Lesson { verdict, windows: &windows, need };
+    let lesson = Lesson { verdict: Some(verdict), windows: &windows, need };
     if !is_news(work, &lesson, now) {
         return Learned::default();
     }
@@ -323,6 +323,19 @@ fn the_weather_and_a_requests_own_fault_leave_no_mark() {
         assert_eq!(learn(&mut work, &verdict, &[], now()), Learned::default(), "{verdict:?}");
         assert_eq!(work.account, account(1).account);
     }
+}
+
+#[test]
+fn without_a_verdict_only_the_windows_are_learned() {
+    let mut work = account(1);
+    work.account.refused = Some("the upstream no longer accepts its key".into());
+    let windows = [window("5h", 0.4, false, 60)];
+    let lesson = Lesson { verdict: None, windows: &windows, need: Need::default() };
+    assert!(is_news(&work, &lesson, now()));
+    let learned = settle(&mut work, &lesson, now());
+    assert_eq!(learned, Learned { windows: true, ..Learned::default() });
+    assert_eq!(work.windows, windows);
+    assert!(work.account.refused.is_some(), "a success would have taken the refusal back");
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub async fn attempt(
     let (account, need) = (&*pick.contender, pick.need(&arrival.ask));
     let Some(Bearer { credential: key, places }) = Bearer::of(arrival, account) else {
         let verdict = Verdict::CredentialRefused;
-        learn(gateway, arrival, account, &Lesson { verdict: &verdict, windows: &[], need });
+        learn(gateway, arrival, account, &Lesson { verdict: Some(&verdict), windows: &[], need });
         return Err(("its key is not in the vault".into(), verdict));
     };
     let (body, change) = body_for(arrival, pick).map_err(|why| (why, Verdict::RequestFault))?;
@@ -171,15 +171,15 @@ async fn judge(
     let is_news = !is_the_clients_to_mend(account, &verdict)
         && !may_be_renewed(gateway, account, &verdict)
         && (verdict != Verdict::CredentialRefused || gateway.roster.is_current(id, &key));
-    let learned = match &verdict {
+    // Whatever the verdict teaches, the windows that are stated are true.
+    let taught = match &verdict {
         // Counts have a limit of their own (Anthropic's page on token counting): it says nothing of messages.
-        Verdict::Throttled { .. } if arrival.counts_tokens() => &Verdict::Throttled { retry_after: None },
-        // What Headgate asks by itself takes nobody out of service; the windows that are stated are true all the same.
-        verdict if arrival.is_ours && *verdict != Verdict::Fine => &Verdict::Forbidden,
-        verdict if is_news => verdict,
-        _ => &Verdict::Forbidden,
+        Verdict::Throttled { .. } if arrival.counts_tokens() => None,
+        // What Headgate asks by itself takes nobody out of service.
+        verdict if arrival.is_ours && *verdict != Verdict::Fine => None,
+        verdict => is_news.then_some(verdict),
     };
-    learn(gateway, arrival, account, &Lesson { verdict: learned, windows: &windows, need });
+    learn(gateway, arrival, account, &Lesson { verdict: taught, windows: &windows, need });
     let answer = Answer {
         head,
         begun,

@@ -51,7 +51,7 @@ pub async fn early_verdict(
         let sign = if &*kind == "overloaded_error" { Sign::Overloaded } else { Sign::Failing };
         notice(&pick.contender, need, sign, gateway.clock.now());
     }
-    learn(gateway, arrival, &pick.contender, &Lesson { verdict: &verdict, windows: &[], need });
+    learn(gateway, arrival, &pick.contender, &Lesson { verdict: Some(&verdict), windows: &[], need });
     answer.early_error = Some(answer.in_short(&kind, &message));
     Some(verdict)
 }

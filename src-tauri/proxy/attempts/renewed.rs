@@ -46,7 +46,12 @@ pub async fn second_try(
         }
         Err(NotRenewed::Nothing) if gateway.roster.is_current(id, &answer.key) => {
             let (verdict, need) = (Verdict::CredentialRefused, tried.need(&arrival.ask));
-            learn(gateway, arrival, &tried.contender, &Lesson { verdict: &verdict, windows: &[], need });
+            learn(
+                gateway,
+                arrival,
+                &tried.contender,
+                &Lesson { verdict: Some(&verdict), windows: &[], need },
+            );
             None
         }
         Err(_) => None,

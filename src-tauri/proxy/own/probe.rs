@@ -262,7 +262,7 @@ async fn hear(
     }
     drop(body);
     if finding == Finding::Works && gateway.roster.is_current(id, &key) {
-        gateway.roster.learn(id, &Lesson { verdict: &Verdict::Fine, windows: &windows, need });
+        gateway.roster.learn(id, &Lesson { verdict: Some(&Verdict::Fine), windows: &windows, need });
     }
     Outcome { finding, told, status: Some(status.as_u16()), first_byte: Some(took), http: Some(http), tls }
 }

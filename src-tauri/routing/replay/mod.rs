@@ -373,7 +373,7 @@ impl Replay {
     fn learn(&mut self, at: usize, verdict: &Verdict, family: Option<Family>) {
         let windows: Vec<Window> =
             self.gauges[at].iter().filter_map(|gauge| gauge.window(self.now)).collect();
-        let lesson = Lesson { verdict, windows: &windows, need: family.into() };
+        let lesson = Lesson { verdict: Some(verdict), windows: &windows, need: family.into() };
         let now = self.now;
         self.snapshot.contenders.change_at(at, |contender| {
             settle(contender, &lesson, now);
