@@ -66,7 +66,7 @@ pub struct Limits {
     /// A request that no account can take is held this long at most if one is expected back by then, its
     /// connection open and nothing sent; 0 refuses it at once.
     pub hold_seconds: f64,
-    /// As long may a request be kept back, in all, while somebody comes back: before the same account is asked once
+    /// As long may a request wait, in all, while somebody comes back: before the same account is asked once
     /// more after a 529, and for its turn at an account or an upstream that was away. 0: not at all.
     pub comeback_seconds: f64,
     /// A connection to an upstream that is not there by then failed; another account is tried.

@@ -42,7 +42,7 @@ fn all(replies: impl IntoIterator<Item = String>) -> impl Iterator<Item = wire::
     replies.into_iter().map(wire::Reply::Keep).collect::<Vec<_>>().into_iter()
 }
 
-/// No accounts; requests are kept back for this long at most.
+/// No accounts; requests wait for this long at most.
 async fn patient(seconds: f64) -> House {
     House::within(Limits { comeback_seconds: seconds, ..Limits::default() }, &[]).await
 }

@@ -238,7 +238,7 @@ async fn a_cap_holds_it_back_says_so_and_lets_it_go() {
     let caps = json!({ "guards": { "caps": { "day": { "tokens": 1 } } } });
     house.done(Method::PATCH, &path(&house), caps).await;
     house.clock.advance(2 * HOUR);
-    let job = until_said(&house, "work is held back: ").await;
+    let job = until_said(&house, "work is kept back: ").await;
     assert_eq!(job["last"]["outcome"], "fine");
     let held = account(&house).await["opening"]["held"].as_str().unwrap().to_owned();
     assert!(held.contains("daily cap"), "{held}");
@@ -263,7 +263,7 @@ async fn a_paused_account_is_left_alone_until_it_is_resumed() {
     let refused = house.api(Method::POST, &format!("{}/open-window", path(&house)), json!({})).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     let says = refused.json().await["message"].as_str().unwrap().to_owned();
-    assert_eq!(says, "work is held back: on holiday.");
+    assert_eq!(says, "work is kept back: on holiday.");
     assert_eq!(house.standing("work").await["reason"], "on holiday");
     assert_eq!(house.sandbox.counts().arrived, 1);
     roster.resume(AccountId(house.id("work"))).unwrap();
@@ -359,7 +359,7 @@ async fn an_opening_that_was_switched_off_while_it_waited_for_its_place_was_sent
         .await;
         set(&house, json!({ "when": "off" })).await;
         house.sandbox.release("head");
-        until_said(&house, "work is held back: its owner has taken that back").await;
+        until_said(&house, "work is kept back: its owner has taken that back").await;
     };
     let (reply, ()) = tokio::join!(house.ask(), waited);
     assert_eq!(reply.status, StatusCode::OK);

@@ -229,7 +229,7 @@ async fn a_plan_is_made_on_the_command_line_and_survives_a_restart_with_what_was
     let reply = client.post("/v1/messages", ask("claude-opus-5-5", false)).await;
     assert_ne!(reply.status, StatusCode::OK, "what was spent before the restart counts");
     assert!(reply.text().await.contains("its daily cap is reached"));
-    assert!(run(&["accounts"]).contains("held back"), "no list says that it is ready");
+    assert!(run(&["accounts"]).contains("kept back"), "no list says that it is ready");
     assert!(run(&["status"]).contains("work: its daily cap is reached, back "));
     let removed = run(&["pools", "remove", "spare"]);
     assert!(removed.contains("In main again: spare.") && removed.contains("cheap"), "{removed}");

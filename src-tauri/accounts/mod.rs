@@ -20,7 +20,7 @@ mod tokens;
 pub use crate::providers::PlainHttp;
 pub use asked::{
     models::Offer,
-    opening::{Held, OpeningDue},
+    opening::{KeptBack, OpeningDue},
     usage::{Heard, Question},
 };
 pub use edit::{Change, NewAccount, SpillOrder};

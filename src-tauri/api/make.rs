@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::accounts::sign_in_views::SignedInView;
 use super::plan::views::GuardsView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, HeldView, OpenWindow, OpeningView, ProviderView, RenewalView,
-    RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView, WindowView,
+    AccountView, AttemptView, CredentialKind, KeptBackView, OpenWindow, OpeningView, ProviderView,
+    RenewalView, RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView,
+    WindowView,
 };
 use crate::{
     accounts::{OpeningDue, Question, Roster, SpillOrder, renewal::Look},
@@ -15,7 +16,7 @@ use crate::{
         Window, WindowSource,
     },
     proxy::Gateway,
-    routing::{Contender, bad_weather, hold, standing},
+    routing::{Contender, bad_weather, kept_back, standing},
 };
 
 /// An account as it stands at `now`.
@@ -56,10 +57,10 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
             until: standing.until,
             paused_by: account.pause.as_ref().map(|pause| pause.by),
         },
-        held: hold(contender, plan, now).map(|hold| HeldView {
-            reason: hold.reason.to_string(),
-            until: hold.until,
-            family: hold.family.map(|family| family.to_string()),
+        kept_back: kept_back(contender, plan, now).map(|kept| KeptBackView {
+            reason: kept.reason.to_string(),
+            until: kept.until,
+            family: kept.family.map(|family| family.to_string()),
         }),
         trouble_until: bad_weather(contender, now),
         sign_in: SignedInView::of(contender, roster),
@@ -84,9 +85,13 @@ fn asked(question: Question) -> UsageAskedView {
 }
 
 fn opening(contender: &Contender, roster: &Roster) -> Option<OpeningView> {
-    let OpeningDue { opened_at, next_at, held } = roster.opening_of(contender);
+    let OpeningDue { opened_at, next_at, kept_back } = roster.opening_of(contender);
     let is_worth_telling = opened_at.is_some() || contender.account.timed.opens().is_some();
-    is_worth_telling.then(|| OpeningView { opened_at, next_at, held: held.map(|why| why.to_string()) })
+    is_worth_telling.then(|| OpeningView {
+        opened_at,
+        next_at,
+        kept_back: kept_back.map(|why| why.to_string()),
+    })
 }
 
 impl From<OpenWindow> for Option<OpenWhen> {

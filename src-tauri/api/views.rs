@@ -39,9 +39,9 @@ pub struct AccountView {
     /// Models that its upstream knows under another name: asked for to sent.
     pub models: BTreeMap<String, String>,
     pub standing: StandingView,
-    /// What a person keeps back of it and that holds it back now, although it may stand ready.
+    /// What a person keeps back of it and that keeps it back now, although it may stand ready.
     #[serde(default)]
-    pub held: Option<HeldView>,
+    pub kept_back: Option<KeptBackView>,
     /// Until when its upstream is in trouble; it is still asked where nobody else can serve.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -95,7 +95,7 @@ pub struct OpeningView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_at: Option<Timestamp>,
     /// Why it was not done although it was time.
-    pub held: Option<String>,
+    pub kept_back: Option<String>,
 }
 
 /// When an account's usage windows are to be opened.
@@ -195,25 +195,25 @@ pub struct StandingView {
 
 /// Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HeldView {
+pub struct KeptBackView {
     /// A sentence without its full stop.
     pub reason: String,
     /// When it is over; absent where nobody knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
-    /// The model family that is held back; absent where all are.
+    /// The model family that is kept back; absent where all are.
     pub family: Option<String>,
 }
 
 impl AccountView {
     /// Whether it may be asked now, for one family of models at least.
     pub fn is_ready(&self) -> bool {
-        self.standing.state == StandingState::Ready && self.held_wholly().is_none()
+        self.standing.state == StandingState::Ready && self.kept_back_wholly().is_none()
     }
 
-    /// What holds it back from everything.
-    pub fn held_wholly(&self) -> Option<&HeldView> {
-        self.held.as_ref().filter(|held| held.family.is_none())
+    /// What keeps it back from everything.
+    pub fn kept_back_wholly(&self) -> Option<&KeptBackView> {
+        self.kept_back.as_ref().filter(|kept| kept.family.is_none())
     }
 }
 

@@ -47,8 +47,8 @@ pub(super) enum Obstacle {
     Lack(Lack),
     /// It is not ready.
     Standing,
-    /// A guard holds it back.
-    Held,
+    /// A guard keeps it back.
+    KeptBack,
     /// It serves as many requests as it may.
     Full,
 }
@@ -136,8 +136,8 @@ impl<'a> Case<'a> {
         let family = self.family(sent);
         match () {
             () if !is_ready(family) => Some(Obstacle::Standing),
-            () if guarded::held(contender, family, &self.snapshot.plan.zones, self.now).is_some() => {
-                Some(Obstacle::Held)
+            () if guarded::kept_back(contender, family, &self.snapshot.plan.zones, self.now).is_some() => {
+                Some(Obstacle::KeptBack)
             }
             () if !contender.load.has_room() => Some(Obstacle::Full),
             () => None,

@@ -235,18 +235,18 @@ fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle:
         Obstacle::Aside | Obstacle::Standing => {
             standing_for(contender, case.need(case.family_at(contender, place)), case.now)
         }
-        Obstacle::Held => held(case, contender, place),
+        Obstacle::KeptBack => kept_back(case, contender, place),
         Obstacle::Full => because("it serves as many requests as it may".into()),
     }
 }
 
-fn held(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Standing {
+fn kept_back(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Standing {
     let family = case.family_at(contender, place);
-    let Some(held) = guarded::held(contender, family, &case.snapshot.plan.zones, case.now) else {
+    let Some(kept) = guarded::kept_back(contender, family, &case.snapshot.plan.zones, case.now) else {
         return Standing::READY;
     };
-    let reason = Some(held.by.reason().into());
-    Standing { state: StandingState::Cooling, reason, until: held.until }
+    let reason = Some(kept.by.reason().into());
+    Standing { state: StandingState::Cooling, reason, until: kept.until }
 }
 
 /// A reason that lies in the request.

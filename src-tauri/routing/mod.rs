@@ -25,7 +25,7 @@ pub use rank::affinity::{AFFINITY_LIVES, Affinities, Bound, MOST_AFFINITIES, Ref
 pub use settle::{Learned, Lesson, is_news, reopen, settle, take_readings};
 pub use snapshot::{Contender, Lease, Load, Purse, Ration, Seat, Snapshot};
 pub use standing::health;
-pub use standing::hold::{Hold, bad_weather, hold};
+pub use standing::kept_back::{KeptBack, bad_weather, kept_back};
 pub use standing::weather::{Sign, UnderWay, Weather};
 pub use standing::{standing, standing_for};
 

@@ -115,7 +115,7 @@ pub fn pick(
 
 /// Whom to ask although its window is spent, rather than to refuse a request whose sign-in nobody else may
 /// serve: the upstream's own answer costs nothing, has the true limits in it, and knows of extra usage that was
-/// allowed meanwhile. Not who was paused or is held back by a guard, nor who asked for a pause: that is believed.
+/// allowed meanwhile. Not who was paused or is kept back by a guard, nor who asked for a pause: that is believed.
 pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Timestamp) -> Option<Pick> {
     let case = Case::of(ask, snapshot, set_aside, now);
     if !case.allowed.is_for_logins_alone() {

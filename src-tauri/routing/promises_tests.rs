@@ -249,7 +249,7 @@ fn could(world: &World, one: &Contender, model: Option<&Arc<str>>) -> bool {
         && !is_other_model
         && !lacks
         && standing_for(one, family, now()).state == StandingState::Ready
-        && guarded::held(one, family, &plan.zones, now()).is_none()
+        && guarded::kept_back(one, family, &plan.zones, now()).is_none()
         && one.load.has_room()
 }
 

@@ -70,7 +70,7 @@ const fullAccounts: Account[] = [
     standing: { state: "paused", reason: "Saving it for the release on Friday.", until: null, paused_by: "user" },
     windows: [windowOf("5h", 0.02, 4 * HOUR), windowOf("7d", 0.9, 20 * HOUR)],
     open_window: { when: "at", days: ["monday", "tuesday", "wednesday", "thursday", "friday"], time: "07:00" },
-    opening: { opened_at: at(-5 * HOUR), next_at: at(19 * HOUR), held: null }, keep_warm: 3,
+    opening: { opened_at: at(-5 * HOUR), next_at: at(19 * HOUR), kept_back: null }, keep_warm: 3,
   }),
   account(5, "Old key of the platform team in Rotterdam", 100, {
     standing: { state: "needs_sign_in", reason: "Anthropic refused its key (401). Replace it, or remove the account.", until: null, paused_by: null },

@@ -163,7 +163,7 @@ test("a window is opened from the form, or the form says why not", async () => {
   const name = (await page.locator("tr[data-account]").first().getAttribute("data-account")) ?? "";
   await accountRow(name).getByRole("button", { name: "Change" }).click();
   await page.getByRole("button", { name: "Start one now" }).click();
-  await expect(page.getByRole("dialog").getByRole("status")).toHaveText(/A window was opened|window is open already|is held back/);
+  await expect(page.getByRole("dialog").getByRole("status")).toHaveText(/A window was opened|window is open already|is kept back/);
   await page.getByRole("button", { name: "Cancel" }).click();
 });
 

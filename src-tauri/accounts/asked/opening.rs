@@ -44,12 +44,12 @@ struct Done {
     at: Option<Timestamp>,
     /// When there was nothing to open although it was time. Not kept: after a start it is looked at again.
     left: Option<Timestamp>,
-    held: Option<Held>,
+    kept_back: Option<KeptBack>,
 }
 
 /// Why a window was not opened although it was time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct KeptBack {
     /// A sentence.
     pub why: Arc<str>,
     /// When it is looked at again.
@@ -64,11 +64,11 @@ pub struct OpeningDue {
     /// When that is done next, as far as is known.
     pub next_at: Option<Timestamp>,
     /// Why it was not done although it was time.
-    pub held: Option<Arc<str>>,
+    pub kept_back: Option<Arc<str>>,
 }
 
-impl Held {
-    /// Held back by this; `until`, where that is known.
+impl KeptBack {
+    /// Kept back by this; `until`, where that is known.
     pub fn by(why: impl Into<Arc<str>>, until: Option<Timestamp>, now: Timestamp) -> Self {
         let again = now.checked_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
         // A clock that was wrong may have named a time; nobody is left alone for ever.
@@ -88,10 +88,10 @@ impl Openings {
         self.changed.notify_one();
     }
 
-    /// A person has changed something: whatever held it back is looked at anew.
+    /// A person has changed something: whatever kept_back it back is looked at anew.
     pub(in crate::accounts) fn let_go(&self, id: AccountId) {
         if let Some(done) = self.done().get_mut(&id) {
-            done.held = None;
+            done.kept_back = None;
         }
     }
 
@@ -167,11 +167,11 @@ impl Roster {
 
     /// How it stands with an account.
     pub fn opening_of(&self, contender: &Contender) -> OpeningDue {
-        let Done { at, held, .. } = self.inner().openings.of(contender.account.id);
+        let Done { at, kept_back, .. } = self.inner().openings.of(contender.account.id);
         OpeningDue {
             opened_at: at,
             next_at: self.due(contender, self.inner().clock.now()),
-            held: held.map(|held| held.why),
+            kept_back: kept_back.map(|kept_back| kept_back.why),
         }
     }
 
@@ -228,13 +228,13 @@ impl Roster {
         let now = self.inner().clock.now();
         let mut done = self.inner().openings.done();
         let done = done.entry(id).or_default();
-        (done.left, done.held) = (Some(now), None);
+        (done.left, done.kept_back) = (Some(now), None);
     }
 
-    /// It was time, and something holds it back.
-    pub fn hold_opening(&self, id: AccountId, held: Held) {
-        let before = self.inner().openings.done().entry(id).or_default().held.replace(held.clone());
-        if before.is_none_or(|before| before.why != held.why) {
+    /// It was time, and something keeps it back.
+    pub fn keep_opening_back(&self, id: AccountId, kept_back: KeptBack) {
+        let before = self.inner().openings.done().entry(id).or_default().kept_back.replace(kept_back.clone());
+        if before.is_none_or(|before| before.why != kept_back.why) {
             self.inner().events.tell(|| Event::Accounts);
         }
     }
@@ -248,7 +248,7 @@ impl Roster {
         }
         let done = self.inner().openings.of(id);
         let due = due(contender, done.at.max(done.left), now, &clock.zone())?;
-        Some(done.held.map_or(due, |held| due.max(held.until)))
+        Some(done.kept_back.map_or(due, |kept_back| due.max(kept_back.until)))
     }
 }
 

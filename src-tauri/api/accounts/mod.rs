@@ -246,6 +246,6 @@ pub async fn open_window(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json
     match opened {
         Opened::Done => Ok(Json(api.view(&*found(&api)?))),
         Opened::Failed(_) => Err(Refused::upstream(opened.says(&name))),
-        Opened::Needless(_) | Opened::Held(_) => Err(Refused::not_opened(opened.says(&name))),
+        Opened::Needless(_) | Opened::KeptBack(_) => Err(Refused::not_opened(opened.says(&name))),
     }
 }

@@ -67,8 +67,8 @@ pub fn sentence(
         .min_by_key(|(until, _)| *until);
     if ready == 0 {
         let needs_key = count(StandingState::NeedsSignIn) > 0;
-        let is_any_held = accounts.iter().any(|account| account.held_wholly().is_some());
-        return (Mood::Bad, nobody_can_work(back, needs_key, is_any_held, now, zone));
+        let is_any_kept_back = accounts.iter().any(|account| account.kept_back_wholly().is_some());
+        return (Mood::Bad, nobody_can_work(back, needs_key, is_any_kept_back, now, zone));
     }
     let mut text = match (ready, total) {
         (1, 1) => "Your account is ready.".to_owned(),
@@ -79,7 +79,8 @@ pub fn sentence(
     };
     if let Some((until, account)) = back {
         let reason = account.standing.reason.as_deref();
-        let reason = reason.or(account.held_wholly().map(|held| held.reason.as_str())).unwrap_or("it rests");
+        let reason =
+            reason.or(account.kept_back_wholly().map(|kept| kept.reason.as_str())).unwrap_or("it rests");
         text += &format!(" {} is back at {} ({reason}).", account.name, clock_time(until, now, zone));
     }
     let fullest = accounts
@@ -96,14 +97,14 @@ pub fn sentence(
     (if ready == total { Mood::Good } else { Mood::Care }, text)
 }
 
-/// When an account that rests or is held back may be asked again; of two rests the longer one counts.
+/// When an account that rests or is kept back may be asked again; of two rests the longer one counts.
 fn back_at(account: &AccountView) -> Option<Timestamp> {
-    let held = account.held_wholly();
+    let kept = account.kept_back_wholly();
     match account.standing.state {
-        StandingState::Ready => held?.until,
+        StandingState::Ready => kept?.until,
         StandingState::Cooling => {
             let rest = account.standing.until?;
-            held.map_or(Some(rest), |held| Some(held.until?.max(rest)))
+            kept.map_or(Some(rest), |kept| Some(kept.until?.max(rest)))
         }
         StandingState::Paused | StandingState::NeedsSignIn => None,
     }
@@ -112,7 +113,7 @@ fn back_at(account: &AccountView) -> Option<Timestamp> {
 fn nobody_can_work(
     back: Option<(Timestamp, &AccountView)>,
     needs_key: bool,
-    is_any_held: bool,
+    is_any_kept_back: bool,
     now: Timestamp,
     zone: &TimeZone,
 ) -> String {
@@ -121,7 +122,7 @@ fn nobody_can_work(
             format!("Nobody can work until {}: then {} is back.", clock_time(until, now, zone), account.name)
         }
         None if needs_key => "Nobody can work: an account needs a new key.".into(),
-        None if is_any_held => "Nobody can work: what you keep back of your accounts has no end.".into(),
+        None if is_any_kept_back => "Nobody can work: what you keep back of your accounts has no end.".into(),
         None => "Nobody can work: every account is paused.".into(),
     }
 }

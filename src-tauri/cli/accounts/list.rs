@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{guards, opening};
 use crate::{
-    api::views::{AccountView, HeldView, RenewalView, SpillView},
+    api::views::{AccountView, KeptBackView, RenewalView, SpillView},
     cli::{out::say, table},
     clock::Clock,
     domain::StandingState,
@@ -39,9 +39,9 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
             if standing.state == StandingState::NeedsSignIn && account.sign_in.is_none() {
                 why += &format!("; `headgate accounts set-key {}` mends that", shell_word(&account.name));
             }
-            if let Some(held) = &account.held {
+            if let Some(kept) = &account.kept_back {
                 let gap = if why.is_empty() { "" } else { "; " };
-                why += &format!("{gap}{}", held_back(held, now, &zone));
+                why += &format!("{gap}{}", kept_back(kept, now, &zone));
             }
             if let Some(until) = account.trouble_until {
                 let gap = if why.is_empty() { "" } else { "; " };
@@ -75,7 +75,7 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
                 } else if account.is_ready() || standing.state != StandingState::Ready {
                     state(standing.state).into()
                 } else {
-                    "◐ held back".into()
+                    "◐ kept back".into()
                 },
                 windows.collect::<Vec<_>>().join(", "),
                 why,
@@ -105,11 +105,11 @@ fn address(account: &AccountView) -> String {
 }
 
 /// `its daily cap is reached, back 2026-11-24 01:00`
-pub fn held_back(held: &HeldView, now: Timestamp, zone: &TimeZone) -> String {
-    let whom = held.family.as_ref().map_or_else(String::new, |family| format!("{family} is held back: "));
+pub fn kept_back(kept: &KeptBackView, now: Timestamp, zone: &TimeZone) -> String {
+    let whom = kept.family.as_ref().map_or_else(String::new, |family| format!("{family} is kept back: "));
     let until =
-        held.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
-    format!("{whom}{}{until}", held.reason)
+        kept.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
+    format!("{whom}{}{until}", kept.reason)
 }
 
 /// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that. Of one that needs

@@ -45,9 +45,9 @@ pub fn shown(account: &AccountView, now: Timestamp, zone: &TimeZone) -> Vec<Stri
         let opening = account.opening.as_ref();
         let next = opening.and_then(|opening| opening.next_at);
         let next = next.map_or_else(String::new, |next| format!(", next {}", table::ahead(next, now, zone)));
-        let held = opening.and_then(|opening| opening.held.as_ref());
-        let held = held.map_or_else(String::new, |held| format!(", held back: {held}"));
-        told.push(format!("windows opened {when}{next}{held}"));
+        let kept = opening.and_then(|opening| opening.kept_back.as_ref());
+        let kept = kept.map_or_else(String::new, |kept| format!(", kept back: {kept}"));
+        told.push(format!("windows opened {when}{next}{kept}"));
     }
     if let Some(times) = account.keep_warm {
         let times = if times == 1 { "once".into() } else { counted(times, "time") };

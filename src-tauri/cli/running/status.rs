@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::cli::{Code, Core, Global, Trouble, accounts::list::held_back, browser, out::say, table};
+use crate::cli::{Code, Core, Global, Trouble, accounts::list::kept_back, browser, out::say, table};
 use crate::{
     api::views::{AccountView, DashboardLink, Overview, ProxyState, Status},
     clock::Clock,
@@ -75,14 +75,14 @@ pub async fn run(global: &Global) -> Result<(), Trouble> {
 fn hindrances(account: &AccountView) -> Vec<String> {
     let (now, zone) = (Clock::system().now(), Clock::system().zone());
     let name = table::printable(&account.name);
-    let held = account.held.as_ref().map(|held| format!("{name}: {}.", held_back(held, now, &zone)));
+    let kept = account.kept_back.as_ref().map(|kept| format!("{name}: {}.", kept_back(kept, now, &zone)));
     let trouble = account.trouble_until.map(|until| {
         format!(
             "{name}: its upstream is in trouble, at least until {}; it is still tried.",
             table::time(until, now, &zone)
         )
     });
-    held.into_iter().chain(trouble).collect()
+    kept.into_iter().chain(trouble).collect()
 }
 
 /// Prints a link that opens the page once, and opens it.

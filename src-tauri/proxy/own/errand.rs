@@ -1,5 +1,5 @@
 //! A message request of Headgate's own, asked for by the owner of an account: to that account alone, under our own
-//! name, recorded like any other. Guards, pauses and the account's standing hold it back; what comes back teaches
+//! name, recorded like any other. Guards, pauses and the account's standing keep it back; what comes back teaches
 //! windows, and never takes the account out of service.
 
 use std::{sync::Arc, time::Duration};
@@ -10,7 +10,7 @@ use hyper::body::Body;
 use jiff::Timestamp;
 
 use crate::{
-    accounts::{Held, key_of},
+    accounts::{KeptBack, key_of},
     domain::Verdict,
     proxy::{
         Gateway,
@@ -49,23 +49,23 @@ pub type Failed = Arc<str>;
 /// Whether this account may be asked now.
 ///
 /// # Errors
-/// What holds it back.
-fn allow(gateway: &Gateway, arrival: &Arrival, contender: &Arc<Contender>) -> Result<Allowed, Held> {
+/// What keeps it back.
+fn allow(gateway: &Gateway, arrival: &Arrival, contender: &Arc<Contender>) -> Result<Allowed, KeptBack> {
     let now = gateway.clock.now();
     if gateway.is_paused() {
-        return Err(Held::by("the proxy is paused", None, now));
+        return Err(KeptBack::by("the proxy is paused", None, now));
     }
     let alone = alone(gateway, contender);
     let made = Made::by_nobody(&alone, None, &[], now);
     match pick(&arrival.ask, &alone, None, &[], now) {
         Decision::Take(_) if key_of(contender).is_none() => {
-            Err(Held::by("its key is not in the vault", None, now))
+            Err(KeptBack::by("its key is not in the vault", None, now))
         }
         Decision::Take(pick) => Ok(Allowed { made: made.takes(&pick), pick }),
         Decision::Wait(wait) => {
             let standing = wait.why.into_iter().next().map(|passed| passed.standing);
             let (why, until) = standing.map_or((None, None), |standing| (standing.reason, standing.until));
-            Err(Held::by(why.unwrap_or_else(|| "it can't be used now".into()), until, now))
+            Err(KeptBack::by(why.unwrap_or_else(|| "it can't be used now".into()), until, now))
         }
     }
 }
@@ -76,19 +76,19 @@ const MOST_TIME: Duration = Duration::from_mins(1);
 
 impl Errand<'_> {
     /// Whether it is to be sent still, to the account as it stands at this moment.
-    fn look(&self, gateway: &Gateway) -> Result<Allowed, Held> {
+    fn look(&self, gateway: &Gateway) -> Result<Allowed, KeptBack> {
         let now = gateway.clock.now();
         let known = gateway.roster.snapshot().get(self.contender.account.id).cloned();
-        let known = known.ok_or_else(|| Held::by("it was removed", None, now))?;
+        let known = known.ok_or_else(|| KeptBack::by("it was removed", None, now))?;
         match (self.unwanted)(&known, now) {
-            Some(why) => Err(Held::by(why, None, now)),
+            Some(why) => Err(KeptBack::by(why, None, now)),
             None => allow(gateway, self.arrival, &known),
         }
     }
 
     /// A place at the account.
-    fn lease(&self, gateway: &Gateway) -> Result<Lease, Held> {
-        let full = || Held::by("it serves as many requests as it may", None, gateway.clock.now());
+    fn lease(&self, gateway: &Gateway) -> Result<Lease, KeptBack> {
+        let full = || KeptBack::by("it serves as many requests as it may", None, gateway.clock.now());
         self.look(gateway)?.pick.contender.load.lease().ok_or_else(full)
     }
 }
@@ -97,28 +97,28 @@ impl Errand<'_> {
 /// anything is sent; where that fails, nothing is.
 ///
 /// # Errors
-/// What holds it back, where nothing was sent.
+/// What keeps it back, where nothing was sent.
 pub async fn send(
     gateway: &Gateway,
     tasks: &Tasks,
     errand: Errand<'_>,
     first: impl Future<Output = bool>,
-) -> Result<Result<Bytes, Failed>, Held> {
+) -> Result<Result<Bytes, Failed>, KeptBack> {
     let Errand { arrival, contender, .. } = errand;
     // Who may not be asked waits for no place.
     errand.look(gateway)?;
     let (id, now) = (contender.account.id, gateway.clock.now());
     let says = |failure: &Failure| -> Arc<str> { failure.message(now).into() };
-    let held = |failure: Failure| Held::by(says(&failure), None, now);
+    let kept_back = |failure: Failure| KeptBack::by(says(&failure), None, now);
     let name = arrival.ask.client.as_deref().unwrap_or_default();
     let arrived = Arrived { at: now, instant: gateway.clock.instant() };
     let asker = Asker::conversation(Some(name.as_bytes()));
-    let permit = gateway.admission.enter(asker, arrived.instant).await.map_err(held)?;
+    let permit = gateway.admission.enter(asker, arrived.instant).await.map_err(kept_back)?;
     // It may have waited for its place: what is not wanted any more leaves no record either.
     let lease = errand.lease(gateway)?;
     let path = arrival.target.path();
     let mut record =
-        Record::open(gateway, arrived, permit, None, &arrival.method, path).await.map_err(held)?;
+        Record::open(gateway, arrived, permit, None, &arrival.method, path).await.map_err(kept_back)?;
     record.is_of_ours();
     let is_noted = first.await;
     record.begin(&arrival.ask);
@@ -129,9 +129,9 @@ pub async fn send(
     // The disk may have taken its time as well.
     let Allowed { pick, made } = match errand.look(gateway) {
         Ok(allowed) => allowed,
-        Err(held) => {
-            drop(record.refuse(&Failure::Unwanted { why: Arc::clone(&held.why) }));
-            return Err(held);
+        Err(kept_back) => {
+            drop(record.refuse(&Failure::Unwanted { why: Arc::clone(&kept_back.why) }));
+            return Err(kept_back);
         }
     };
     record.decided(made);

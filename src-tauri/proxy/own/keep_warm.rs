@@ -86,7 +86,7 @@ async fn repeat(gateway: &Gateway, tasks: &Tasks, kept: Kept) -> Came {
             }
         }
         Ok(Err(why)) => Came::Failed(format!("{name}: {why}")),
-        Err(held) => Came::Left(format!("{name} is held back: {}", held.why)),
+        Err(kept_back) => Came::Left(format!("{name} is kept back: {}", kept_back.why)),
     }
 }
 

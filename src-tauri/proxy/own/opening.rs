@@ -10,7 +10,7 @@ use super::{
     one_token,
 };
 use crate::{
-    accounts::Held,
+    accounts::KeptBack,
     domain::{AccountId, Ask, Family},
     proxy::{Gateway, arrival::request::Arrival},
     routing::Contender,
@@ -31,7 +31,7 @@ pub enum Opened {
     /// There is nothing to open: why.
     Needless(Arc<str>),
     /// Nothing was sent.
-    Held(Held),
+    KeptBack(KeptBack),
     /// It was asked, or tried to: what went wrong.
     Failed(Arc<str>),
 }
@@ -47,7 +47,7 @@ pub async fn open_window(gateway: &Gateway, tasks: &Tasks, id: AccountId, by_han
         // What a person asked for in vain says nothing of what is due.
         _ if by_hand => {}
         Opened::Needless(_) => roster.leave_opening(id),
-        Opened::Held(held) => roster.hold_opening(id, held.clone()),
+        Opened::KeptBack(kept_back) => roster.keep_opening_back(id, kept_back.clone()),
         Opened::Done | Opened::Failed(_) => {}
     }
     opened
@@ -76,7 +76,7 @@ async fn open(gateway: &Gateway, tasks: &Tasks, contender: &Arc<Contender>, by_h
     match errand::send(gateway, tasks, errand, noted).await {
         Ok(Ok(_)) => Opened::Done,
         Ok(Err(why)) => Opened::Failed(why),
-        Err(held) => Opened::Held(held),
+        Err(kept_back) => Opened::KeptBack(kept_back),
     }
 }
 
@@ -116,7 +116,7 @@ impl Opened {
         match self {
             Self::Done => format!("A window of {name} was opened."),
             Self::Needless(why) => format!("{name} was left alone: {why}."),
-            Self::Held(Held { why, .. }) => format!("{name} is held back: {why}."),
+            Self::KeptBack(KeptBack { why, .. }) => format!("{name} is kept back: {why}."),
             Self::Failed(why) => format!("The request that was to open a window of {name} failed: {why}."),
         }
     }

@@ -445,7 +445,7 @@ fn who_is_known_not_to_take_it_is_never_asked_and_who_may_not_have_it_only_last(
 }
 
 #[test]
-fn an_account_that_is_spared_comes_last_and_one_that_is_held_back_not_at_all() {
+fn an_account_that_is_spared_comes_last_and_one_that_is_kept_back_not_at_all() {
     let sparing = |then| {
         let days = Day::ALL.into_iter().collect();
         let time = |text| MinuteOfDay::new(text).unwrap();
@@ -458,7 +458,7 @@ fn an_account_that_is_spared_comes_last_and_one_that_is_held_back_not_at_all() {
     assert_eq!(picked(vec![sparing(Spare::Last)], &[]), Some(1));
     assert_eq!(picked(vec![sparing(Spare::Unused)], &[]), None);
     let snapshot = Snapshot::of([sparing(Spare::Unused)]);
-    let Decision::Wait(wait) = pick(&opus(), &snapshot, None, &[], now()) else { panic!("it is held back") };
+    let Decision::Wait(wait) = pick(&opus(), &snapshot, None, &[], now()) else { panic!("it is kept back") };
     assert_eq!(wait.until, Some(in_minutes(60)), "and who asks hears until when");
 }
 

@@ -78,11 +78,11 @@ fn is_away_for_good(case: &Case<'_>, bound: &Bound) -> bool {
     let Some(home) = case.snapshot.get(bound.account) else { return true };
     let family = case.family(case.sent(home, None));
     let standing = standing_for(home, family, case.now);
-    let held = guarded::held(home, family, &case.snapshot.plan.zones, case.now);
-    if standing.state == StandingState::Ready && held.is_none() {
+    let kept = guarded::kept_back(home, family, &case.snapshot.plan.zones, case.now);
+    if standing.state == StandingState::Ready && kept.is_none() {
         return false;
     }
-    let back = standing.until.max(held.and_then(|held| held.until));
+    let back = standing.until.max(kept.and_then(|kept| kept.until));
     back.unwrap_or(case.now) >= bound.warm_until
 }
 

@@ -1,22 +1,22 @@
-//! Whether an account is held back by what a person has decided about it: a share that stays unused, a cap, an
-//! hour of the day. What is not known holds nobody back.
+//! Whether an account is kept back by what a person has decided about it: a share that stays unused, a cap, an
+//! hour of the day. What is not known keeps nobody back.
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::domain::{Family, Guards, Peak, Spare, Window};
 use crate::routing::{Contender, plan::Zones};
 
-/// What holds an account back, and until when.
+/// What keeps an account back, and until when.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::routing) struct Held {
-    pub by: HeldBy,
+pub(in crate::routing) struct Kept {
+    pub by: KeptBy,
     /// `None`: nobody knows.
     pub until: Option<Timestamp>,
 }
 
 /// Which guard it is.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::routing) enum HeldBy {
+pub(in crate::routing) enum KeptBy {
     /// A window has come to where it is to stop: its name, and where that is.
     Reserve(crate::domain::WindowName, crate::domain::Percent),
     /// A cap is reached: of a day, a week or a month.
@@ -25,7 +25,7 @@ pub(in crate::routing) enum HeldBy {
     Peak,
 }
 
-impl HeldBy {
+impl KeptBy {
     /// As the end of a sentence about the account.
     pub(in crate::routing) fn reason(&self) -> String {
         match self {
@@ -36,20 +36,20 @@ impl HeldBy {
     }
 }
 
-/// Whether a guard holds it back from requests of this family; of several the one that does so longest.
-pub(in crate::routing) fn held(
+/// Whether a guard keeps it back from requests of this family; of several the one that does so longest.
+pub(in crate::routing) fn kept_back(
     contender: &Contender,
     family: Option<Family>,
     zones: &Zones,
     now: Timestamp,
-) -> Option<Held> {
+) -> Option<Kept> {
     let guards = contender.account.guards.as_deref()?;
     let windows = contender.windows.iter().filter(|window| window.applies_to(family));
     let reserves = windows.filter_map(|window| reserve(guards, window, now));
     let caps = caps(guards, contender, now);
     let peaks = guards.peaks.iter().any(|peak| peak.then == Spare::Unused && end(peak, zones, now).is_some());
-    let peak = peaks.then(|| Held { by: HeldBy::Peak, until: end_of_all(&guards.peaks, zones, now) });
-    reserves.chain(caps).chain(peak).max_by_key(|held| held.until.unwrap_or(Timestamp::MAX))
+    let peak = peaks.then(|| Kept { by: KeptBy::Peak, until: end_of_all(&guards.peaks, zones, now) });
+    reserves.chain(caps).chain(peak).max_by_key(|kept| kept.until.unwrap_or(Timestamp::MAX))
 }
 
 /// Whether it is an hour in which others go first.
@@ -83,16 +83,16 @@ fn share(used: f64, of: f64) -> f64 {
     if of > 0.0 { used / of } else { 1.0 }
 }
 
-fn reserve(guards: &Guards, window: &Window, now: Timestamp) -> Option<Held> {
+fn reserve(guards: &Guards, window: &Window, now: Timestamp) -> Option<Kept> {
     let stop_at = guards.stop_at(&window.name)?;
     let is_reached = window.utilization_at(now)? >= stop_at.share();
-    let by = HeldBy::Reserve(window.name.clone(), stop_at);
-    is_reached.then_some(Held { by, until: window.resets_at })
+    let by = KeptBy::Reserve(window.name.clone(), stop_at);
+    is_reached.then_some(Kept { by, until: window.resets_at })
 }
 
-fn caps(guards: &Guards, contender: &Contender, now: Timestamp) -> impl Iterator<Item = Held> {
+fn caps(guards: &Guards, contender: &Contender, now: Timestamp) -> impl Iterator<Item = Kept> {
     let reached = guards.caps.with(&contender.outlay).into_iter().filter(move |cap| cap.is_reached(now));
-    reached.map(move |cap| Held { by: HeldBy::Cap(cap.name), until: Some(cap.period(now).until) })
+    reached.map(move |cap| Kept { by: KeptBy::Cap(cap.name), until: Some(cap.period(now).until) })
 }
 
 /// When the hours end that it is now; `None` if it is none of them.
@@ -173,10 +173,10 @@ mod tests {
         guarded(Guards { peaks, ..Guards::default() })
     }
 
-    /// Until when it is held back at a moment; the end of time where nobody knows.
-    fn held_until(contender: &Contender, moment: &str) -> Option<Timestamp> {
-        let held = held(contender, None, &zones(), at(moment))?;
-        Some(held.until.unwrap_or(Timestamp::MAX))
+    /// Until when it is kept back at a moment; the end of time where nobody knows.
+    fn kept_until(contender: &Contender, moment: &str) -> Option<Timestamp> {
+        let kept = kept_back(contender, None, &zones(), at(moment))?;
+        Some(kept.until.unwrap_or(Timestamp::MAX))
     }
 
     #[test]
@@ -184,19 +184,19 @@ mod tests {
         let reserves =
             vec![Reserve { window: Some(WindowName("5h".into())), stop_at: Percent::new(80).unwrap() }];
         let guards = Guards { reserves, ..Guards::default() };
-        let held_at = |used| {
+        let kept_at = |used| {
             let contender = guarded(guards.clone())
                 .with(window("5h", used, false, 60))
                 .with(window("7d", 0.99, false, 600));
-            held(&contender, None, &zones(), now())
+            kept_back(&contender, None, &zones(), now())
         };
-        assert_eq!(held_at(0.79), None);
-        assert_eq!(held_at(0.8).unwrap().until, Some(in_minutes(60)));
+        assert_eq!(kept_at(0.79), None);
+        assert_eq!(kept_at(0.8).unwrap().until, Some(in_minutes(60)));
         let unknown =
             guarded(guards.clone()).with(Window { utilization: None, ..window("5h", 0.0, false, 60) });
-        assert_eq!(held(&unknown, None, &zones(), now()), None, "what is not known holds nobody back");
+        assert_eq!(kept_back(&unknown, None, &zones(), now()), None, "what is not known keeps nobody back");
         let past = guarded(guards).with(window("5h", 0.9, false, 0));
-        assert_eq!(held(&past, None, &zones(), now()), None, "nor does what is over");
+        assert_eq!(kept_back(&past, None, &zones(), now()), None, "nor does what is over");
     }
 
     #[test]
@@ -204,8 +204,8 @@ mod tests {
         let reserves = vec![Reserve { window: None, stop_at: Percent::new(50).unwrap() }];
         let contender =
             guarded(Guards { reserves, ..Guards::default() }).with(window("7d_opus", 0.6, false, 60));
-        assert!(held(&contender, Some(Family::Opus), &zones(), now()).is_some());
-        assert!(held(&contender, Some(Family::Sonnet), &zones(), now()).is_none());
+        assert!(kept_back(&contender, Some(Family::Opus), &zones(), now()).is_some());
+        assert!(kept_back(&contender, Some(Family::Sonnet), &zones(), now()).is_none());
     }
 
     #[test]
@@ -219,32 +219,32 @@ mod tests {
         let noon = at("2026-11-23T12:00:00Z");
         contender.outlay =
             Outlay { at: noon, day: Spent { tokens: 99, ..Spent::default() }, ..Outlay::default() };
-        assert_eq!(held_until(&contender, "2026-11-23T12:00:00Z"), None);
+        assert_eq!(kept_until(&contender, "2026-11-23T12:00:00Z"), None);
         assert!(
             (used(contender.account.guards.as_ref().unwrap(), &contender, None, noon).unwrap() - 0.99).abs()
                 < 1e-9
         );
         contender.outlay.day.tokens = 100;
-        assert_eq!(held_until(&contender, "2026-11-23T12:00:00Z"), Some(at("2026-11-24T00:00:00Z")));
+        assert_eq!(kept_until(&contender, "2026-11-23T12:00:00Z"), Some(at("2026-11-24T00:00:00Z")));
         assert_eq!(
-            held_until(&contender, "2026-11-24T00:00:00Z"),
+            kept_until(&contender, "2026-11-24T00:00:00Z"),
             None,
             "what was spent yesterday is not today's"
         );
         assert_eq!(
-            held_until(&contender, "2026-11-22T12:00:00Z"),
+            kept_until(&contender, "2026-11-22T12:00:00Z"),
             None,
             "nor is it, where the clock went back a day"
         );
         contender.outlay.month.money = Micros(5);
-        assert_eq!(held_until(&contender, "2026-11-24T00:00:00Z"), Some(at("2026-12-01T00:00:00Z")));
+        assert_eq!(kept_until(&contender, "2026-11-24T00:00:00Z"), Some(at("2026-12-01T00:00:00Z")));
     }
 
     #[test]
     fn a_cap_of_nothing_holds_before_anything_is_spent() {
         let caps = Caps { week: Budget { tokens: Some(0), money: None }, ..Caps::default() };
         let contender = guarded(Guards { caps, ..Guards::default() });
-        assert_eq!(held_until(&contender, "2026-11-25T12:00:00Z"), Some(at("2026-11-30T00:00:00Z")));
+        assert_eq!(kept_until(&contender, "2026-11-25T12:00:00Z"), Some(at("2026-11-30T00:00:00Z")));
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
             ("2026-11-22T12:00:00Z", None),
             ("2026-07-20T07:00:00Z", Some("2026-07-20T15:30:00Z")),
         ] {
-            assert_eq!(held_until(&contender, moment), until.map(at), "{moment}");
+            assert_eq!(kept_until(&contender, moment), until.map(at), "{moment}");
         }
     }
 
@@ -267,20 +267,20 @@ mod tests {
     fn a_peak_over_midnight_belongs_to_the_day_on_which_it_begins() {
         let contender = with_peaks(vec![peak(&[Day::Sunday], "22:00", "06:00", None)]);
         let end = Some(at("2026-11-23T06:00:00Z"));
-        assert_eq!(held_until(&contender, "2026-11-22T22:00:00Z"), end);
-        assert_eq!(held_until(&contender, "2026-11-23T05:59:00Z"), end, "it is Monday by now");
-        assert_eq!(held_until(&contender, "2026-11-23T22:00:00Z"), None);
+        assert_eq!(kept_until(&contender, "2026-11-22T22:00:00Z"), end);
+        assert_eq!(kept_until(&contender, "2026-11-23T05:59:00Z"), end, "it is Monday by now");
+        assert_eq!(kept_until(&contender, "2026-11-23T22:00:00Z"), None);
     }
 
     #[test]
     fn peaks_that_follow_on_each_other_end_with_the_last_and_those_without_end_never() {
         let weekend = peak(&[Day::Saturday, Day::Sunday], "00:00", "00:00", None);
         assert_eq!(
-            held_until(&with_peaks(vec![weekend]), "2026-11-21T12:00:00Z"),
+            kept_until(&with_peaks(vec![weekend]), "2026-11-21T12:00:00Z"),
             Some(at("2026-11-23T00:00:00Z"))
         );
         let always = peak(&Day::ALL, "00:00", "00:00", None);
-        assert_eq!(held_until(&with_peaks(vec![always]), "2026-11-21T12:00:00Z"), Some(Timestamp::MAX));
+        assert_eq!(kept_until(&with_peaks(vec![always]), "2026-11-21T12:00:00Z"), Some(Timestamp::MAX));
     }
 
     #[test]
@@ -288,8 +288,8 @@ mod tests {
         let unused = peak(&[Day::Monday], "08:00", "12:00", None);
         let last = Peak { then: Spare::Last, ..peak(&[Day::Monday], "08:00", "20:00", None) };
         let contender = with_peaks(vec![last, unused]);
-        assert_eq!(held_until(&contender, "2026-11-23T09:00:00Z"), Some(at("2026-11-23T12:00:00Z")));
-        assert_eq!(held_until(&contender, "2026-11-23T13:00:00Z"), None);
+        assert_eq!(kept_until(&contender, "2026-11-23T09:00:00Z"), Some(at("2026-11-23T12:00:00Z")));
+        assert_eq!(kept_until(&contender, "2026-11-23T13:00:00Z"), None);
         assert!(is_spared(&contender, &zones(), at("2026-11-23T13:00:00Z")));
     }
 
@@ -297,8 +297,8 @@ mod tests {
     fn a_zone_that_nobody_knows_goes_by_utc() {
         let contender = with_peaks(vec![peak(&[Day::Monday], "09:00", "10:00", Some("Nowhere/Land"))]);
         let zones = Zones { local: TimeZone::fixed(jiff::tz::offset(5)), named: Vec::new() };
-        assert!(held(&contender, None, &zones, at("2026-11-23T09:30:00Z")).is_some());
-        assert!(held(&contender, None, &zones, at("2026-11-23T04:30:00Z")).is_none());
+        assert!(kept_back(&contender, None, &zones, at("2026-11-23T09:30:00Z")).is_some());
+        assert!(kept_back(&contender, None, &zones, at("2026-11-23T04:30:00Z")).is_none());
     }
 
     proptest! {

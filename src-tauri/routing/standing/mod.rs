@@ -2,7 +2,7 @@
 
 pub(super) mod guarded;
 pub mod health;
-pub(super) mod hold;
+pub(super) mod kept_back;
 pub(super) mod weather;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ const MINUTE = 60_000;
 
 /** Of hours, of the end of a hold and of weather no event tells. */
 function byTheClock(accounts: Account[] | undefined): number | false {
-  return accounts?.some(({ guards, held, trouble_until }) => (guards?.peaks.length ?? 0) > 0 || held || trouble_until) ? MINUTE : false;
+  return accounts?.some(({ guards, kept_back, trouble_until }) => (guards?.peaks.length ?? 0) > 0 || kept_back || trouble_until) ? MINUTE : false;
 }
 
 export function useStatus() {

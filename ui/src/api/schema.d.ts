@@ -898,7 +898,6 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             guards?: components["schemas"]["GuardsView"] | null;
-            held?: components["schemas"]["HeldView"] | null;
             /** Format: int64 */
             id: number;
             /**
@@ -911,6 +910,7 @@ export interface components {
              * @description How often in a row a prompt of it is kept in the cache; absent: never.
              */
             keep_warm?: number | null;
+            kept_back?: components["schemas"]["KeptBackView"] | null;
             /** @description Models that its upstream knows under another name: asked for to sent. */
             models: {
                 [key: string]: string;
@@ -1453,18 +1453,6 @@ export interface components {
             /** @description Where its windows stop being used. */
             reserves: components["schemas"]["Reserve"][];
         };
-        /** @description Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used. */
-        HeldView: {
-            /** @description The model family that is held back; absent where all are. */
-            family?: string | null;
-            /** @description A sentence without its full stop. */
-            reason: string;
-            /**
-             * Format: date-time
-             * @description When it is over; absent where nobody knows.
-             */
-            until?: string | null;
-        };
         /**
          * @description One of the jobs; there are no others.
          * @enum {string}
@@ -1514,6 +1502,18 @@ export interface components {
              */
             running_since?: string | null;
             title: string;
+        };
+        /** @description Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used. */
+        KeptBackView: {
+            /** @description The model family that is kept back; absent where all are. */
+            family?: string | null;
+            /** @description A sentence without its full stop. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it is over; absent where nobody knows.
+             */
+            until?: string | null;
         };
         /** @description What to change. Absent fields stay as they are; `null` takes a limit away. */
         KeyChange: {
@@ -1822,7 +1822,7 @@ export interface components {
         /** @description How it stands with opening an account's usage windows. */
         OpeningView: {
             /** @description Why it was not done although it was time. */
-            held?: string | null;
+            kept_back?: string | null;
             /**
              * Format: date-time
              * @description When that is done next; absent where its reset is not known, or none is asked for.

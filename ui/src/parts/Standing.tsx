@@ -4,7 +4,7 @@ import { type ShownState as State, standingWord } from "../words/standings.ts";
 export const standingColour: Record<State, string> = {
   ready: "text-ready",
   cooling: "text-cooling",
-  held: "text-cooling",
+  kept_back: "text-cooling",
   paused: "text-paused",
   needs_sign_in: "text-bad",
 };
@@ -19,7 +19,7 @@ const half = (
 const shapes: Record<State, React.ReactNode> = {
   ready: <circle cx="5" cy="5" r="4.2" fill="currentColor" />,
   cooling: half,
-  held: half,
+  kept_back: half,
   paused: <path d="M1.5 1h2.4v8H1.5zM6.1 1h2.4v8H6.1z" fill="currentColor" />,
   needs_sign_in: <path d="M5 .8 9.6 9.2H.4z" fill="currentColor" />,
 };

@@ -1,24 +1,24 @@
-// The standings of an account in words, and what holds back one that stands ready. Their colours and shapes are drawn
+// The standings of an account in words, and what keeps back one that stands ready. Their colours and shapes are drawn
 // by parts/Standing.
 import type { Account, Standing } from "../api/types.ts";
 import { clock, until } from "./times.ts";
 
-export type ShownState = Standing["state"] | "held";
+export type ShownState = Standing["state"] | "kept_back";
 export type Shown = Pick<Standing, "reason" | "until" | "paused_by"> & { state: ShownState };
 
 /** Its standing, or what a person keeps back of it where that alone keeps it from being asked. */
-export function shownStanding({ standing, held }: Account): Shown {
+export function shownStanding({ standing, kept_back }: Account): Shown {
   // Where a person gave no reason, the core's says only what the mark and the words behind it say already.
   if (standing.state === "paused" && standing.reason === `paused ${byWhom(standing)}`) return { ...standing, reason: null };
-  if (standing.state !== "ready" || !held || held.family) return standing;
-  return { state: "held", reason: held.reason, until: held.until, paused_by: null };
+  if (standing.state !== "ready" || !kept_back || kept_back.family) return standing;
+  return { state: "kept_back", reason: kept_back.reason, until: kept_back.until, paused_by: null };
 }
 
 /** What else speaks against it now, each as a line. */
-export function hindrances({ standing, held, trouble_until }: Account, now: number): string[] {
+export function hindrances({ standing, kept_back, trouble_until }: Account, now: number): string[] {
   const lines: string[] = [];
-  if (held && (held.family || standing.state !== "ready")) {
-    lines.push(`${held.family ? `Held back from ${held.family}: ` : ""}${held.reason}${held.until ? `, until ${until(held.until, now)}` : ""}`);
+  if (kept_back && (kept_back.family || standing.state !== "ready")) {
+    lines.push(`${kept_back.family ? `Kept back from ${kept_back.family}: ` : ""}${kept_back.reason}${kept_back.until ? `, until ${until(kept_back.until, now)}` : ""}`);
   }
   if (trouble_until && Date.parse(trouble_until) > now) lines.push(`Its upstream is in trouble until ${until(trouble_until, now)}; it is still tried.`);
   return lines;
@@ -26,7 +26,7 @@ export function hindrances({ standing, held, trouble_until }: Account, now: numb
 
 export const standingWord: Record<ShownState, string> = {
   ready: "Ready",
-  held: "Held back",
+  kept_back: "Kept back",
   cooling: "Cooling",
   paused: "Paused",
   needs_sign_in: "Needs sign-in",
@@ -34,7 +34,7 @@ export const standingWord: Record<ShownState, string> = {
 
 /** What stands behind the word: "until 14:20 (in 38 min)", "by you". */
 export function standingDetail(standing: Shown, now: number): string {
-  if ((standing.state === "cooling" || standing.state === "held") && standing.until) return `until ${until(standing.until, now)}`;
+  if ((standing.state === "cooling" || standing.state === "kept_back") && standing.until) return `until ${until(standing.until, now)}`;
   return standing.state === "paused" ? byWhom(standing) : "";
 }
 
@@ -44,7 +44,7 @@ function byWhom({ paused_by }: Pick<Standing, "paused_by">): string {
 
 /** One line for a narrow place: "back 14:20". */
 export function standingBrief(standing: Shown, now: number): string {
-  if ((standing.state === "cooling" || standing.state === "held") && standing.until) return `back ${clock(standing.until, now)}`;
+  if ((standing.state === "cooling" || standing.state === "kept_back") && standing.until) return `back ${clock(standing.until, now)}`;
   return standingWord[standing.state];
 }
 

@@ -16,7 +16,7 @@ export function timedWords({ open_window, opening, keep_warm, usage }: Account, 
   const next = opening?.next_at ? `, next ${clock(opening.next_at, now)}` : "";
   return [
     ...(open_window ? [`Windows are opened ${whenWords(open_window)}${next}`] : []),
-    ...(open_window && opening?.held ? [`Held back: ${opening.held}`] : []),
+    ...(open_window && opening?.kept_back ? [`Kept back: ${opening.kept_back}`] : []),
     ...(keep_warm ? [`Prompts are kept warm ${keep_warm === 1 ? "once" : `${keep_warm} times`}`] : []),
     ...(usage?.failure ? [`What it has used was not told ${clock(usage.asked_at, now)}: ${usage.failure}`] : []),
   ];

@@ -94,7 +94,7 @@ describe("standings", () => {
   });
 
   test("by whom an account is paused is not told twice", () => {
-    const paused = (reason: string) => ({ standing: { state: "paused", reason, until: null, paused_by: "user" }, held: null }) as unknown as Account;
+    const paused = (reason: string) => ({ standing: { state: "paused", reason, until: null, paused_by: "user" }, kept_back: null }) as unknown as Account;
     const told = (reason: string) => {
       const shown = shownStanding(paused(reason));
       return [standingDetail(shown, now), shown.reason];
@@ -103,17 +103,17 @@ describe("standings", () => {
     expect(told("until the invoice is paid")).toEqual(["by you", "until the invoice is paid"]);
   });
 
-  test("an account that is held back is not shown as ready", () => {
+  test("an account that is kept back is not shown as ready", () => {
     const ready = { state: "ready", reason: null, until: null, paused_by: null };
-    const held = { reason: "its daily cap is reached", until: "2026-11-26T12:30:00+01:00", family: null };
-    const account = (more: object) => ({ standing: ready, held: null, trouble_until: null, ...more }) as unknown as Account;
-    const shown = shownStanding(account({ held }));
-    expect([shown.state, shown.reason]).toEqual(["held", "its daily cap is reached"]);
+    const kept_back = { reason: "its daily cap is reached", until: "2026-11-26T12:30:00+01:00", family: null };
+    const account = (more: object) => ({ standing: ready, kept_back: null, trouble_until: null, ...more }) as unknown as Account;
+    const shown = shownStanding(account({ kept_back }));
+    expect([shown.state, shown.reason]).toEqual(["kept_back", "its daily cap is reached"]);
     expect(plain(standingDetail(shown, now))).toBe("until 12:30 (in 30 min)");
-    const ofOpus = account({ held: { ...held, family: "opus" }, trouble_until: held.until });
+    const ofOpus = account({ kept_back: { ...kept_back, family: "opus" }, trouble_until: kept_back.until });
     expect(shownStanding(ofOpus).state).toBe("ready");
     expect(hindrances(ofOpus, now).map(plain)).toEqual([
-      "Held back from opus: its daily cap is reached, until 12:30 (in 30 min)",
+      "Kept back from opus: its daily cap is reached, until 12:30 (in 30 min)",
       "Its upstream is in trouble until 12:30 (in 30 min); it is still tried.",
     ]);
   });

@@ -12,23 +12,23 @@ use crate::routing::{
     standing::health::{self, Hindrance},
 };
 
-/// A guard that holds an account back now.
+/// What keeps an account back now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Hold {
+pub struct KeptBack {
     /// A sentence without its full stop.
     pub reason: Arc<str>,
     /// `None`: nobody knows.
     pub until: Option<Timestamp>,
-    /// Only what asks for this family is held back; `None`: everything is.
+    /// Only what asks for this family is kept back; `None`: everything is.
     pub family: Option<Family>,
 }
 
-/// What holds it back: from everything if anything does, else from the first family that it is held back from.
-pub fn hold(contender: &Contender, plan: &Plan, now: Timestamp) -> Option<Hold> {
+/// What keeps it back: from everything if anything does, else from the first family that it is kept back from.
+pub fn kept_back(contender: &Contender, plan: &Plan, now: Timestamp) -> Option<KeptBack> {
     let families = std::iter::once(None).chain(Family::ALL.into_iter().map(Some));
     families.into_iter().find_map(|family| {
-        let held = guarded::held(contender, family, &plan.zones, now)?;
-        Some(Hold { reason: held.by.reason().into(), until: held.until, family })
+        let kept = guarded::kept_back(contender, family, &plan.zones, now)?;
+        Some(KeptBack { reason: kept.by.reason().into(), until: kept.until, family })
     })
 }
 
@@ -60,16 +60,16 @@ mod tests {
     }
 
     #[test]
-    fn an_account_at_its_reserve_is_shown_as_held_back_and_until_when() {
+    fn an_account_at_its_reserve_is_shown_as_kept_back_and_until_when() {
         let plan = Plan::default();
         let work = stops_at(80).with(window("5h", 0.9, false, 60));
-        let held = hold(&work, &plan, now()).unwrap();
-        assert_eq!(&*held.reason, "its 5h window is to stop at 80 %");
-        assert_eq!((held.until, held.family), (Some(in_minutes(60)), None));
-        assert_eq!(hold(&work, &plan, in_minutes(60)), None);
+        let kept = kept_back(&work, &plan, now()).unwrap();
+        assert_eq!(&*kept.reason, "its 5h window is to stop at 80 %");
+        assert_eq!((kept.until, kept.family), (Some(in_minutes(60)), None));
+        assert_eq!(kept_back(&work, &plan, in_minutes(60)), None);
         let of_opus = stops_at(80).with(window("7d_opus", 0.9, false, 60));
-        assert_eq!(hold(&of_opus, &plan, now()).unwrap().family, Some(Family::Opus));
-        assert_eq!(hold(&account(1), &plan, now()), None);
+        assert_eq!(kept_back(&of_opus, &plan, now()).unwrap().family, Some(Family::Opus));
+        assert_eq!(kept_back(&account(1), &plan, now()), None);
     }
 
     #[test]
