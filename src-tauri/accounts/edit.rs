@@ -1,22 +1,23 @@
 //! What a person may do with accounts. Each act blocks on disk and keychain, is kept before it takes
 //! effect, and leaves nothing half done.
 
+mod wanted;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError},
 };
 
-use jiff::Timestamp;
-use url::Url;
+use wanted::{allow, check_login_address, check_priority, wanted_key, warm, wish};
+pub(super) use wanted::{check_key, goes_where_a_login_may};
 
 use super::{Brought, EditError, GuardsChange, Roster, guards::zones, purse::filled, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, Caps, Days, MOST_REPEATS, ModelMap, OpenWhen, Opening, Pause,
-        PausedBy, PoolId, Provider, Spill, SpillTo,
+        Account, AccountId, AccountName, Caps, ModelMap, OpenWhen, Pause, PausedBy, PoolId, Provider, SpillTo,
     },
     events::Event,
-    providers::{PlainHttp, base_url, is_this_machine},
+    providers::{PlainHttp, base_url},
     routing::{Contender, Load, reopen},
     secrets::{SecretName, Sensitive},
     store::{NewAccountRow, StoreError},
@@ -73,9 +74,6 @@ pub(super) struct Anew {
     pub secret: Brought,
     pub provider: Arc<Provider>,
 }
-
-const PRIORITIES: std::ops::RangeInclusive<i32> = -1000..=1000;
-const MAX_KEY: usize = 16 * 1024;
 
 impl Roster {
     /// Adds an account; it may serve the next request.
@@ -379,92 +377,11 @@ impl Roster {
     }
 }
 
-/// What is wished already stays as it is, with its date.
-fn wish(
-    account: &mut Account,
-    provider: &Provider,
-    when: Option<&OpenWhen>,
-    now: Timestamp,
-) -> Result<(), EditError> {
-    match when {
-        Some(_) if provider.passes_logins() => return Err(EditError::NotByItself),
-        Some(OpenWhen::At { days, .. }) if *days == Days::default() => return Err(EditError::NoOpeningDays),
-        _ => {}
-    }
-    if account.timed.opens().map(|opening| &opening.when) != when {
-        account.timed.open_window = when.map(|when| Opening { when: when.clone(), since: now });
-    }
-    Ok(())
-}
-
-fn warm(times: u8, provider: &Provider) -> Result<Option<u8>, EditError> {
-    match times {
-        0 => Ok(None),
-        _ if provider.passes_logins() => Err(EditError::NotByItself),
-        1..=MOST_REPEATS => Ok(Some(times)),
-        _ => Err(EditError::BadRepeats),
-    }
-}
-
 fn named(error: StoreError, name: &str) -> EditError {
     match error {
         StoreError::NameTaken => EditError::NameTaken(name.to_owned()),
         other => EditError::Store(other),
     }
-}
-
-fn check_priority(priority: i32) -> Result<(), EditError> {
-    if PRIORITIES.contains(&priority) { Ok(()) } else { Err(EditError::BadPriority) }
-}
-
-/// Whether requests to this address may carry a sign-in: the provider's own, or a stand-in on this machine.
-pub(super) fn goes_where_a_login_may(address: Option<&Url>, provider: &Provider) -> bool {
-    address.is_none_or(|url| Some(url) == provider.base_url.as_ref() || is_this_machine(url))
-}
-
-fn check_login_address(address: Option<&Url>, provider: &Provider) -> Result<(), EditError> {
-    if !provider.passes_logins() || goes_where_a_login_may(address, provider) {
-        return Ok(());
-    }
-    let own = provider.base_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
-    Err(EditError::ForeignAddress(own.unwrap_or_default()))
-}
-
-/// The key of a new account, if its provider wants one.
-fn wanted_key(
-    key: Option<Sensitive<String>>,
-    provider: &Provider,
-) -> Result<Option<Sensitive<String>>, EditError> {
-    match (key, provider.passes_logins()) {
-        (None, true) => Ok(None),
-        (Some(_), true) => Err(EditError::NoKeyWanted(provider.title.clone())),
-        (None, false) => Err(EditError::NeedsKey(provider.title.clone())),
-        (Some(key), false) => check_key(key).map(Some),
-    }
-}
-
-/// A path that stays as it is keeps the date on which it was allowed.
-fn allow(
-    account: &mut Account,
-    provider: &Provider,
-    order: Option<&SpillOrder>,
-    now: Timestamp,
-) -> Result<(), EditError> {
-    let Some(order) = order else { return Ok(()) };
-    match order {
-        _ if !provider.passes_logins() => return Err(EditError::NoSpill),
-        SpillOrder::None => account.spill = None,
-        SpillOrder::To(to) if account.spill.as_ref().is_some_and(|spill| spill.to == *to) => {}
-        SpillOrder::To(to) => account.spill = Some(Spill { to: to.clone(), allowed_at: now }),
-    }
-    Ok(())
-}
-
-/// A key as typed or piped, without the line break that pipes add.
-pub(super) fn check_key(key: Sensitive<String>) -> Result<Sensitive<String>, EditError> {
-    let text = key.expose().trim();
-    let fits = !text.is_empty() && text.len() <= MAX_KEY && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(Sensitive::new(text.to_owned())) } else { Err(EditError::BadKey) }
 }
 
 #[cfg(test)]
