@@ -225,7 +225,7 @@ impl Roster {
         })?;
         if has_new_upstream {
             inner.models.forget(id);
-            inner.usage.forget(id);
+            inner.readings.forget(id);
             inner.update(id, |contender| contender.offers = inner.models.known_of(contender));
         }
         if has_new_guards {
@@ -289,7 +289,7 @@ impl Roster {
         inner.store.remove_account(id, inner.clock.now())?;
         inner.forget(id);
         inner.models.remove(id);
-        inner.usage.forget(id);
+        inner.readings.forget(id);
         inner.openings.forget(id);
         inner.logins.forget(id);
         inner.affinities.forget(id);

@@ -21,7 +21,7 @@ pub use crate::providers::PlainHttp;
 pub use asked::{
     models::Offer,
     opening::{KeptBack, OpeningDue},
-    usage::{Heard, Question},
+    readings::{Heard, Question},
 };
 pub use edit::{Change, NewAccount, SpillOrder};
 pub use edit_error::EditError;

@@ -18,7 +18,7 @@ use super::{
     asked::{
         models::ModelBook,
         opening::{self, Openings},
-        usage::UsageBook,
+        readings::ReadingBook,
     },
     edit::goes_where_a_login_may,
     guards,
@@ -49,7 +49,7 @@ pub(super) struct Inner {
     /// Of removed accounts too: history keeps their names.
     pub names: RwLock<HashMap<AccountId, AccountName>>,
     pub models: ModelBook,
-    pub usage: UsageBook,
+    pub readings: ReadingBook,
     pub openings: Openings,
     pub logins: Logins,
     /// Where conversations are bound to.
@@ -130,7 +130,7 @@ impl Roster {
             acting: Mutex::default(),
             names: RwLock::new(names),
             models,
-            usage: UsageBook::default(),
+            readings: ReadingBook::default(),
             openings,
             logins: Logins::new()?,
             outlays,
@@ -309,7 +309,7 @@ impl Inner {
 
     /// What is done by time may be due at another one.
     pub fn tell_jobs(&self) {
-        self.usage.changed.notify_one();
+        self.readings.changed.notify_one();
         self.openings.changed.notify_one();
         self.warms.store(warms(&self.snapshot.load()), Ordering::Relaxed);
         self.warms_anew.notify_one();

@@ -176,7 +176,7 @@ impl Roster {
             Ok(())
         })?;
         inner.models.forget(id);
-        inner.usage.forget(id);
+        inner.readings.forget(id);
         inner.update(id, |contender| contender.offers = inner.models.known_of(contender));
         Ok(id)
     }

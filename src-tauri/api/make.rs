@@ -67,7 +67,7 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
         renewal: gateway.renewals.look(account.id).map(renewal),
         spill: account.spill.as_ref().map(spill),
         windows,
-        usage: roster.usage_of(account.id).map(asked),
+        usage: roster.readings_of(account.id).map(asked),
         open_window: account.timed.opens().map(|opening| opening.when.clone()),
         opening: opening(contender, roster),
         keep_warm: account.timed.keep_warm,

@@ -37,7 +37,7 @@ pub use own::{
     keep_warm::{KeptWarm, keep_warm},
     opening::{Opened, open_window},
     probe::{NotProbed, Probed, Probes, probe},
-    usage::{Usage, ask_for_usage},
+    readings::{Readings, ask_for_readings},
     warm::Warm,
 };
 pub use upstream::Outward;

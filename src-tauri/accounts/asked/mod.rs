@@ -3,4 +3,4 @@
 
 pub mod models;
 pub mod opening;
-pub mod usage;
+pub mod readings;

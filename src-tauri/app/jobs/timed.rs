@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use super::{HOUR, many};
 use crate::{
     domain::JobId,
-    proxy::{self, Gateway, KeptWarm, Opened, Usage, ask_for_usage, open_window},
+    proxy::{self, Gateway, KeptWarm, Opened, Readings, ask_for_readings, open_window},
     scheduler::{Due, Job, Said, Told, Unfinished},
     tasks::Tasks,
 };
@@ -26,12 +26,12 @@ pub fn windows(gateway: &Gateway, tasks: &Tasks) -> Job {
             words: "every 15 minutes for each such account, less often while no answer comes".into(),
             idle: Box::new(move || {
                 let nobody = "no account in service is at a provider that tells what was used";
-                (!idle.asks_for_usage()).then(|| nobody.into())
+                (!idle.asks_for_readings()).then(|| nobody.into())
             }),
-            next: Box::new(move |now| next.usage_due(now)),
+            next: Box::new(move |now| next.readings_due(now)),
             changed: Box::new(move || {
                 let roster = changed.clone();
-                async move { roster.usage_changed().await }.boxed()
+                async move { roster.readings_changed().await }.boxed()
             }),
         }),
         limit: HOUR / 4,
@@ -39,7 +39,7 @@ pub fn windows(gateway: &Gateway, tasks: &Tasks) -> Job {
         act: Box::new(move |run| {
             let (gateway, tasks) = (gateway.clone(), tasks.clone());
             async move {
-                let told = ask_for_usage(&gateway, &tasks, run.is_by_hand(), run.stopping()).await;
+                let told = ask_for_readings(&gateway, &tasks, run.is_by_hand(), run.stopping()).await;
                 if run.should_stop() {
                     return Err(Unfinished::Stopped(heard(&told)));
                 }
@@ -51,7 +51,7 @@ pub fn windows(gateway: &Gateway, tasks: &Tasks) -> Job {
     }
 }
 
-fn heard(told: &Usage) -> String {
+fn heard(told: &Readings) -> String {
     let asked = format!("Asked about {}", many(told.accounts, "account"));
     match told.silent.first() {
         _ if told.accounts == 0 => "Nobody was asked about.".into(),

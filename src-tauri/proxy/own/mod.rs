@@ -10,5 +10,5 @@ mod one_token;
 pub(super) mod opening;
 pub(super) mod probe;
 mod question;
-pub(super) mod usage;
+pub(super) mod readings;
 pub(super) mod warm;

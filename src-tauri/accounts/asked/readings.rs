@@ -25,7 +25,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(4);
 
 /// What is known of the questions, by account. In memory: after a start everybody is asked anew.
 #[derive(Default)]
-pub(in crate::accounts) struct UsageBook {
+pub(in crate::accounts) struct ReadingBook {
     asked: Mutex<HashMap<AccountId, Question>>,
     /// Rings when somebody else may be the next to be asked.
     pub(in crate::accounts) changed: Notify,
@@ -52,7 +52,7 @@ pub enum Heard {
     Nothing(Arc<str>, Option<Duration>),
 }
 
-impl UsageBook {
+impl ReadingBook {
     fn asked(&self) -> MutexGuard<'_, HashMap<AccountId, Question>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,36 +81,36 @@ fn due(known: Option<&Question>, now: Timestamp) -> Timestamp {
 
 impl Roster {
     /// Completes when somebody else may be the next whose usage is asked for.
-    pub async fn usage_changed(&self) {
-        self.inner().usage.changed.notified().await;
+    pub async fn readings_changed(&self) {
+        self.inner().readings.changed.notified().await;
     }
 
     /// When, seen from `now`, the first account is due to be asked about; `None` where no account that is in service is at a provider
     /// that would tell.
-    pub fn usage_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let asked = self.inner().usage.asked().clone();
+    pub fn readings_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let asked = self.inner().readings.asked().clone();
         self.tellers(now).map(|one| due(asked.get(&one.account.id), now)).min()
     }
 
     /// Whether there is anybody to ask about.
-    pub fn asks_for_usage(&self) -> bool {
+    pub fn asks_for_readings(&self) -> bool {
         self.tellers(self.inner().clock.now()).next().is_some()
     }
 
     /// Those who are due; everybody, if a person asks.
-    pub fn due_for_usage(&self, by_hand: bool) -> Vec<Arc<Contender>> {
-        let (asked, now) = (self.inner().usage.asked().clone(), self.inner().clock.now());
+    pub fn due_for_readings(&self, by_hand: bool) -> Vec<Arc<Contender>> {
+        let (asked, now) = (self.inner().readings.asked().clone(), self.inner().clock.now());
         self.tellers(now).filter(|one| by_hand || due(asked.get(&one.account.id), now) <= now).collect()
     }
 
     /// One as it stands at this moment, if it may still be asked about.
-    pub fn asked_for_usage(&self, id: AccountId) -> Option<Arc<Contender>> {
+    pub fn asked_for_readings(&self, id: AccountId) -> Option<Arc<Contender>> {
         self.tellers(self.inner().clock.now()).find(|one| one.account.id == id)
     }
 
     /// The last question about an account; `None` where there was none.
-    pub fn usage_of(&self, id: AccountId) -> Option<Question> {
-        self.inner().usage.asked().get(&id).cloned()
+    pub fn readings_of(&self, id: AccountId) -> Option<Question> {
+        self.inner().readings.asked().get(&id).cloned()
     }
 
     /// Those that are in service and have a key, at providers that tell.
@@ -127,14 +127,14 @@ impl Roster {
 
     /// Takes in what came of a question that was asked with this key. Windows are all that changes of the account; one
     /// that has another key or address by now learns nothing.
-    pub fn learn_usage(&self, asked: &Contender, key: &Arc<Sensitive<String>>, heard: Heard) {
+    pub fn learn_readings(&self, asked: &Contender, key: &Arc<Sensitive<String>>, heard: Heard) {
         let (inner, id) = (self.inner(), asked.account.id);
         let is_same = |known: &Arc<Contender>| known.base_url() == asked.base_url();
         if !self.snapshot().get(id).is_some_and(is_same) || !self.is_current(id, key) {
             return;
         }
         let now = inner.clock.now();
-        let before = inner.usage.asked().get(&id).cloned();
+        let before = inner.readings.asked().get(&id).cloned();
         let (failures, wanted, failure, windows) = match heard {
             Heard::Windows(windows) => (0, None, None, windows),
             Heard::Nothing(why, wanted) => {
@@ -144,7 +144,7 @@ impl Roster {
         };
         let is_news = before.and_then(|before| before.failure) != failure;
         let next_at = next(now, failures, wanted);
-        inner.usage.asked().insert(id, Question { asked_at: now, next_at, failure, failures });
+        inner.readings.asked().insert(id, Question { asked_at: now, next_at, failure, failures });
         if self.take_in(id, &windows) || is_news {
             inner.events.tell(|| Event::Accounts);
         }

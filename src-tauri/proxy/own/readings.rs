@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of asking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct Readings {
     /// How many were asked about.
     pub accounts: u64,
     /// Of these, those of whom nothing was heard, and why.
@@ -27,18 +27,18 @@ pub struct Usage {
 }
 
 /// Asks about every account that is due, or about all of them. Once `stopping` completes it ends, whoever is left.
-pub async fn ask_for_usage(
+pub async fn ask_for_readings(
     gateway: &Gateway,
     tasks: &Tasks,
     by_hand: bool,
     stopping: impl Future<Output = ()>,
-) -> Usage {
+) -> Readings {
     let upstreams = gateway.upstreams_aside(tasks);
     let mut stopping = std::pin::pin!(stopping);
-    let mut told = Usage::default();
-    for due in gateway.roster.due_for_usage(by_hand) {
+    let mut told = Readings::default();
+    for due in gateway.roster.due_for_readings(by_hand) {
         // As it stands now: those before it may have taken minutes, and a new key is for a new address alone.
-        let Some(contender) = gateway.roster.asked_for_usage(due.account.id) else { continue };
+        let Some(contender) = gateway.roster.asked_for_readings(due.account.id) else { continue };
         // A person has just taken it away.
         let Some(key) = key_of(&contender).cloned() else { continue };
         let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender, &key));
@@ -54,7 +54,7 @@ pub async fn ask_for_usage(
                 Heard::Nothing(why, retry_after)
             }
         };
-        gateway.roster.learn_usage(&contender, &key, heard);
+        gateway.roster.learn_readings(&contender, &key, heard);
     }
     told
 }
