@@ -64,8 +64,8 @@ async fn a_cap_counts_what_was_spent_before_it_was_set_holds_to_the_token_and_en
     assert!(why.contains("work: its daily cap is reached"), "{why}");
     let overview = house.api(Method::GET, "/api/v1/overview", json!({})).await.json().await;
     let shown = &overview["accounts"][0];
-    assert_eq!(shown["held"]["reason"], "its daily cap is reached", "what routing knows is shown");
-    assert!(shown["held"]["until"].is_string() && shown["standing"]["state"] == "ready", "{shown}");
+    assert_eq!(shown["kept_back"]["reason"], "its daily cap is reached", "what routing knows is shown");
+    assert!(shown["kept_back"]["until"].is_string() && shown["standing"]["state"] == "ready", "{shown}");
     let sentence = overview["sentence"].as_str().unwrap();
     assert!(sentence.starts_with("Nobody can work until") && sentence.contains("work is back"), "{sentence}");
     to_midnight(&house);

@@ -240,7 +240,7 @@ async fn a_cap_holds_it_back_says_so_and_lets_it_go() {
     house.clock.advance(2 * HOUR);
     let job = until_said(&house, "work is kept back: ").await;
     assert_eq!(job["last"]["outcome"], "fine");
-    let held = account(&house).await["opening"]["held"].as_str().unwrap().to_owned();
+    let held = account(&house).await["opening"]["kept_back"].as_str().unwrap().to_owned();
     assert!(held.contains("daily cap"), "{held}");
     assert_eq!(house.sandbox.counts().arrived, 1);
     house.done(Method::PATCH, &path(&house), json!({ "guards": { "caps": {} } })).await;
@@ -248,7 +248,7 @@ async fn a_cap_holds_it_back_says_so_and_lets_it_go() {
     house.clock.advance(Duration::from_mins(2));
     until_said(&house, "A window of work was opened.").await;
     assert_eq!(house.sandbox.counts().arrived, 2);
-    assert_eq!(account(&house).await["opening"]["held"], Value::Null);
+    assert_eq!(account(&house).await["opening"]["kept_back"], Value::Null);
 }
 
 #[tokio::test]
