@@ -324,7 +324,7 @@ async fn a_count_goes_under_the_sign_in_and_the_list_of_models_is_for_whoever_ha
 
 #[tokio::test]
 async fn no_question_of_our_own_uses_anybodys_sign_in() {
-    let house = House::asking(Limits::default(), Scenario::of([ScriptedAccount::new(MINE, MINE)])).await;
+    let house = House::asking(Limits::default(), Scenario::of([ScriptedAccount::new("mine", MINE)])).await;
     let roster = &house.app.api().gateway.roster;
     let id = roster.snapshot().contenders[0].account.id;
     roster.remove(id).unwrap();

@@ -1,13 +1,16 @@
 //! Finds what a person named: by its name, without regard to case as the core compares names, or else by its id.
 //! Knows no command and asks no core.
 
-use crate::api::{
-    keys::views::KeyView,
-    plan::views::{PoolView, RouteView},
-    profiles::views::ProfileView,
-    views::AccountView,
+use crate::{
+    api::{
+        keys::views::KeyView,
+        plan::views::{PoolView, RouteView},
+        profiles::views::ProfileView,
+        views::AccountView,
+    },
+    cli::{Code, Trouble},
+    domain::looks_secret,
 };
-use crate::cli::{Code, Trouble};
 
 /// What has a name that a person gave it, and a number.
 pub trait Named {
@@ -26,7 +29,9 @@ pub fn found<'a, T: Named>(all: &'a [T], given: &str) -> Result<&'a T, Trouble> 
     let by_name = all.iter().find(|one| one.name().to_lowercase() == meant);
     by_name.or_else(|| all.iter().find(|one| one.id().to_string() == meant)).ok_or_else(|| {
         let noun = T::NOUN;
-        Trouble::new(Code::NotFound, format!("there is no {noun} \"{given}\"; `headgate {noun}s` lists them"))
+        // A secret that was typed in the place of a name is not repeated.
+        let given = if looks_secret(given) { "of that name".into() } else { format!("\"{given}\"") };
+        Trouble::new(Code::NotFound, format!("there is no {noun} {given}; `headgate {noun}s` lists them"))
     })
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccountId, Bench, Guards, Model, ModelMap, Pause, PoolId, SignIn, Timed};
+use super::{AccountId, AccountName, Bench, Guards, Model, ModelMap, Pause, PoolId, SignIn, Timed};
 
 /// An account as it is kept. What it is good for right now is its `Standing`, which is computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,46 +133,5 @@ impl Provider {
     /// Whether its accounts have no key of their own and pass on the client's sign-in.
     pub fn passes_logins(&self) -> bool {
         self.credential == Credential::Client
-    }
-}
-
-/// A name a person gave: 1 to 64 characters, no control characters, not blank at either end.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct AccountName(Arc<str>);
-
-/// Why a name was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 64 printable characters and is not blank at its ends")]
-pub struct BadName;
-
-impl AccountName {
-    /// Takes a name as typed, without the blanks around it.
-    ///
-    /// # Errors
-    /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
-    pub fn new(text: &str) -> Result<Self, BadName> {
-        checked_name(text).map(Self)
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// What every name that a person gives has to be.
-pub(super) fn checked_name(text: &str) -> Result<Arc<str>, BadName> {
-    let text = text.trim();
-    let length = text.chars().count();
-    if length == 0 || length > 64 || text.chars().any(char::is_control) {
-        return Err(BadName);
-    }
-    Ok(text.into())
-}
-
-impl fmt::Display for AccountName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }

@@ -1,13 +1,13 @@
 //! A client's key: what its holder may do, and how much of it. The secret itself is never here, only the
 //! few characters by which a person knows it again.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, BadName, Micros, PoolId, account::checked_name};
+use super::{AccountId, KeyName, Micros, PoolId};
 
 /// One key, for life: a new secret, name or grant keeps the id and the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -193,32 +193,6 @@ impl ModelRule {
     /// The rule as text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// A name a person gave to a key; the same rules as for accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct KeyName(Arc<str>);
-
-impl KeyName {
-    /// Takes a name as typed, without the blanks around it.
-    ///
-    /// # Errors
-    /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
-    pub fn new(text: &str) -> Result<Self, BadName> {
-        checked_name(text).map(Self)
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

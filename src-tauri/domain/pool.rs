@@ -2,13 +2,13 @@
 //! pool, and pool 1, `main`, is always there. `main` is everybody's; any other pool serves what is bound or
 //! routed to it and nothing else.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{BadName, account::checked_name};
+use super::PoolName;
 
 /// One pool, for life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -27,37 +27,6 @@ impl Default for PoolId {
 }
 
 impl fmt::Display for PoolId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A name a person gave to a pool; the same rules as for accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct PoolName(Arc<str>);
-
-impl PoolName {
-    /// Takes a name as typed, without the blanks around it.
-    ///
-    /// # Errors
-    /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
-    pub fn new(text: &str) -> Result<Self, BadName> {
-        checked_name(text).map(Self)
-    }
-
-    /// What pool 1 is called until somebody calls it otherwise.
-    pub fn main() -> Self {
-        Self("main".into())
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PoolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -6,6 +6,8 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::{BadName, looks_secret};
+
 /// One profile, for life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProfileId(pub i64);
@@ -21,12 +23,16 @@ impl fmt::Display for ProfileId {
 #[serde(transparent)]
 pub struct ProfileName(Arc<str>);
 
-/// The text can't be a profile's name.
+/// Why the text can't be a profile's name; it is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a profile is called by 1 to 40 letters, digits, `-`, `_` or `.`, and begins with a letter or a digit"
-)]
-pub struct BadProfileName;
+pub enum BadProfileName {
+    #[error(
+        "a profile is called by 1 to 40 letters, digits, `-`, `_` or `.`, and begins with a letter or a digit"
+    )]
+    Shape,
+    #[error("{}", BadName::Secret)]
+    Secret,
+}
 
 const LONGEST: usize = 40;
 /// Windows takes these for devices, whatever stands behind a dot.
@@ -36,8 +42,20 @@ impl ProfileName {
     /// Takes a name as typed, without the blanks around it.
     ///
     /// # Errors
-    /// If it could not be a folder's name on every system.
+    /// If it could not be a folder's name on every system, or looks like a secret.
     pub fn new(text: &str) -> Result<Self, BadProfileName> {
+        Self::kept(text).and_then(
+            |name| {
+                if looks_secret(&name.0) { Err(BadProfileName::Secret) } else { Ok(name) }
+            },
+        )
+    }
+
+    /// A name as it was written down, whatever it looks like.
+    ///
+    /// # Errors
+    /// `BadProfileName::Shape`
+    pub fn kept(text: &str) -> Result<Self, BadProfileName> {
         let text = text.trim();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric());
@@ -45,7 +63,7 @@ impl ProfileName {
         let is_device =
             DEVICES.contains(&stem.trim_end_matches(|end: char| end.is_ascii_digit())) && stem.len() <= 4;
         let fits = text.len() <= LONGEST && text.bytes().all(is_plain) && !text.ends_with('.');
-        if begins && fits && !is_device { Ok(Self(text.into())) } else { Err(BadProfileName) }
+        if begins && fits && !is_device { Ok(Self(text.into())) } else { Err(BadProfileName::Shape) }
     }
 
     /// The name as text.
@@ -87,8 +105,9 @@ mod tests {
         for bad in
             ["", " ", ".hidden", "-x", "a/b", r"a\b", "a b", "naïve", "a.", "nul", "COM1", "con.txt", ".."]
         {
-            assert_eq!(ProfileName::new(bad), Err(BadProfileName), "{bad}");
+            assert_eq!(ProfileName::new(bad), Err(BadProfileName::Shape), "{bad}");
         }
         assert!(ProfileName::new(&"a".repeat(40)).is_ok() && ProfileName::new(&"a".repeat(41)).is_err());
+        assert_eq!(ProfileName::new("sk-ant-api03-x7Qp2LmZ9"), Err(BadProfileName::Secret));
     }
 }

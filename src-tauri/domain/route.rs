@@ -1,44 +1,18 @@
 //! Routes: named chains of places to try, in order, for the models that they are for. A route says where a
 //! request goes first, and whether it goes on to the usual selection after its last slot.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, BadModelRule, BadName, Family, ModelRule, PoolId, account::checked_name};
+use super::{AccountId, BadModelRule, Family, ModelRule, PoolId, RouteName};
 
 /// One route, for life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct RouteId(pub i64);
-
-/// A name a person gave to a route; the same rules as for accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct RouteName(Arc<str>);
-
-impl RouteName {
-    /// Takes a name as typed, without the blanks around it.
-    ///
-    /// # Errors
-    /// `BadName` if nothing is left, if it is too long, or if it holds control characters.
-    pub fn new(text: &str) -> Result<Self, BadName> {
-        checked_name(text).map(Self)
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RouteName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A route as it is kept.
 #[derive(Debug, Clone, PartialEq)]

@@ -234,7 +234,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
 }
 
 fn name(row: &Row<'_>) -> rusqlite::Result<AccountName> {
-    AccountName::new(row.get_ref("name")?.as_str()?).map_err(|err| FromSqlError::other(err).into())
+    AccountName::kept(row.get_ref("name")?.as_str()?).map_err(|err| FromSqlError::other(err).into())
 }
 
 fn base_url(row: &Row<'_>) -> rusqlite::Result<Option<Url>> {

@@ -197,7 +197,7 @@ impl Values {
 
 fn key(row: &Row<'_>) -> rusqlite::Result<ClientKey> {
     let time = |column| row.get::<_, Option<Ms>>(column).map(|ms| ms.map(|ms| ms.0));
-    let name = KeyName::new(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?;
+    let name = KeyName::kept(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?;
     Ok(ClientKey {
         id: KeyId(row.get("id")?),
         name,

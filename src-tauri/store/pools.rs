@@ -89,7 +89,7 @@ fn pool(row: &Row<'_>) -> rusqlite::Result<Pool> {
     let policy = row.get_ref("policy")?.as_str()?;
     Ok(Pool {
         id: PoolId(row.get("id")?),
-        name: PoolName::new(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?,
+        name: PoolName::kept(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?,
         policy: Policy::of(policy).ok_or_else(|| unknown_word(policy))?,
         created_at: row.get::<_, Ms>("created_at")?.0,
     })

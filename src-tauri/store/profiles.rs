@@ -156,7 +156,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ProfileRow> {
     Ok(ProfileRow {
         profile: Profile {
             id: ProfileId(row.get("id")?),
-            name: ProfileName::new(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?,
+            name: ProfileName::kept(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?,
             folder: PathBuf::from(row.get::<_, String>("folder")?),
             is_ours: row.get("is_ours")?,
             created_at: row.get::<_, Ms>("created_at")?.0,

@@ -120,7 +120,7 @@ impl Store {
 fn route(row: &Row<'_>) -> rusqlite::Result<Route> {
     Ok(Route {
         id: RouteId(row.get("id")?),
-        name: RouteName::new(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?,
+        name: RouteName::kept(row.get_ref("name")?.as_str()?).map_err(FromSqlError::other)?,
         enabled: row.get("enabled")?,
         models: RouteModels::new(row.get_ref("models")?.as_str()?).map_err(FromSqlError::other)?,
         slots: slots(row.get_ref("slots")?.as_str()?)?,
