@@ -1,34 +1,29 @@
 //! `headgate accounts …`
 
 pub mod guards;
+pub mod key;
 pub mod list;
 pub mod opening;
 pub mod probe;
 pub mod setting;
 pub mod sign_in;
 
-use std::io::Read;
-
 use clap::{Args, Subcommand};
 use http::Method;
 
 use self::{
+    key::{no_key, read_key},
     list::show,
     probe::Test,
     setting::{Setting, set},
     sign_in::SignIn,
 };
-use super::{
-    Code, Core, Global, Trouble,
-    named::found,
-    out::say,
-    person::{self, confirmed},
-    table,
-};
+use super::{Code, Core, Global, Trouble, named::found, out::say, person::confirmed, table};
 use crate::{
-    api::views::{AccountChange, AccountView, NewAccount, PauseOrder, RemovedAccount},
+    api::views::{AccountChange, AccountView, NewAccount, PauseOrder, RemovedAccount, Status},
+    domain::AccountName,
     providers::Catalog,
-    secrets::Sensitive,
+    secrets::{Sensitive, VaultKind},
 };
 
 /// List accounts, or change them.
@@ -155,9 +150,17 @@ impl Accounts {
             }
             Some(act) => act,
         };
+        if let Act::Add(add) = &act {
+            // Whoever types the key here would be asked for it next.
+            AccountName::new(&add.name).map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
+        }
         // The key is asked for before anything is opened, so that a person is not kept from other doors.
         let key = match &act {
             Act::Add(add) if add.key_stdin || !has_no_key(&add.provider) => Some(read_key()?),
+            Act::Add(add) => {
+                no_key(&add.provider).await?;
+                None
+            }
             Act::SetKey { .. } => Some(read_key()?),
             _ => None,
         };
@@ -256,12 +259,13 @@ async fn change(core: &Core, global: &Global, account: &str, change: AccountChan
 async fn remove(core: &Core, global: &Global, account: &str, yes: bool) -> Result<(), Trouble> {
     let all = all(core).await?;
     let account = found(&all, account)?;
-    let with = if account.sign_in.is_some() {
-        " and its sign-in"
-    } else if has_no_key(&account.provider) {
-        ""
+    let with = if account.sign_in.is_none() && has_no_key(&account.provider) {
+        String::new()
     } else {
-        " and its key"
+        let what = if account.sign_in.is_some() { "sign-in" } else { "key" };
+        let vault = core.get::<Status>("/api/v1/status").await?.vault;
+        let home = vault.parse().map_or(vault, |kind: VaultKind| kind.title().to_owned());
+        format!(" and its {what} from {home}")
     };
     let name = table::printable(&account.name);
     if !yes && !confirmed(&format!("Remove {name}{with}? Its history stays, with its name. [y/N] "))? {
@@ -305,19 +309,4 @@ fn tell(done: &str, account: &AccountView, global: &Global) {
     } else {
         say!("{done} {} (id {}).", account.name, account.id);
     }
-}
-
-/// A key as a person types it, unseen, or as standard input holds it to its end.
-fn read_key() -> Result<Sensitive<String>, Trouble> {
-    const MOST: u64 = 64 * 1024;
-    let unread =
-        |error| Trouble::new(Code::Failed, format!("the key could not be read from standard input: {error}"));
-    if person::is_there() {
-        return person::unseen("Key (it is not shown): ").map_err(unread);
-    }
-    let mut text = String::new();
-    let read = std::io::stdin().lock().take(MOST).read_to_string(&mut text);
-    let key = Sensitive::new(text);
-    read.map_err(unread)?;
-    Ok(key)
 }
