@@ -14,7 +14,10 @@ use headgate::{
 use serde_json::Value;
 use url::Url;
 
-use crate::harness::{Client, Program, holds};
+use crate::{
+    harness::{Client, Program, holds},
+    terminal::at_a_terminal,
+};
 
 /// An upstream that is not there: nothing is asked of it but its models.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -180,6 +183,28 @@ async fn a_code_that_is_wrong_or_missing_ends_the_command_with_a_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_slip_at_a_terminal_ended_the_sign_in() {
+    let place = Place::new().await;
+    let line = format!(
+        "exec \"$HEADGATE\" accounts sign-in work --paste --with oidc --provider anthropic --base-url {NOBODY} --issuer {} \
+         --client-id {CLIENT}",
+        place.authority.base_url()
+    );
+    let mut waiting = Waiting::on(at_a_terminal(&place.program, &line));
+    let url = waiting.line("http");
+    let back = place.browse(&url).await;
+    for slip in ["", "yes", &back[..back.len() - 4], &back] {
+        waiting.type_in(slip);
+    }
+    let (is_done, said) = waiting.end();
+    assert!(is_done && said.contains("Signed in: work"), "{said}");
+    for why in ["Nothing was pasted", "that is no code", "cut short"] {
+        assert!(said.contains(why), "{why}: {said}");
+    }
+    assert_eq!(place.authority.count(Desk::Code), 1, "its provider was shown one code");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_of_a_sign_in_is_written_down_however_much_is_logged() {
     let place = Place::new().await;
     let mut serve = place.program.command(&["serve", "--port", "0"]);
@@ -232,7 +257,9 @@ async fn no_secret_of_a_sign_in_is_written_down_however_much_is_logged() {
     told += &said.replace(&url, "");
 
     place.program.json(&["accounts"]);
-    assert!(place.program.run(&["accounts", "remove", "here", "--yes"]).status.success());
+    let removed = place.program.run(&["accounts", "remove", "here", "--yes"]);
+    let said = String::from_utf8(removed.stdout).unwrap();
+    assert!(said.starts_with("Removed here and its sign-in from the sealed file."), "{said}");
     assert!(place.authority.await_asked(Desk::Revoke, 1).await);
     assert!(served.stop().success());
 

@@ -262,3 +262,33 @@ async fn nothing_that_is_told_or_debugged_holds_a_secret() {
         assert!(!holds(place.house.folder.path(), &secret), "{secret} lies in the data folder");
     }
 }
+
+#[tokio::test]
+async fn a_slip_at_pasting_went_to_the_provider_and_ended_the_sign_in() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("work", "oidc", "paste")).await;
+    let back = place.browse(&begun).await;
+    let (address, query) = back.split_once('?').unwrap();
+    let half = &back[..back.len() - 4];
+    let rest_of_state = back.split_once("state=").unwrap().1.split('&').next().unwrap();
+    let slips = ["", "yes", "what do I paste here", address, &address[7..], half, &rest_of_state[12..]];
+    for slip in slips {
+        let (status, said) = place.paste(&begun, slip).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{slip}: {said}");
+        place.is_untouched(&begun).await;
+    }
+    assert_eq!(place.paste(&begun, query).await.0, StatusCode::OK);
+    assert_eq!(place.ended(&begun).await["state"], "done");
+}
+
+#[tokio::test]
+async fn a_code_without_the_state_that_its_page_shows_was_taken_for_a_whole_one() {
+    let place = Place::with(&[]).await;
+    let begun = place.begin(place.order("plan", "anthropic", "paste")).await;
+    let back = place.browse(&begun).await;
+    let code = back.split_once("code=").unwrap().1.split('&').next().unwrap();
+    let (status, said) = place.paste(&begun, code).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(said["message"].to_string().contains("a part of the answer is missing"), "{said}");
+    place.is_untouched(&begun).await;
+}

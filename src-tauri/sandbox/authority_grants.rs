@@ -79,7 +79,7 @@ impl Grants {
             return Said::refusal("invalid_request", "");
         }
         self.secrets.extend(fields.get("state").cloned());
-        let code = self.canary("code");
+        let code = self.canary("authorisation-code");
         let challenge = get("code_challenge").to_owned();
         self.codes
             .insert(code.clone(), Code { redirect: redirect.clone(), challenge, until: now + CODE_LIFE });

@@ -11,6 +11,9 @@ use crate::secrets::Sensitive;
 pub const LONGEST: usize = 8 * 1024;
 const LONGEST_CODE: usize = 4 * 1024;
 const LONGEST_STATE: usize = 512;
+/// A shorter text is no code. RFC 6749 (section 10.10) wants one that is guessed once in 2^128 times at most; the shortest
+/// that a provider is known to give has 20 characters.
+const LEAST_CODE: usize = 16;
 
 /// What a provider answered.
 pub struct Answer {
@@ -43,6 +46,8 @@ pub enum BadAnswer {
     WayThere,
     #[error("the answer holds characters that no code has; copy it again")]
     Characters,
+    #[error("that is no code: codes are longer, and no words; copy all of it, or the whole address")]
+    NotACode,
 }
 
 /// What a redirect said: its query, whole.
@@ -67,6 +72,9 @@ pub fn read_paste(text: &str) -> Result<Answer, BadAnswer> {
     if text.len() > LONGEST {
         return Err(BadAnswer::TooLong);
     }
+    // A line that a terminal broke has two parts, or a long one.
+    let is_prose =
+        text.split_whitespace().count() > 2 && text.split_whitespace().all(|part| part.len() < LEAST_CODE);
     let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
     let text = text.trim_matches(['"', '\'', '<', '>', '`']);
     if is_named(text) {
@@ -83,12 +91,33 @@ pub fn read_paste(text: &str) -> Result<Answer, BadAnswer> {
     if parts.next().is_some() {
         return Err(BadAnswer::Twice);
     }
+    if state.is_none() && is_prose {
+        return Err(BadAnswer::NotACode);
+    }
     Ok(Answer { state: state.map(read_state).transpose()?, outcome: Ok(read_code(code)?), issuer: None })
+}
+
+/// Whether a code that came without its state can be the one of a sign-in that was begun so.
+///
+/// # Errors
+/// [`BadAnswer`]: what is too short for a code, or is only a part of what was to be copied.
+pub fn check_bare(code: &str, state: &str, redirect: &Url) -> Result<(), BadAnswer> {
+    let (way_back, path) = (redirect.as_str(), redirect.path());
+    if code.len() < LEAST_CODE {
+        Err(BadAnswer::NotACode)
+    } else if way_back.contains(code) || (path.len() > 1 && code.contains(path)) {
+        Err(BadAnswer::NoCode)
+    } else if state.contains(code) {
+        // The second line of an address that broke within its state.
+        Err(BadAnswer::Truncated)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether its parts have names.
 fn is_named(text: &str) -> bool {
-    let names = ["code=", "error=", "state=", "code_challenge="];
+    let names = ["code=", "error=", "state=", "iss=", "code_challenge="];
     text.split(['?', '#', '&']).any(|part| names.iter().any(|name| part.starts_with(name)))
 }
 
@@ -215,6 +244,46 @@ mod tests {
         assert_eq!(pasted("cödé"), Err(BadAnswer::Characters));
         assert_eq!(pasted(&"a".repeat(LONGEST + 1)), Err(BadAnswer::TooLong));
         assert_eq!(pasted(&"a".repeat(LONGEST_CODE + 1)), Err(BadAnswer::TooLong));
+    }
+
+    #[test]
+    fn words_and_pieces_of_an_address_were_taken_for_codes() {
+        for prose in ["I do not know it", "what do I paste here"] {
+            assert_eq!(pasted(prose), Err(BadAnswer::NotACode), "{prose}");
+        }
+        assert_eq!(pasted("%3A%2F%2Fid.example.com&iss=x"), Err(BadAnswer::NoCode));
+        let back = Url::parse("http://127.0.0.1:9/oauth/callback").unwrap();
+        let state = "q4Zf0fS8c1hFh3kW9uXvB2nM5pL7rT6yE0aDgJiKoCw";
+        let bare = |code: &str| check_bare(code, state, &back);
+        for word in ["yes", "password", "15-characters-x"] {
+            assert_eq!(bare(word), Err(BadAnswer::NotACode), "{word}");
+        }
+        for piece in ["127.0.0.1:9/oauth/callback", "7.0.0.1:9/oauth/call"] {
+            assert_eq!(bare(piece), Err(BadAnswer::NoCode), "{piece}");
+        }
+        assert_eq!(bare(&state[9..]), Err(BadAnswer::Truncated), "the second line of an address");
+    }
+
+    #[test]
+    fn no_real_code_is_refused() {
+        let back = Url::parse("http://127.0.0.1:9/oauth/callback").unwrap();
+        for code in [
+            // As Okta, RFC 6749, Google, Keycloak, Entra, GitLab and Hugging Face write theirs.
+            "P5I7mdxxdv13_JfXrCSq",
+            "SplxlOBeZQQYbYS6WxSbIA",
+            "4/0AX4XfWgZ1k2Rj9mQpLs7uVbNcT5yXaDwEoHi",
+            "0f3a9b2c-71d8-4e65-90ab-12cd34ef5678.1b2c3d4e.5f6a7b8c-9d0e",
+            "OAQABAAIAAADCoMpjJXrxTq9VG9te-7FXvl_1Zq~0.AS8A",
+            "0f3a9b2c71d84e6590ab12cd34ef5678",
+            "IPAqNfTqZmMkLhRw",
+        ] {
+            let Ok(answer) = read_paste(code) else { panic!("{code}") };
+            assert!(answer.state.is_none() && answer.outcome.is_ok(), "{code}");
+            assert_eq!(check_bare(code, "another-state-of-256-bits-altogether", &back), Ok(()), "{code}");
+        }
+        assert!(read_paste("P5I7mdxxdv\n13_JfXrCSq").is_ok(), "however its line was broken");
+        let wrapped = "OAQABAAIAAADCoMpjJXrx Tq9VG9te-7FXvl_1Zq~0A S8A";
+        assert!(read_paste(wrapped).is_ok(), "in however many");
     }
 
     #[test]

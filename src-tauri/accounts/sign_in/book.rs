@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 use url::Url;
 
-use super::{answer::Answer, failure::Failure, server::Server};
+use super::{
+    answer::{Answer, BadAnswer, check_bare},
+    failure::Failure,
+    server::Server,
+};
 use crate::{
     domain::{AccountId, SignIn},
     providers::{Definition, PlainHttp, Way},
@@ -125,6 +129,8 @@ pub enum NotTaken {
     NoSuch,
     #[error("it is being kept at this moment; remove the account if it was not meant to be")]
     TooLate,
+    #[error(transparent)]
+    Answer(#[from] BadAnswer),
 }
 
 /// The sign-ins.
@@ -253,7 +259,8 @@ impl Book {
         self.take_at(at, answer)
     }
 
-    /// Takes the answer to this sign-in; a state that it says has to be the right one.
+    /// Takes the answer to this sign-in; a state that it says has to be the right one. Without a state it has to be able to
+    /// be a code, for whoever is shown one that is none ends the sign-in.
     ///
     /// # Errors
     /// [`NotTaken`]; nothing has changed then.
@@ -268,8 +275,12 @@ impl Book {
             return Err(NotTaken::Over);
         }
         let secrets = entry.secrets.as_ref().ok_or(NotTaken::ByDevice)?;
-        if answer.state.as_ref().is_some_and(|state| !are_same(&secrets.state, state)) {
-            return Err(NotTaken::Foreign);
+        match (&answer.state, &answer.outcome) {
+            (Some(state), _) if !are_same(&secrets.state, state) => return Err(NotTaken::Foreign),
+            // Its page shows both.
+            (None, _) if entry.look.definition.repeats_state() => return Err(BadAnswer::Truncated.into()),
+            (None, Ok(code)) => check_bare(code.expose(), secrets.state.expose(), &secrets.redirect)?,
+            _ => {}
         }
         self.take_at(at, answer)
     }

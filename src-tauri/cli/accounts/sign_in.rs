@@ -177,6 +177,9 @@ async fn hand_in(core: &Core, path: &str) -> Result<(), Trouble> {
             return Err(nothing_came("code"));
         };
         if is_person && code.expose().trim().is_empty() {
+            eprintln!(
+                "Nothing was pasted. Paste the code or the whole address, or call the sign-in off with Ctrl-C."
+            );
             continue;
         }
         match core.call::<SignInView>(Method::POST, &format!("{path}/code"), Some(&PastedCode { code })).await
