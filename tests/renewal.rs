@@ -191,7 +191,7 @@ async fn no_weather_signs_an_account_out() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_was_taken_back_needs_a_person_and_is_not_shown_again() {
+async fn a_sign_in_that_was_taken_back_needs_a_person_and_is_shown_again_by_one_alone() {
     let mut stage = SignedIn::set(House::default()).await;
     stage.a_minute_later();
     stage.authority.withdraw_all();
@@ -200,22 +200,81 @@ async fn a_sign_in_that_was_taken_back_needs_a_person_and_is_not_shown_again() {
     let told = stage.view().await;
     assert_eq!(told["standing"]["state"], "needs_sign_in");
     assert!(told["standing"]["reason"].as_str().unwrap().contains("invalid_grant"), "{told}");
-    for is_restarted in [false, true] {
+    for (is_restarted, asked) in [(false, 2), (true, 3)] {
         if is_restarted {
             stage.restart().await;
         }
         stage.clock.advance(Duration::from_hours(24));
+        stage.app.api().gateway.renewals.renew_due().await;
+        assert_eq!(stage.renewals(), asked - 1, "nobody but a person asks; restarted: {is_restarted}");
         let (status, problem) = stage.renew().await;
         assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &"needs_sign_in".into()), "{problem}");
-        stage.app.api().gateway.renewals.renew_due().await;
-        assert_eq!(stage.renewals(), 1, "restarted: {is_restarted}");
+        assert_eq!(stage.renewals(), asked);
         assert_eq!(stage.state().await, "needs_sign_in");
     }
-    let path = format!("/api/v1/accounts/{}/resume", stage.id);
-    assert_eq!(stage.call(Method::POST, &path).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_renewal_that_a_person_wanted_asked_nobody_and_repeated_the_old_refusal() {
+    let stage = SignedIn::set(House::default()).await;
+    stage.a_minute_later();
+    stage.authority.script(Desk::Refresh, [Mischief::Refuse("invalid_grant".into())]);
+    let (status, problem) = stage.renew().await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &"needs_sign_in".into()), "{problem}");
+
+    let (status, view) = stage.renew().await;
+
+    assert_eq!((status, &view["standing"]["state"]), (StatusCode::OK, &"ready".into()), "{view}");
+    assert_eq!(stage.renewals(), 2, "its provider has thought better of it");
+}
+
+#[tokio::test]
+async fn a_renewal_that_a_person_wanted_and_that_met_bad_weather_is_tried_by_itself() {
+    let mut stage = SignedIn::set(House::default()).await;
+    stage.a_minute_later();
+    stage.authority.script(
+        Desk::Refresh,
+        [Mischief::Refuse("invalid_grant".into()), Mischief::Refuse("temporarily_unavailable".into())],
+    );
+    assert_eq!(stage.renew().await.0, StatusCode::CONFLICT);
+
+    let (status, problem) = stage.renew().await;
+
+    assert_eq!((status, &problem["code"]), (StatusCode::BAD_GATEWAY, &"not_renewed".into()), "{problem}");
+    assert!(problem["message"].as_str().unwrap().contains("tried again by itself"), "{problem}");
+    assert_eq!(stage.state().await, "ready", "nobody says any more that it is no good");
+    stage.clock.advance(Duration::from_mins(55));
+    stage.until_token(2).await;
+    assert_eq!((stage.renewals(), stage.state().await), (3, "ready".into()));
+}
+
+#[tokio::test]
+async fn an_account_that_was_resumed_was_called_ready_and_its_sign_in_never_asked_for_again() {
+    let mut stage = SignedIn::set(House::default()).await;
+    stage.a_minute_later();
+    stage.authority.withdraw_all();
     stage.refuse(1, 1);
     assert_eq!(stage.ask().await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!((stage.renewals(), stage.state().await), (1, "needs_sign_in".into()), "resumed in vain");
+    let path = format!("/api/v1/accounts/{}/resume", stage.id);
+    assert_eq!(
+        stage.call(Method::POST, &path).await.1["standing"]["state"],
+        "ready",
+        "its token may be good"
+    );
+    stage.restart().await;
+    stage.refuse(1, 1);
+    assert_eq!(stage.ask().await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!((stage.renewals(), stage.state().await), (2, "needs_sign_in".into()), "asked once, in vain");
+
+    let mut events = stage.app.api().events.subscribe();
+    stage.clock.advance(Duration::from_hours(24));
+    assert_eq!(stage.call(Method::POST, &path).await.0, StatusCode::OK);
+    let told = async {
+        while stage.renewals() < 3 || stage.state().await != "needs_sign_in" {
+            events.recv().await.unwrap();
+        }
+    };
+    soon("the sign-in to be asked for by itself, whose time has come", told).await;
 }
 
 #[tokio::test]

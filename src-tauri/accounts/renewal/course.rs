@@ -114,16 +114,14 @@ impl Course {
             let is_over = want == Want::Time && self.due(life, part, now).is_some_and(|due| due <= now);
             return if is_over { Answer::Begin(Act::End) } else { Answer::Nothing };
         }
-        if let Some(trouble) = &self.trouble {
-            match trouble.needs {
-                Some(Mending::SignIn) => return Answer::Needs(Arc::clone(&trouble.why)),
-                Some(Mending::Client) if want != Want::Person => {
-                    return Answer::Needs(Arc::clone(&trouble.why));
-                }
-                None if want != Want::Person && trouble.holds(now) => {
-                    return Answer::Rests(trouble.again_at, Arc::clone(&trouble.why));
-                }
-                _ => {}
+        // A person who says it wants it asked, whatever was said before.
+        if let Some(trouble) = self.trouble.as_ref().filter(|_| want != Want::Person) {
+            let why = Arc::clone(&trouble.why);
+            if trouble.needs.is_some() {
+                return Answer::Needs(why);
+            }
+            if trouble.holds(now) {
+                return Answer::Rests(trouble.again_at, why);
             }
         }
         match want {
@@ -158,6 +156,13 @@ impl Course {
         let again_at = now.checked_add(pause(failures, part)).unwrap_or(Timestamp::MAX);
         self.trouble =
             Some(RenewalTrouble { tokens_at, failures, why: Arc::clone(why), at: now, again_at, needs });
+    }
+
+    /// A person has put the account back into service: what was said before keeps nobody from asking once more.
+    pub fn is_resumed(&mut self) {
+        if let Some(trouble) = self.trouble.as_mut().filter(|_| !self.is_under_way) {
+            (trouble.needs, trouble.again_at) = (None, trouble.at);
+        }
     }
 
     /// Nothing is under way any more.

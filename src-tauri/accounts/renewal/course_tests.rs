@@ -63,20 +63,40 @@ fn a_pause_from_before_the_clock_was_set_back_is_over() {
 }
 
 #[test]
-fn a_dead_sign_in_is_never_shown_again() {
-    let course = after(&Ended::Needs(Mending::SignIn, "it was refused".into()), DUE);
-    for want in [Want::Time, Want::Refusal, Want::Person] {
-        assert_eq!(wants(&course, want, 9_000_000), Answer::Needs("it was refused".into()));
+fn a_sign_in_or_a_client_that_was_refused_is_shown_again_by_a_person_alone() {
+    for mending in [Mending::SignIn, Mending::Client] {
+        let course = after(&Ended::Needs(mending, "it was refused".into()), DUE);
+        for want in [Want::Time, Want::Refusal] {
+            assert_eq!(
+                wants(&course, want, 9_000_000),
+                Answer::Needs("it was refused".into()),
+                "{mending:?}"
+            );
+        }
+        assert_eq!(course.due(LIFE(), 0, at(9_000_000)), None);
+        assert_eq!(wants(&course, Want::Person, DUE), Answer::Begin(Act::Ask), "{mending:?}");
     }
-    assert_eq!(course.due(LIFE(), 0, at(9_000_000)), None);
 }
 
 #[test]
-fn a_client_that_was_refused_is_tried_again_by_a_person_alone() {
-    let course = after(&Ended::Needs(Mending::Client, "no such client".into()), DUE);
-    assert!(matches!(wants(&course, Want::Time, 9_000_000), Answer::Needs(_)));
-    assert!(matches!(wants(&course, Want::Refusal, 9_000_000), Answer::Needs(_)));
-    assert_eq!(wants(&course, Want::Person, DUE), Answer::Begin(Act::Ask));
+fn an_account_that_is_resumed_has_its_sign_in_asked_for_once_more() {
+    for ended in [Ended::Needs(Mending::SignIn, "it was refused".into()), weather()] {
+        let mut course = after(&ended, DUE);
+        course.is_resumed();
+        assert_eq!(course.due(LIFE(), 0, at(DUE + 1)), Some(at(DUE)), "at once, for its time has come");
+        assert_eq!(wants(&course, Want::Refusal, DUE + 1), Answer::Begin(Act::Ask));
+        course.begins();
+        course.ends(&Ended::Needs(Mending::SignIn, "refused again".into()), LIFE().from, 0, at(DUE + 1));
+        course.lands();
+        assert_eq!(
+            wants(&course, Want::Refusal, DUE + 2),
+            Answer::Needs("refused again".into()),
+            "and no more"
+        );
+    }
+    let mut early = after(&Ended::Needs(Mending::SignIn, "it was refused".into()), 2000);
+    early.is_resumed();
+    assert_eq!(early.due(LIFE(), 0, at(2000)), Some(at(DUE)), "its token is good until then");
 }
 
 #[test]

@@ -118,7 +118,9 @@ impl Flight {
         entry.course.ends(ended, self.before.obtained_at, part, now);
         let trouble = entry.course.trouble.clone();
         drop(desk);
-        if *ended == Ended::Renewed {
+        // What a person had asked again, and nobody has answered, is tried by itself from here on.
+        let is_open = was_for_a_person && matches!(ended, Ended::Weather(_) | Ended::Unkept(_));
+        if *ended == Ended::Renewed || is_open {
             self.renewals.0.roster.revive_sign_in(self.id, was_for_a_person);
         }
         trouble

@@ -27,10 +27,10 @@ use self::{
     flight::Flight,
     timing::Life,
 };
-use super::{Roster, Tokens, sign_in::Carrier};
+use super::{EditError, Roster, Tokens, sign_in::Carrier};
 use crate::{
     domain::{AccountId, RenewalTrouble},
-    routing::health::part_of_1000,
+    routing::{Contender, health::part_of_1000},
     secrets::Sensitive,
     store::StoreError,
     tasks::Tasks,
@@ -117,6 +117,28 @@ impl Renewals {
         landed(told, MOST_FOR_A_PERSON).await?;
         self.0.roster.revive_sign_in(id, true);
         Ok(())
+    }
+
+    /// Puts an account back into service, whatever kept it out. What its provider said of its sign-in keeps nobody from
+    /// asking once more: a core that runs does as soon as that is due. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As [`Roster::resume`].
+    pub fn resume(&self, id: AccountId) -> Result<Arc<Contender>, EditError> {
+        let resumed = self.0.roster.resume(id)?;
+        let trouble = {
+            let mut desk = self.desk();
+            let Some(entry) = self.meet(&mut desk, id) else { return Ok(resumed) };
+            if entry.flight.is_some() || entry.course.trouble.is_none() {
+                return Ok(resumed);
+            }
+            entry.course.is_resumed();
+            entry.course.trouble.clone()
+        };
+        let inner = self.0.roster.inner();
+        inner.store.save_renewal(id, trouble.as_ref())?;
+        inner.due_anew.notify_waiters();
+        Ok(resumed)
     }
 
     /// An upstream has refused this access token: there is a newer one once this returns. Where there can't be one

@@ -204,17 +204,19 @@ pub async fn pause(
     Ok(Json(api.view(&paused)))
 }
 
-/// Puts an account back into service, whatever kept it out.
+/// Puts an account back into service, whatever kept it out. A sign-in that its provider has refused is asked for once
+/// more, when that is due.
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/resume", operation_id = "resume_account", params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn resume(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<AccountView>, Refused> {
-    let roster = api.gateway.roster.clone();
-    let resumed = blocking(move || roster.resume(AccountId(id))).await?;
+    let renewals = api.gateway.renewals.clone();
+    let resumed = blocking(move || renewals.resume(AccountId(id))).await?;
     Ok(Json(api.view(&resumed)))
 }
 
-/// Renews an account's sign-in now, or waits for the renewal that is under way.
+/// Renews an account's sign-in now, or waits for the renewal that is under way. Its provider is asked whatever it said
+/// before.
 #[utoipa::path(post, path = "/api/v1/accounts/{id}/renew", operation_id = "renew_account", params(("id" = i64, Path)), responses(
     (status = OK, body = AccountView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem),
     (status = BAD_GATEWAY, body = Problem), (status = SERVICE_UNAVAILABLE, body = Problem),

@@ -32,8 +32,11 @@ pub struct Issuer {
 pub struct Books {
     pub number: u32,
     pub good: BTreeSet<String>,
-    /// Rotated away, or refused: nobody should show them again.
+    /// Rotated away: nobody should show them again.
     gone: BTreeSet<String>,
+    /// Refused: they are shown again only where a person wants it, until that is answered.
+    refused: BTreeSet<String>,
+    pub is_wanted: bool,
     pub whims: VecDeque<Whim>,
     pub faults: Vec<String>,
     pub has_refused_client: bool,
@@ -84,7 +87,7 @@ impl Books {
     }
 
     fn answer(&mut self, shown: &str) -> Result<(u16, String), NotCarried> {
-        if self.gone.contains(shown) {
+        if self.gone.contains(shown) || (self.refused.contains(shown) && !self.is_wanted) {
             self.faults.push(format!("{shown} was shown again"));
         }
         let whim = self.whims.pop_front();
@@ -93,13 +96,14 @@ impl Books {
             Some(Whim::Trouble) => return Ok((503, r#"{"error":"invalid_grant"}"#.into())),
             Some(Whim::Page) => return Ok((200, "<h1>Welcome to the hotel</h1>".into())),
             Some(Whim::NoClient) => {
-                self.has_refused_client = true;
+                (self.has_refused_client, self.is_wanted) = (true, false);
                 return Ok((401, r#"{"error":"invalid_client"}"#.into()));
             }
             Some(Whim::NoRotation) | None => {}
         }
         if !self.good.contains(shown) {
-            self.gone.insert(shown.to_owned());
+            self.is_wanted = false;
+            self.refused.insert(shown.to_owned());
             return Ok((400, r#"{"error":"invalid_grant"}"#.into()));
         }
         let mut told = serde_json::json!({ "token_type": "Bearer", "expires_in": 3600 });

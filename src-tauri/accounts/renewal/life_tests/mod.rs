@@ -50,6 +50,8 @@ enum Happens {
     /// A refusal of an older token comes late.
     Late,
     Person,
+    /// A person puts the account back into service.
+    Resumed,
     SignIn,
     /// A person signs in while a renewal is under way.
     SignInMeanwhile,
@@ -70,6 +72,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         4 => (1u8..8).prop_map(Happens::Refused),
         1 => Just(Happens::Late),
         2 => Just(Happens::Person),
+        1 => Just(Happens::Resumed),
         1 => Just(Happens::SignIn),
         1 => Just(Happens::SignInMeanwhile),
         4 => whim().prop_map(Happens::Whim),
@@ -139,6 +142,11 @@ impl Life {
                 }
             }
             Happens::Person => self.asks().await,
+            Happens::Resumed => {
+                self.issuer.books(|books| books.is_wanted = true);
+                let resumed = self.renewals.resume(self.id).unwrap();
+                assert_eq!((&resumed.account.refused, &resumed.account.bench), (&None, &None), "it is back");
+            }
             Happens::SignIn => self.signs_in(),
             Happens::SignInMeanwhile => self.signs_in_meanwhile().await,
             Happens::Whim(whim) => self.issuer.books(|books| books.whims.push_back(whim)),
@@ -170,6 +178,7 @@ impl Life {
 
     async fn asks(&mut self) {
         let before = self.roster.bearer(self.id).unwrap();
+        self.issuer.books(|books| books.is_wanted = true);
         match self.renewals.renew(self.id).await {
             Ok(()) => {
                 assert!(!self.roster.is_current(self.id, &before));
@@ -200,6 +209,7 @@ impl Life {
 
     async fn signs_in_meanwhile(&mut self) {
         self.issuer.is_open.send_replace(false);
+        self.issuer.books(|books| books.is_wanted = true);
         let mut set = JoinSet::new();
         let (renewals, id) = (self.renewals.clone(), self.id);
         set.spawn(async move { renewals.renew(id).await });
