@@ -17,7 +17,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Client, Program, holds, soon};
+use crate::harness::{Client, House, Program, holds, soon};
 
 const UPSTREAM: &str = "http://127.0.0.1:9";
 const FIRST: &str = "canary correct horse";
@@ -263,4 +263,21 @@ async fn a_keychain_that_fails_its_test_keeps_nobody_from_serving_and_is_told_by
         client.call(&token, Method::POST, "/api/v1/vault/move", &json!({ "to": "memory" }).to_string()).await;
     assert_eq!(moved.status, StatusCode::CONFLICT);
     soon("the drain to end", app.drain()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_secrets_there_were_at_the_last_look_was_told_of_now() {
+    let house = House::with(&["work"]).await;
+    let holds = async |secrets: &str| {
+        let shown = house.done(Method::GET, "/api/v1/vault", json!(null)).await;
+        assert!(shown["says"].as_str().unwrap().ends_with(&format!("holds {secrets}.")), "{shown}");
+    };
+    house.done(Method::POST, "/api/v1/vault/check", json!(null)).await;
+    holds("1 secret").await;
+    let id = house.add("spare", house.sandbox.base_url(), 0);
+    holds("2 secrets").await;
+    house.app.api().gateway.roster.remove(id).unwrap();
+    holds("1 secret").await;
+    house.done(Method::POST, "/api/v1/vault/check", json!(null)).await;
+    holds("1 secret").await;
 }

@@ -1,6 +1,8 @@
 //! Whose secrets are whose: pure. A secret that no account owns is an orphan; an account that can't serve without one
 //! and has none misses it. What this version does not know is somebody's.
 
+use std::collections::BTreeSet;
+
 use crate::{
     domain::{Account, AccountId, AccountName},
     providers::Catalog,
@@ -37,6 +39,32 @@ pub struct Findings {
     pub orphans: Vec<SecretName>,
     /// The accounts that lack theirs.
     pub missing: Vec<Owner>,
+    /// The accounts that have theirs, as far as this version knows them.
+    pub having: BTreeSet<AccountId>,
+}
+
+/// The accounts that the roster knows, each with whether it has what it pays with.
+pub(super) type Known = Vec<(AccountId, bool)>;
+
+impl Findings {
+    /// The same after accounts came, went or were given their secrets: whoever does that says so here, and nobody has to
+    /// look. `then` is who was known at the look. What changed in the home behind our back only the next look tells.
+    pub(super) fn since(&self, then: &Known, now: &Known) -> Self {
+        let is_there = |id: AccountId| now.iter().any(|(known, _)| *known == id);
+        let ids = |known: &[(AccountId, bool)], keep: &dyn Fn(&(AccountId, bool)) -> bool| {
+            known.iter().filter(|one| keep(one)).map(|(id, _)| *id).collect::<BTreeSet<_>>()
+        };
+        let came = ids(now, &|one| one.1 && !then.contains(one));
+        let went = ids(then, &|(id, _)| !is_there(*id));
+        let is_over = |owner: &Owner| came.contains(&owner.id) || went.contains(&owner.id);
+        Self {
+            secrets: (self.secrets + came.difference(&self.having).count())
+                .saturating_sub(went.intersection(&self.having).count()),
+            orphans: self.orphans.clone(),
+            missing: self.missing.iter().filter(|owner| !is_over(owner)).cloned().collect(),
+            having: self.having.clone(),
+        }
+    }
 }
 
 impl Owner {
@@ -59,11 +87,13 @@ impl Owner {
 pub(super) fn find(held: &[SecretName], owners: &[Owner]) -> Findings {
     let is_owned = |name: &SecretName| owners.iter().any(|owner| owner.owns(name));
     let has = |owner: &Owner| held.iter().any(|name| owner.owns(name));
-    let is_missing = |owner: &&Owner| owner.needs == Needs::One && !has(owner);
+    let needs_one = |owner: &&Owner| owner.needs == Needs::One;
+    let is_missing = |owner: &&Owner| needs_one(owner) && !has(owner);
     Findings {
         secrets: held.len(),
         orphans: held.iter().filter(|name| !is_owned(name)).cloned().collect(),
         missing: owners.iter().filter(is_missing).cloned().collect(),
+        having: owners.iter().filter(needs_one).filter(|owner| has(owner)).map(|owner| owner.id).collect(),
     }
 }
 
@@ -94,5 +124,32 @@ mod tests {
         );
         assert_eq!(found.missing, [owner(2, Needs::One)]);
         assert_eq!(find(&[], &[]), Findings::default());
+    }
+
+    #[test]
+    fn accounts_that_came_and_went_since_the_last_look_were_still_counted() {
+        let owners = [1, 2, 3].map(|id| owner(id, Needs::One));
+        let unknown = owner(9, Needs::Unknown);
+        let held = ["account/1", "account/2", "account/9", "else"].map(name);
+        let found = find(&held, &[&owners[..], &[unknown]].concat());
+        let known = |known: &[(i64, bool)]| known.iter().map(|(id, has)| (AccountId(*id), *has)).collect();
+        let then = known(&[(1, true), (2, false), (3, false)]);
+        let counted = |now: &[(i64, bool)]| {
+            let now = found.since(&then, &known(now));
+            (now.secrets, now.missing.iter().map(|owner| owner.id.0).collect::<Vec<_>>())
+        };
+        let (one, two, three) = ((1, true), (2, false), (3, false));
+        assert_eq!(counted(&[one, two, three]), (4, vec![3]), "nothing has happened");
+        assert_eq!(counted(&[one, two, three, (4, true)]), (5, vec![3]), "one was added");
+        assert_eq!(counted(&[one, two, three, (4, false)]), (4, vec![3]), "one that passes sign-ins on");
+        assert_eq!(counted(&[two, three]), (3, vec![3]), "one was removed");
+        assert_eq!(counted(&[one, two]), (4, vec![]), "one that had none was removed");
+        assert_eq!(counted(&[one, two, (3, true)]), (5, vec![]), "one was given its key");
+        assert_eq!(
+            counted(&[one, (2, true), three]),
+            (4, vec![3]),
+            "one that could not be read was given another"
+        );
+        assert_eq!(counted(&[]), (2, vec![]), "what nobody here knows stays");
     }
 }

@@ -29,8 +29,11 @@ use tokio::sync::watch;
 pub use course::Left;
 pub use findings::{Findings, Needs, Owner};
 
-use self::course::{HOME, MOVE, Pending};
-use super::{Roster, roster::lock};
+use self::{
+    course::{HOME, MOVE, Pending},
+    findings::Known,
+};
+use super::{Roster, purse::key_of, roster::lock};
 use crate::{
     domain::{AccountId, AccountName},
     events::Event,
@@ -99,6 +102,8 @@ pub struct Look {
     pub found: Result<Findings, Arc<str>>,
     /// Where the secrets of accounts that lack theirs were found instead, and whose.
     pub elsewhere: Option<(VaultKind, Vec<AccountId>)>,
+    /// Who was known at that time.
+    known: Known,
     /// What the accounts are called, or were, whose names orphans carry.
     pub called: BTreeMap<SecretName, AccountName>,
 }
@@ -182,14 +187,20 @@ impl Homes {
         Ok(homes)
     }
 
-    /// How it stands, as far as that is known. Asks neither disk nor keychain.
+    /// How it stands, as far as that is known: as the last look found it, and with the secrets that came and went with
+    /// accounts since. Asks neither disk nor keychain.
     pub fn stand(&self) -> Stand {
         let vault = self.0.roster.inner().vault();
+        let known = self.known();
         let (kind, secured, state) = (vault.kind(), vault.secured(), self.state());
+        let now = |look: &Look| Look {
+            found: look.found.as_ref().map(|found| found.since(&look.known, &known)).map_err(Arc::clone),
+            ..look.clone()
+        };
         Stand {
             kind,
             secured,
-            look: state.look.clone(),
+            look: state.look.as_ref().map(now),
             left: state.left,
             moving: state.moving,
             last: state.last.clone(),
@@ -239,7 +250,13 @@ impl Homes {
         let called = found.as_ref().map_or_else(|_| BTreeMap::new(), |found| self.called(&found.orphans));
         let elsewhere = found.as_ref().ok().and_then(|found| self.find_elsewhere(vault.kind(), found));
         let found = found.map_err(|error| error.to_string().into());
-        self.state().look = Some(Look { at: inner.clock.now(), found, elsewhere, called });
+        let known = self.known();
+        self.state().look = Some(Look { at: inner.clock.now(), found, elsewhere, known, called });
+    }
+
+    fn known(&self) -> Known {
+        let snapshot = self.0.roster.snapshot();
+        snapshot.contenders.iter().map(|one| (one.account.id, key_of(one).is_some())).collect()
     }
 
     /// Completes when no move is under way.

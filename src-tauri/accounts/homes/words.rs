@@ -101,8 +101,15 @@ mod tests {
     #[test]
     fn where_keys_are_kept_is_one_sentence_and_whether_that_works_another() {
         let found = |secrets| Ok(Findings { secrets, ..Findings::default() });
-        let look =
-            |found| Some(Look { at: Timestamp::UNIX_EPOCH, found, elsewhere: None, called: [].into() });
+        let look = |found| {
+            Some(Look {
+                at: Timestamp::UNIX_EPOCH,
+                found,
+                elsewhere: None,
+                known: Vec::new(),
+                called: [].into(),
+            })
+        };
         let stand = |kind, secured, look| Stand {
             kind,
             secured,

@@ -23,7 +23,7 @@ export function keepLive(transport: Transport, cache: QueryClient, onLink: (up: 
   const again = (...names: string[]) => names.forEach((name) => void cache.invalidateQueries({ queryKey: [name] }));
   const box = inbox({
     rows: (rows) => rows.forEach((row) => putRow(cache, row)),
-    accounts: () => again(keys.accounts, keys.overview, keys.pools, keys.routes, keys.explain),
+    accounts: () => again(keys.accounts, keys.overview, keys.pools, keys.routes, keys.explain, keys.vault, keys.status),
     keys: () => again(keys.keys, keys.bindings, keys.explain),
     plan: () => again(...touchedByPlan),
     jobs: () => again(keys.jobs, keys.status),

@@ -40,7 +40,7 @@ function Stand({ vault, onAct, onClose }: { vault: Look; onAct: (act: Act) => vo
   return (
     <>
       <p>{vault.says}</p>
-      {/* What it holds is known as of then: nobody looks each time that a key comes or goes. */}
+      {/* Keys that came and went with accounts since then are counted; what others did in there is known as of then. */}
       {vault.looked_at && <p className="mt-1 text-small text-faint" title={exactTime(vault.looked_at)}>Looked at {clock(vault.looked_at, now)}.</p>}
       {vault.moving && <p role="status" className="mt-2">{movingWords(vault.moving)}</p>}
       {!moves && vault.last_move && <p role="status" className={`mt-2 ${vault.last_move.problem ? "text-bad" : "text-soft"}`}>{movedWords(vault.last_move)}</p>}
