@@ -504,3 +504,11 @@ async fn whoever_removes_an_account_gives_its_sign_in_back_and_need_not_wait_for
     }
     assert_eq!(place.authority.count(Desk::Revoke), 5, "each time it was tried");
 }
+
+#[tokio::test]
+async fn whether_there_is_a_window_for_a_link_to_come_back_to_was_not_told() {
+    let place = Place::with(&[]).await;
+    assert_eq!(place.status().await["has_window"], false);
+    place.house.app.gets_a_window();
+    assert_eq!(place.status().await["has_window"], true);
+}

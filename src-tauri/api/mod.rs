@@ -20,7 +20,7 @@ mod status;
 pub mod vault;
 pub mod views;
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, atomic::AtomicBool};
 
 use axum::{Router, middleware};
 use jiff::Timestamp;
@@ -75,6 +75,8 @@ pub struct Parts {
     pub backtests: Arc<Semaphore>,
     /// One connection test of an account at a time.
     pub probes: Probes,
+    /// Whether it runs in the desktop app.
+    pub has_window: AtomicBool,
 }
 
 /// Whether and where the proxy listens.

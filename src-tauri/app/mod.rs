@@ -10,7 +10,10 @@ use std::{
     net::SocketAddr,
     num::NonZeroU32,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -220,6 +223,7 @@ impl App {
             started_at: clock.now(),
             backtests: Arc::new(tokio::sync::Semaphore::new(1)),
             probes: Probes::default(),
+            has_window: AtomicBool::new(false),
             clock,
         });
         let inner = Inner { settings, api, ledger, store, tasks, carrier, server: Mutex::default(), lock };
@@ -267,6 +271,11 @@ impl App {
         api.scheduler.start();
         api.homes.look_aside();
         Ok(address)
+    }
+
+    /// Says that this core runs in the desktop app, so that a sign-in can come back to its window.
+    pub fn gets_a_window(&self) {
+        self.0.api.has_window.store(true, Ordering::Relaxed);
     }
 
     /// Tells whoever wants the folder meanwhile what this process waits for, until the note is dropped.

@@ -103,6 +103,7 @@ impl Desk {
         let opened = opened.await;
         match opened.map_err(|error| problem("not_opened", error))? {
             Ok(app) => {
+                app.gets_a_window();
                 // A port that is taken stands in the status, with the next step; the window shows it.
                 let _ = app.start();
                 Ok(Core::Own(app))

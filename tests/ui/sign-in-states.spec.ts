@@ -57,6 +57,20 @@ test("what was typed is still there after a sign-in that failed", async ({ page 
   await expect(page.getByLabel("Client id")).toHaveValue("headgate");
 });
 
+test("a way back into the window was offered where there is none", async ({ page }) => {
+  let hasWindow = false;
+  await stage(page, scenes.full, {
+    fail: (path) => (path === "/api/v1/status" ? { status: 200, body: { ...scenes.full.status, has_window: hasWindow } } : null),
+  });
+  const links = page.getByLabel("How").getByRole("option", { name: "By a browser, back into the window" });
+  await page.goto(`${STAGE}/#/accounts?sign-in=1`);
+  await expect(page.getByLabel("How")).toHaveValue("paste");
+  await expect(links).toHaveCount(0);
+  hasWindow = true;
+  await page.reload();
+  await expect(links).toHaveCount(1);
+});
+
 test("only what the chosen way to sign in asks for is asked", async ({ page }) => {
   await stage(page, scenes.full);
   await page.goto(`${STAGE}/#/accounts?sign-in=1`);

@@ -44,6 +44,7 @@ impl Api {
             turned_away: count(occupancy.refused),
             unused_login: self.gateway.roster.has_ignored_a_login(),
             needs_key: self.gateway.needs_key(false),
+            has_window: self.has_window.load(Ordering::Relaxed),
             refused_link: self
                 .sign_ins
                 .refused_link()

@@ -41,6 +41,9 @@ pub struct Status {
     pub unused_login: bool,
     /// Whether clients on this machine need a key too.
     pub needs_key: bool,
+    /// Whether this core runs in the desktop app, whose window takes what comes back to a sign-in by a deep link.
+    #[serde(default)]
+    pub has_window: bool,
     /// The last deep link, if it was refused and that is not long ago.
     #[serde(default)]
     pub refused_link: Option<RefusedLinkView>,
@@ -74,6 +77,7 @@ impl Status {
             turned_away: 0,
             unused_login: false,
             needs_key: false,
+            has_window: true,
             refused_link: None,
         }
     }

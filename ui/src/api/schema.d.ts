@@ -91,7 +91,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Renews an account's sign-in now, or waits for the renewal that is under way. */
+        /**
+         * Renews an account's sign-in now, or waits for the renewal that is under way. Its provider is asked whatever it said
+         *     before.
+         */
         post: operations["renew_account"];
         delete?: never;
         options?: never;
@@ -108,7 +111,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Puts an account back into service, whatever kept it out. */
+        /**
+         * Puts an account back into service, whatever kept it out. A sign-in that its provider has refused is asked for once
+         *     more, when that is due.
+         */
         post: operations["resume_account"];
         delete?: never;
         options?: never;
@@ -2405,6 +2411,8 @@ export interface components {
             address?: string | null;
             /** @description Where everything is kept. */
             data_dir: string;
+            /** @description Whether this core runs in the desktop app, whose window takes what comes back to a sign-in by a deep link. */
+            has_window?: boolean;
             /**
              * Format: int32
              * @description Of those that run: held until an account is back.

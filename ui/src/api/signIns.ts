@@ -5,11 +5,19 @@ import { useChange } from "./changes.ts";
 import { answer } from "./client.ts";
 import { useCore } from "./core.tsx";
 import { keys } from "./live.ts";
+import { useStatus } from "./queries.ts";
+import { isInWindow } from "./transport.ts";
 import type { NewSignIn } from "./types.ts";
 
 export function useSignInDefinitions() {
   const { api } = useCore();
   return useQuery({ queryKey: [keys.signInDefinitions], queryFn: () => answer(api.GET("/api/v1/sign-ins/definitions")) });
+}
+
+/** Whether there is a window that a link can come back to: this one, or the one that the core runs in. */
+export function useHasWindow(): boolean {
+  const { data: status } = useStatus();
+  return isInWindow(window) || status?.has_window === true;
 }
 
 /** Those that are open or were lately, without their addresses. */

@@ -2,14 +2,14 @@
 // secret is read from its field when the form is sent, and never held as state.
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useProviders, useStatus } from "../../api/queries.ts";
-import { useBeginSignIn, useSignInDefinitions } from "../../api/signIns.ts";
+import { useBeginSignIn, useHasWindow, useSignInDefinitions } from "../../api/signIns.ts";
 import type { Account, Provider, SignInDefinition, SignInWay } from "../../api/types.ts";
 import { AddressField } from "../../parts/AddressField.tsx";
 import { Choice, Field } from "../../parts/Field.tsx";
 import { vaultWord } from "../../parts/Foot.tsx";
 import { FormEnd } from "../../parts/FormEnd.tsx";
 import { Failed, Reading } from "../../parts/Notice.tsx";
-import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, wantsAddress } from "./filled.ts";
+import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, wantsAddress, waysBack } from "./filled.ts";
 import { wayWords } from "./words.ts";
 
 /** Two fields beside each other where there is room. */
@@ -129,10 +129,11 @@ function Client({ definition, known }: { definition: SignInDefinition; known: st
 }
 
 function Ways({ definition }: { definition: SignInDefinition }) {
-  const [way, setWay] = useState(proposedWay(definition, window.location.hostname));
+  const ways = waysBack(definition, useHasWindow());
+  const [way, setWay] = useState(proposedWay(ways, window.location.hostname));
   return (
     <Choice label="How" name="way" value={way} onChange={(event) => setWay(event.target.value as SignInWay)} hint={way && wayWords[way].hint}>
-      {definition.ways.map((each) => <option key={each} value={each}>{wayWords[each].title}</option>)}
+      {ways.map((each) => <option key={each} value={each}>{wayWords[each].title}</option>)}
     </Choice>
   );
 }

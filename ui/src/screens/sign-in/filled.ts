@@ -55,10 +55,15 @@ export function definitionsFor(account: Account | undefined, definitions: SignIn
   return definitions.filter((each) => providersFor(each, providers).some(({ id }) => id === account.provider));
 }
 
+/** The ways back that lead somewhere: without a window nobody takes a link. */
+export function waysBack({ ways }: SignInDefinition, hasWindow: boolean): SignInWay[] {
+  return hasWindow ? ways : ways.filter((way) => way !== "deep_link");
+}
+
 const HERE = ["", "127.0.0.1", "localhost", "[::1]", "tauri.localhost"];
 
 /** The first way that can work: a page of another machine has a browser that no port of this one hears. */
-export function proposedWay({ ways }: SignInDefinition, hostname: string): SignInWay | undefined {
+export function proposedWay(ways: SignInWay[], hostname: string): SignInWay | undefined {
   if (HERE.includes(hostname)) return ways[0];
   return ways.find((way) => way === "device" || way === "paste") ?? ways[0];
 }

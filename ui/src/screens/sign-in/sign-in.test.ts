@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Account, Provider, SignInDefinition, SignInView } from "../../api/types.ts";
-import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, type Filled } from "./filled.ts";
+import { definitionsFor, filledIn, orderIn, proposedWay, providersFor, waysBack, type Filled } from "./filled.ts";
 import { asSentence, isOpen, overWords, renewalWords, signedInWords, whoseWords } from "./words.ts";
 
 const definition = (rest: Partial<SignInDefinition>) =>
@@ -42,11 +42,17 @@ test("whose accounts are signed in to so", () => {
 });
 
 test("a page of another machine proposes no way back to this one", () => {
-  expect(proposedWay(definition({}), "127.0.0.1")).toBe("loopback");
-  expect(proposedWay(definition({}), "tauri.localhost")).toBe("loopback");
-  expect(proposedWay(definition({}), "desk.example")).toBe("paste");
-  expect(proposedWay(definition({ ways: ["loopback", "device", "paste"] }), "desk.example")).toBe("device");
-  expect(proposedWay(definition({ ways: ["loopback"] }), "desk.example")).toBe("loopback");
+  const { ways } = definition({});
+  expect(proposedWay(ways, "127.0.0.1")).toBe("loopback");
+  expect(proposedWay(ways, "tauri.localhost")).toBe("loopback");
+  expect(proposedWay(ways, "desk.example")).toBe("paste");
+  expect(proposedWay(["loopback", "device", "paste"], "desk.example")).toBe("device");
+  expect(proposedWay(["loopback"], "desk.example")).toBe("loopback");
+});
+
+test("a way back into the window was offered where there is none", () => {
+  expect(waysBack(definition({}), true)).toContain("deep_link");
+  expect(waysBack(definition({}), false)).toEqual(["loopback", "paste", "device"]);
 });
 
 test("each ending of a sign-in has its words, and one that goes on has none", () => {
