@@ -358,8 +358,17 @@ impl Roster {
     /// A path leads to live accounts that have a key of their own.
     fn check_spill(&self, ids: &[AccountId]) -> Result<(), EditError> {
         let snapshot = self.snapshot();
-        let is_good = |id| snapshot.get(id).is_some_and(|known| !known.provider.passes_logins());
-        ids.iter().copied().find(|id| !is_good(*id)).map_or(Ok(()), |id| Err(EditError::BadSpill(id)))
+        for id in ids {
+            match snapshot.get(*id) {
+                Some(known) if known.provider.passes_logins() => {
+                    let why = format!("\"{}\" passes sign-ins on itself", known.account.name);
+                    return Err(EditError::BadSpill(why));
+                }
+                Some(_) => {}
+                None => return Err(EditError::BadSpill(format!("there is none with the id {id}"))),
+            }
+        }
+        Ok(())
     }
 
     /// An account's provider as the catalog has it.

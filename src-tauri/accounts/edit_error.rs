@@ -1,7 +1,7 @@
 //! Why an act of a person was not done. Each is a sentence with a next step, and none holds a secret.
 
 use crate::{
-    domain::{AccountId, BadModelMap, BadName, MOST_GUARDS, MOST_REPEATS},
+    domain::{BadModelMap, BadName, MOST_GUARDS, MOST_REPEATS},
     providers::BadAddress,
     secrets::VaultError,
     store::StoreError,
@@ -45,10 +45,8 @@ pub enum EditError {
     ForeignAddress(String),
     #[error("only an account that passes on Claude Code's own sign-in can let requests spill over")]
     NoSpill,
-    #[error(
-        "requests spill over to other accounts that have a key of their own; there is none with the id {0}"
-    )]
-    BadSpill(AccountId),
+    #[error("requests spill over to other accounts that have a key of their own, and {0}")]
+    BadSpill(String),
     #[error("Headgate asks nothing by itself with Claude Code's own sign-in, which this account passes on")]
     NotByItself,
     #[error("a prompt is kept warm 1 to {MOST_REPEATS} times, or 0 times for never")]
