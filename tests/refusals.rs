@@ -67,7 +67,7 @@ async fn when_everybody_rests_each_reason_is_named_with_its_time() {
     assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
     let seconds: u64 = reply.header("retry-after").parse().unwrap();
     assert!((1..=20).contains(&seconds), "{seconds} whole seconds until the first one is back");
-    assert_eq!(reply.header("x-should-retry"), "");
+    assert_eq!(reply.header("x-should-retry"), "true", "then it finds one");
     let message = reply.json().await["error"]["message"].as_str().unwrap().to_owned();
     assert!(
         message.contains("work: its 5h window is spent") && message.contains("spare: it asked for a pause"),
@@ -83,6 +83,48 @@ async fn when_everybody_rests_each_reason_is_named_with_its_time() {
     let reply = house.ask().await;
     assert!(reply.header("retry-after").parse::<u64>().unwrap() > 3600);
     assert_eq!(reply.header("x-should-retry"), "false", "two hours are longer than a client waits");
+}
+
+/// The last of two accounts had two hours to say, and Claude Code gave up, though the first was back in 20 s.
+#[tokio::test]
+async fn the_request_that_exhausts_the_pool_hears_of_whoever_is_back_first_and_of_all() {
+    for pauses in [[20, 7200], [7200, 20]] {
+        let mut house = House::with(&["work", "spare"]).await;
+        for (name, pause) in ["work", "spare"].into_iter().zip(pauses) {
+            let retry_after = Some(Duration::from_secs(pause));
+            house.script(name, [Behaviour::RateLimited { retry_after, unified: false }]);
+        }
+        let reply = house.ask().await;
+        assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+        let seconds: u64 = reply.header("retry-after").parse().unwrap();
+        assert!((15..=20).contains(&seconds), "{pauses:?}: {seconds}");
+        assert_eq!(reply.header("x-should-retry"), "true");
+        let message = reply.json().await["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("work: it asked") && message.contains("spare: it asked"), "{message}");
+        let exchange = house.ended().await;
+        assert_eq!(house.tried(&exchange), ["work", "spare"]);
+        assert_eq!(exchange.ending, Some(Ending::Refused));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_not_shown_that_says_to_wait_longer_than_somebody_who_rests_already() {
+    let mut house = House::with(&["work", "spare"]).await;
+    let pause =
+        |seconds| Behaviour::RateLimited { retry_after: Some(Duration::from_secs(seconds)), unified: false };
+    house.script("work", [pause(30)]);
+    house.ask().await.bytes().await;
+    house.ended().await;
+    house.script("spare", [pause(7200)]);
+    let reply = house.ask().await;
+    assert!(reply.header("retry-after").parse::<u64>().unwrap() <= 30, "work is back by then");
+    assert!(house.refused(reply).await.contains("work: it asked for a pause"));
+    house.clock.advance(Duration::from_secs(31));
+    house.script("work", [pause(7)]);
+    let reply = house.ask().await;
+    assert_eq!(reply.header("retry-after"), "7");
+    let said = reply.json().await["error"]["message"].as_str().unwrap().to_owned();
+    assert!(!said.contains("No account"), "who is back first says so itself: {said}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The answers that we raise ourselves. They have Anthropic's shape, say why and what to do, and carry
-//! `retry-after` in whole seconds where waiting helps and `x-should-retry: false` where it does not.
+//! `retry-after` in whole seconds where waiting helps, and `x-should-retry`: `true` where it is known to, `false` where
+//! it does not.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -198,8 +199,11 @@ impl Failure {
         let is_brief =
             matches!(self, Self::Unreachable { .. } | Self::Denied(Denied { why: Denial::Rate { .. }, .. }));
         let is_worth_it = seconds.is_some_and(|seconds| seconds <= PATIENCE) || is_brief;
-        if !is_worth_it {
-            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        // Claude Code asks again after a 429 of a subscription only where it is told to.
+        let finds_an_account = is_worth_it && matches!(self, Self::NobodyReady(_) | Self::Denied(_));
+        let word = [(finds_an_account, "true"), (!is_worth_it, "false")].into_iter().find(|(is, _)| *is);
+        if let Some((_, word)) = word {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static(word));
         }
         if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
             headers.insert(HeaderName::from_static("request-id"), id);
@@ -322,11 +326,11 @@ mod tests {
             let (after, retry, _) = refusal(&[pause]);
             (after.parse::<u64>().unwrap(), retry)
         };
-        let never = || Some("false".to_owned());
-        assert_eq!(told(Duration::ZERO), (1, None), "whole seconds, never none");
-        assert_eq!(told(Duration::from_millis(200)), (1, None));
-        assert_eq!(told(Duration::from_millis(58_001)), (59, None), "rounded up");
-        assert_eq!(told(seconds(59)), (59, None));
+        let (yes, never) = (|| Some("true".to_owned()), || Some("false".to_owned()));
+        assert_eq!(told(Duration::ZERO), (1, yes()), "whole seconds, never none");
+        assert_eq!(told(Duration::from_millis(200)), (1, yes()));
+        assert_eq!(told(Duration::from_millis(58_001)), (59, yes()), "rounded up");
+        assert_eq!(told(seconds(59)), (59, yes()));
         assert_eq!(told(Duration::from_millis(59_001)), (60, never()), "what is told decides");
         assert_eq!(told(seconds(60)), (60, never()));
         assert_eq!(told(seconds(7835)), (7835, never()), "the real time");
@@ -335,7 +339,7 @@ mod tests {
     #[test]
     fn a_refusal_names_each_account_and_the_soonest_decides() {
         let (after, retry, message) = refusal(&[Duration::from_hours(2), Duration::from_secs(20)]);
-        assert_eq!((after.as_str(), retry), ("20", None));
+        assert_eq!((after.as_str(), retry.as_deref()), ("20", Some("true")));
         assert!(
             message.contains("account 0: it rests, back on 2026-11-23 14:00 UTC, in 2 h 0 min."),
             "{message}"

@@ -46,6 +46,8 @@ pub async fn wait_out(
         record.decided(made.takes(&pick));
         return ControlFlow::Continue((record, Some(pick)));
     }
+    let now = made.at();
     record.decided(made);
-    ControlFlow::Break(std::mem::take(tries).give_up(wait, record, &arrival.method, gateway.limits.idle()))
+    let (tries, idle) = (std::mem::take(tries), gateway.limits.idle());
+    ControlFlow::Break(tries.give_up(wait, accounts, now, record, &arrival.method, idle))
 }

@@ -2,16 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
+use jiff::Timestamp;
 
 use super::hold::Hold;
 use crate::{
-    domain::{AccountId, Verdict},
+    domain::{AccountId, AccountName, Verdict},
+    providers,
     proxy::{
         AnswerBody,
         answer::{failure::Failure, record::Record, relay::Answer},
     },
-    routing::{Aside, Pick, Wait},
+    routing::{Aside, Pick, Snapshot, Wait},
 };
 
 /// The tries of one request.
@@ -26,6 +28,8 @@ pub struct Tries {
     /// Why the last one without an answer had none.
     trouble: Option<Failure>,
     own_limits: u8,
+    /// Who has answered it with a limit. Short: an account stands at few places.
+    limited: Vec<AccountId>,
     /// Whose sign-in was renewed for it.
     renewed: Vec<AccountId>,
 }
@@ -66,6 +70,9 @@ impl Tries {
     /// As `answered`, but the account may be asked again.
     pub fn keep(&mut self, mut answer: Answer) {
         answer.lease = None;
+        if answer.head.status == StatusCode::TOO_MANY_REQUESTS && !self.limited.contains(&answer.account) {
+            self.limited.push(answer.account);
+        }
         self.answer = Some(Box::new(answer));
     }
 
@@ -83,19 +90,41 @@ impl Tries {
         }
     }
 
-    /// Nobody is left: the last upstream's own answer, or a refusal.
+    /// Nobody is left: the last upstream's own answer, or a refusal where that tells more than one account can.
     pub fn give_up(
         self,
         wait: Wait,
+        accounts: &Snapshot,
+        now: Timestamp,
         record: Box<Record>,
         method: &Method,
         idle_limit: Duration,
     ) -> Response<AnswerBody> {
         // Somebody comes back by himself: the client should wait for that, not sign in anew.
-        let worth_showing = |answer: &Answer| wait.until.is_none() || !answer.blames_the_credential();
+        let several = self.limited.len() > 1;
+        let worth_showing = |answer: &Answer| {
+            wait.until.is_none()
+                || (!answer.blames_the_credential() && !is_outdone(answer, several, &wait, accounts, now))
+        };
         match self.answer.filter(|answer| worth_showing(answer)) {
             Some(answer) => answer.relay(record, method, idle_limit),
             None => record.refuse(&self.trouble.unwrap_or_else(|| Failure::of_wait(wait))),
         }
     }
+}
+
+/// Whether the pool knows better than an account's own answer when to come again: somebody else is back before that
+/// one, or it is one of several that have told their limits, and the client would hear of one alone. A client that
+/// is told more than a minute gives up, although in twenty seconds it could be served.
+fn is_outdone(answer: &Answer, several: bool, wait: &Wait, accounts: &Snapshot, now: Timestamp) -> bool {
+    let name = accounts.get(answer.account).map(|contender| &contender.account.name);
+    let back = |is: &dyn Fn(&AccountName) -> bool| {
+        wait.why.iter().filter(|one| is(&one.account)).filter_map(|one| one.standing.until).min()
+    };
+    let told = providers::retry_after(&answer.head.headers, now);
+    let own = back(&|one| Some(one) == name).or_else(|| now.checked_add(told?).ok());
+    // A limit of the request's own benches nobody, and passes as it came.
+    let Some(own) = own else { return false };
+    let others = back(&|one| Some(one) != name);
+    several || others.is_some_and(|others| others < own)
 }
