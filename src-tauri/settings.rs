@@ -89,6 +89,9 @@ pub struct Limits {
     /// A client's connection on which no request is open for this long is closed: before its first request,
     /// in the middle of a head, or idle. A TLS handshake may take as long.
     pub client_seconds: f64,
+    /// A client that takes nothing of what is ready for it for this long has left: its request ends as `client_left`,
+    /// and its place, its account and its upstream are free.
+    pub unread_seconds: f64,
     /// Connections of clients held open at once; the next one is closed at once.
     pub connections: usize,
     /// Whether a stream whose answer is all there, but for its `message_stop`, gets one from us. Otherwise it
@@ -117,6 +120,7 @@ impl Default for Limits {
             models_hours: 6.0,
             keep_days: 0,
             client_seconds: 60.0,
+            unread_seconds: 300.0,
             connections: 8192,
             supply_message_stop: true,
             early_failover: true,
@@ -247,6 +251,7 @@ impl Limits {
             ("idle_seconds", self.idle_seconds),
             ("drain_seconds", self.drain_seconds),
             ("client_seconds", self.client_seconds),
+            ("unread_seconds", self.unread_seconds),
         ];
         if let Some((name, _)) = seconds.iter().find(|(_, value)| !(0.001..=86_400.0).contains(value)) {
             return Err(format!("limits.{name} is a number of seconds from 0.001 to 86400"));
@@ -324,6 +329,11 @@ impl Limits {
     /// See [`Limits::drain_seconds`].
     pub fn drain(&self) -> Duration {
         Duration::from_secs_f64(self.drain_seconds)
+    }
+
+    /// See [`Limits::unread_seconds`].
+    pub fn unread(&self) -> Duration {
+        Duration::from_secs_f64(self.unread_seconds)
     }
 
     /// See [`Limits::client_seconds`].

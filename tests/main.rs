@@ -49,6 +49,7 @@ mod streams;
 mod terminal;
 mod tidy;
 mod tls;
+mod unread;
 mod usage;
 mod vault;
 mod vault_moves;

@@ -19,7 +19,7 @@ use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use tokio::{
@@ -28,7 +28,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::server::Answering;
+use super::{
+    server::Answering,
+    unread::{Streams, Turn, Watched, is_turn_of},
+};
 use crate::{
     proxy::{AnswerBody, answer::relay::Cut},
     settings::Limits,
@@ -57,8 +60,9 @@ const LAST_BYTES: Duration = Duration::from_secs(1);
 /// How connections are held. Clones share it.
 #[derive(Clone)]
 pub struct Connections {
-    builder: Arc<auto::Builder<TokioExecutor>>,
+    builder: Arc<auto::Builder<Streams>>,
     limit: Duration,
+    unread: Duration,
 }
 
 /// What is open on one connection.
@@ -85,9 +89,7 @@ struct Counted {
 impl Connections {
     /// Under these bounds.
     pub fn new(limits: &Limits) -> Self {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        // A hundred headers of one request, one more is refused with 431: hyper's own bound, which it keeps on the
-        // stack as long as nobody sets it.
+        let mut builder = auto::Builder::new(Streams::new(limits.unread()));
         // A head that stops half way is closed with the connection that carries nothing else (`serve`), so it needs no
         // timer of its own, which would be set anew with each request.
         builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD);
@@ -100,7 +102,7 @@ impl Connections {
             .max_local_error_reset_streams(MAX_FAULTS)
             .keep_alive_interval(PING_AFTER)
             .keep_alive_timeout(PONG_WITHIN);
-        Self { builder: Arc::new(builder), limit: limits.client() }
+        Self { builder: Arc::new(builder), limit: limits.client(), unread: limits.unread() }
     }
 
     /// How long nothing may be open.
@@ -122,7 +124,7 @@ impl Connections {
             let answer = serve(request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, open })) }
         });
-        let connection = self.builder.serve_connection(TokioIo::new(io), service);
+        let connection = self.builder.serve_connection(TokioIo::new(Watched::new(io, self.unread)), service);
         let quiet = tokio::time::sleep(self.limit);
         tokio::pin!(connection, quiet);
         let mut known = 0;
@@ -211,6 +213,10 @@ impl Body for Counted {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
             self.open.is_wanted = false;
+        }
+        // Over HTTP/2 alone.
+        if self.open.is_wanted {
+            is_turn_of(if frame.is_pending() { Turn::Upstream } else { Turn::Client });
         }
         frame
     }
