@@ -76,9 +76,10 @@ impl Fault {
             steps.push(wire::Step::Bytes([head.as_bytes(), &body].concat()));
             body.truncate(length);
         } else {
-            let is_gzip = self.framing == "gzip";
+            let (is_gzip, is_bare) = (self.framing == "gzip", self.framing == "close");
+            let chunk = |data: &[u8]| if is_bare { data.to_vec() } else { chunk(data) };
             head += if is_gzip { "content-encoding: gzip\r\n" } else { "" };
-            head += "transfer-encoding: chunked\r\n\r\n";
+            head += if is_bare { "connection: close\r\n\r\n" } else { "transfer-encoding: chunked\r\n\r\n" };
             steps.push(wire::Step::Bytes(head.into_bytes()));
             if is_gzip {
                 body = gzip(&body);

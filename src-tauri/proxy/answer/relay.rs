@@ -77,8 +77,7 @@ impl Answer {
         }
         let is_heard = self.tally.is_some();
         let tally = self.tally.unwrap_or_else(|| listener(method, status, &self.head.headers));
-        let ends_by_itself = ends_by_itself(&self.head);
-        let may_supply = record.limits().supply_message_stop && ends_by_itself;
+        let may_supply = record.limits().supply_message_stop && ends_by_itself(&self.head);
         let is_page = record.asks_a_model() && headers::is_page(&self.head.headers);
         let is_delimited = self.head.version == http::Version::HTTP_2
             || self.head.headers.contains_key(header::CONTENT_LENGTH)
@@ -87,7 +86,7 @@ impl Answer {
             begun: self.begun,
             is_heard,
             may_supply,
-            ends_by_itself,
+            has_no_length: !self.head.headers.contains_key(header::CONTENT_LENGTH),
             body: self.body,
             tally,
             record,
@@ -136,8 +135,8 @@ struct Relay {
     is_heard: bool,
     /// A `message_stop` that is missing at the proper end of the body may be added.
     may_supply: bool,
-    /// Something may be added behind what the upstream sent.
-    ends_by_itself: bool,
+    /// No length was promised, so towards the client the body ends where we say, and something may be added.
+    has_no_length: bool,
     tally: Tally,
     record: Box<Record>,
     status: StatusCode,
@@ -228,7 +227,7 @@ impl Relay {
 
     /// Whether a stream has come to its last event. Whatever becomes of the connection then, nothing is lost.
     fn has_said_all(&self) -> bool {
-        self.ends_by_itself && self.tally.is_plain_stream() && self.tally.is_whole()
+        self.has_no_length && self.tally.is_plain_stream() && self.tally.is_whole()
     }
 
     fn finish_early(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -244,7 +243,7 @@ impl Relay {
         self.record.end(Ending::UpstreamStalled, Some(why.as_str().into()));
         // A length that was promised leaves no room for an event, and half an event is not ended as if it
         // were whole.
-        let Some(before) = self.tally.room_for_an_event().filter(|_| self.ends_by_itself) else {
+        let Some(before) = self.tally.room_for_an_event().filter(|_| self.has_no_length) else {
             return Poll::Ready(Some(Err(Cut(why.into()))));
         };
         self.record.changed("error event supplied");
