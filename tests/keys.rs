@@ -122,6 +122,8 @@ async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
     let house = House::with(&["work"]).await;
     let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
     let bearer = format!("Bearer {secret}");
+    let (basic, named) = (format!("Basic {secret}"), format!("a=b; key={secret}"));
+    let run_on = format!("token-{secret}");
     let shown = [
         vec![("authorization", bearer.as_str())],
         vec![("x-api-key", secret.as_str())],
@@ -131,6 +133,12 @@ async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
             ("x-api-key", secret.as_str()),
             ("api-key", secret.as_str()),
             ("x-goog-api-key", bearer.as_str()),
+        ],
+        vec![
+            ("x-api-key", secret.as_str()),
+            ("x-foo", basic.as_str()),
+            ("anthropic-custom", named.as_str()),
+            ("x-run-on", run_on.as_str()),
         ],
     ];
     for headers in shown {
@@ -142,7 +150,7 @@ async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
         assert_eq!(house.client.send(request).await.status, StatusCode::OK);
     }
     let seen = house.sandbox.seen("key-work");
-    assert_eq!(seen.len(), 5);
+    assert_eq!(seen.len(), 6);
     assert!(!format!("{seen:?}").contains(&secret[3..]), "it stays here");
     assert!(house.written().await.iter().all(|request| request.key.as_deref() == Some("laptop")));
 }

@@ -41,6 +41,12 @@ pub fn looks_like_a_key(credential: &[u8]) -> bool {
     credential.starts_with(MARK.as_bytes())
 }
 
+/// Whether a whole secret stands at the beginning of this.
+pub fn begins_with_a_key(text: &[u8]) -> bool {
+    let letters = text.strip_prefix(MARK.as_bytes()).and_then(|letters| letters.get(..LENGTH));
+    letters.is_some_and(|letters| letters.iter().all(u8::is_ascii_alphanumeric))
+}
+
 /// The digest of what may be a secret; `None` if it can be none.
 pub(super) fn digest_of(credential: &[u8]) -> Option<Digest> {
     let letters = credential.strip_prefix(MARK.as_bytes())?;

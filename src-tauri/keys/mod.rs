@@ -9,6 +9,6 @@ mod register;
 mod spending;
 
 pub use edit::{EditError, Minted};
-pub use mint::looks_like_a_key;
+pub use mint::{begins_with_a_key, looks_like_a_key};
 pub use register::{Denial, Holder, Register};
 pub use spending::{Amount, Limit, Usages};

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::arrival::keyholder::is_key;
+use super::door::meant::quotes_a_key;
 use crate::secrets::Sensitive;
 
 /// Never forwarded, in either direction: they speak of one connection.
@@ -57,8 +57,8 @@ pub fn upstream(
     for (name, value) in client {
         let text = name.as_str();
         let stays = is_ours(text) || is_hop_by_hop(text) || named.contains(name);
-        // Some clients send their key in a header of another provider's as well.
-        if !stays && !is_key(value.as_bytes()) {
+        // Some clients send their key in a header of another provider's as well, or in one of their own making.
+        if !stays && !quotes_a_key(value.as_bytes()) {
             headers.append(name, value.clone());
         }
     }
@@ -135,10 +135,15 @@ mod tests {
             ("x-headgate-account", "client-secret"),
             ("x-goog-api-key", "hg_client-secret"),
             ("x-forgotten", "bearer hg_client-secret"),
+            ("x-foo", "Basic hg_client-secret"),
+            ("anthropic-custom", "a=b; key=hg_client-secret"),
+            ("x-run-on", "token_hg_client0secret0client0secret0client0secret0client"),
+            ("x-quoted", "{\"key\":\"hg_client-secret\"}"),
             ("connection", "close, x-private"),
             ("x-private", "client-secret"),
             ("anthropic-beta", "a,b"),
             ("x-unknown", "kept"),
+            ("x-hg", "xhg_kept, hg"),
         ]
         .into_iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
@@ -150,6 +155,7 @@ mod tests {
                 assert!(!format!("{sent:?}").contains("client-secret"), "{}: {sent:?}", provider.id);
                 assert_eq!(sent["anthropic-beta"], "a,b");
                 assert_eq!(sent["x-unknown"], "kept");
+                assert_eq!(sent["x-hg"], "xhg_kept, hg", "which is no key");
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, Uri, header};
 
-use crate::keys::looks_like_a_key;
+use crate::keys::{begins_with_a_key, looks_like_a_key};
 
 /// Whether a request is meant for us: under a name of this machine (a page that rebinds its DNS name to
 /// us sends its own), and not from a web page of another origin.
@@ -59,19 +59,27 @@ pub fn is_crooked(path: &str) -> bool {
 /// on its way, and this one would go upstream as it is.
 pub fn holds_a_key(target: &str) -> bool {
     if !target.contains('%') {
-        return has_key(target);
+        return has_key(target.as_bytes());
     }
     let mut target = unescaped(target);
     // Whoever takes what is escaped three times for a key has asked for it.
     for _ in 0..2 {
         target = unescaped(&target);
     }
-    has_key(&target)
+    has_key(target.as_bytes())
 }
 
-fn has_key(target: &str) -> bool {
+/// Whether a header's value has a key of ours in it, whatever stands around it. Nearly all have not a single `_`, so
+/// that is all that is looked for.
+pub fn quotes_a_key(value: &[u8]) -> bool {
+    let marks = memchr::memchr_iter(b'_', value).filter(|at| *at >= 2 && &value[at - 2..*at] == b"hg");
+    // A word that begins so, or, in the middle of one, a whole one.
+    marks.map(|at| at - 2).any(|at| begins_with_a_key(&value[at..]) || has_key(value))
+}
+
+fn has_key(target: &[u8]) -> bool {
     let ends_a_word = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"_-.".contains(byte);
-    target.as_bytes().split(ends_a_word).any(looks_like_a_key)
+    target.split(ends_a_word).any(looks_like_a_key)
 }
 
 /// Undoes `%XX`; what is no UTF-8 then is replaced.
