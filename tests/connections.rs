@@ -221,6 +221,52 @@ async fn heads_are_bounded_in_number_and_in_size() {
 }
 
 #[tokio::test]
+async fn over_http_2_headers_are_bounded_in_number_too() {
+    let house = House::with(&["work"]).await;
+    let socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+    let _running = aside(connection);
+    for (count, expected) in [(100, StatusCode::OK), (101, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)] {
+        let mut request = Request::get("http://localhost/v1/models");
+        for n in 0..count {
+            request = request.header(format!("x-{n}"), "1");
+        }
+        let (answer, _) = client.send_request(request.body(()).unwrap(), true).unwrap();
+        assert_eq!(soon("an answer", answer).await.unwrap().status(), expected, "{count} headers");
+    }
+}
+
+/// The kernel's own word on a connection: which timer runs on its socket (proc(5), `/proc/net/tcp`).
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_is_silent_is_asked_whether_it_is_there() {
+    const KEEPALIVE: &str = "02";
+    let house = House::with(&["work"]).await;
+    let address = house.app.start().unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    // Once it is answered it was accepted.
+    socket.write_all(b"GET /api/hello HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    socket.read_exact(&mut [0; 12]).await.unwrap();
+    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();
+    let own = (address.port(), socket.local_addr().unwrap().port());
+    let timer = soon("the timer", async {
+        loop {
+            let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+            let fields = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+            let found = fields.into_iter().find(|fields| (port(fields[1]), port(fields[2])) == own);
+            let timer = found.unwrap()[5].split(':').next().unwrap().to_owned();
+            // The answer itself is being acknowledged first.
+            if timer != "01" {
+                break timer;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(timer, KEEPALIVE);
+}
+
+#[tokio::test]
 async fn tunnels_and_other_protocols_are_refused_with_a_sentence() {
     let house = House::with(&["work"]).await;
     let tunnel = b"CONNECT api.anthropic.com:443 HTTP/1.1\r\nhost: api.anthropic.com:443\r\n\r\n";

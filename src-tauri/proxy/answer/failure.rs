@@ -63,6 +63,8 @@ pub enum Failure {
     CrookedPath,
     /// A key of ours stands in the path or in the query.
     KeyInAddress,
+    /// More headers than anybody sends.
+    TooManyHeaders { limit: usize },
 }
 
 /// `1 request waits`, `5 requests wait`.
@@ -121,6 +123,7 @@ impl Failure {
             | Self::CrookedPath
             | Self::KeyInAddress
             | Self::Upgrade => (400, ErrorKind::InvalidRequestError),
+            Self::TooManyHeaders { .. } => (431, ErrorKind::InvalidRequestError),
             Self::Tunnel => (405, ErrorKind::InvalidRequestError),
             Self::BodyLate => (408, ErrorKind::TimeoutError),
             Self::Unreachable { .. } => (502, ErrorKind::ApiError),
@@ -157,6 +160,7 @@ impl Failure {
             Self::Foreign => {
                 "Headgate answers under the names of this machine and those in `hosts`, and no web pages of other sites.".into()
             }
+            Self::TooManyHeaders { limit } => format!("The request has more than {limit} headers."),
             Self::Tunnel => {
                 "Headgate is no proxy for CONNECT; give its address to the client as the base URL of the API.".into()
             }

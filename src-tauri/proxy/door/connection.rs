@@ -39,6 +39,9 @@ use crate::{
 
 /// Bytes of a head over HTTP/1.1; more is refused with 431. A piece of a body is as large at most.
 const MAX_HEAD: usize = 400 * 1024;
+/// Headers of one request. It is hyper's own bound over HTTP/1.1, which keeps them on the stack as long as nobody
+/// sets another; over HTTP/2 the door counts. More is refused with 431.
+pub(super) const MAX_HEADERS: usize = 100;
 /// Bytes of a head over HTTP/2, counted as RFC 9113 does; more is refused with 431.
 const MAX_HEAD_LIST: u32 = 64 * 1024;
 /// Requests at once on one connection over HTTP/2; a client that sends more has them refused unprocessed.

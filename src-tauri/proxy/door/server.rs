@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{
-    connection::Connections,
+    connection::{Connections, MAX_HEADERS},
     crew::{Accepted, Crew, Seat},
     listener::{self, Listener, Places, StartError, needs_key},
     meant::{climbs, holds_a_key, is_crooked, is_meant_for_us},
@@ -314,6 +314,10 @@ impl Worker {
 /// What every request has to pass before anybody looks at what it wants.
 fn check(request: &Request<Incoming>, way: &Way) -> Result<(), Failure> {
     let (uri, headers) = (request.uri(), request.headers());
+    // Over HTTP/1.1 hyper counts them before we see any.
+    if headers.len() > MAX_HEADERS {
+        return Err(Failure::TooManyHeaders { limit: MAX_HEADERS });
+    }
     if request.method() == Method::CONNECT {
         return Err(Failure::Tunnel);
     }
