@@ -14,6 +14,7 @@ use std::{
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::{
@@ -50,6 +51,10 @@ pub struct Server {
 }
 
 const MAX_WORKERS: usize = 8;
+/// A connection that is silent so long is asked whether it is there.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(45);
+/// And asked again so often.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 impl Server {
     /// Listens and serves until drained. `tasks` belongs to this server alone.
@@ -223,6 +228,7 @@ impl Worker {
             // Whoever comes beyond the bound finds the connection closed.
             let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else { continue };
             let _ = socket.set_nodelay(true);
+            let _ = keep_alive(&socket);
             let (seat, listener) = (self.crew.seat(), listener.clone());
             if self.crew.is_own(&seat) {
                 self.hold(socket, listener, place, seat, stop);
@@ -309,6 +315,13 @@ impl Worker {
         }
         (self.door)(request)
     }
+}
+
+/// A client that waits for its answer, or is held until an account is back, may see no byte for minutes: the systems
+/// ask each other meanwhile, so that nothing on the way forgets the connection, and a peer that is gone is found out.
+fn keep_alive(socket: &tokio::net::TcpStream) -> std::io::Result<()> {
+    let asks = TcpKeepalive::new().with_time(KEEP_ALIVE_AFTER).with_interval(KEEP_ALIVE_EVERY);
+    SockRef::from(socket).set_tcp_keepalive(&asks)
 }
 
 /// What every request has to pass before anybody looks at what it wants.
