@@ -6,6 +6,7 @@ use std::time::Duration;
 use headgate::{
     accounts::Change,
     domain::Ending,
+    events::Event,
     sandbox::{Answer, Behaviour},
     settings::Limits,
 };
@@ -72,6 +73,54 @@ async fn a_held_request_wakes_by_itself_when_the_time_has_come() {
     house.script("work", [throttled(1)]);
     assert_eq!(house.ask().await.status, StatusCode::OK);
     assert_eq!(house.ended().await.attempts.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_watches_hears_of_a_queue_when_it_begins_and_when_it_is_over() {
+    let limits = Limits { concurrent_requests: 1, ..Limits::default() };
+    let house = House::within(limits, &["work"]).await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
+    let first = ask_aside(&house);
+    house.sandbox.await_held("head").await.unwrap();
+    let mut events = house.app.api().events.subscribe();
+    let second = ask_aside(&house);
+    let told = async |events: &mut tokio::sync::broadcast::Receiver<Event>, waiting| {
+        soon("a word of the queue", async {
+            loop {
+                let event = events.recv().await.unwrap();
+                if matches!(event, Event::Status) && house.app.api().status().waiting == waiting {
+                    return;
+                }
+            }
+        })
+        .await;
+    };
+    // Nothing else happens while both wait.
+    told(&mut events, 1).await;
+    house.sandbox.release("head");
+    told(&mut events, 0).await;
+    for reply in [first, second] {
+        assert_eq!(done(reply).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn whoever_watches_hears_of_a_request_that_is_held() {
+    let house = holding(60.0).await;
+    let mut events = house.app.api().events.subscribe();
+    house.script("work", [throttled(30)]);
+    let reply = ask_aside(&house);
+    let told = async |events: &mut tokio::sync::broadcast::Receiver<Event>, held| {
+        soon("a word of it", async {
+            while !matches!(events.recv().await.unwrap(), Event::Status)
+                || house.app.api().status().held != held
+            {}
+        })
+        .await;
+    };
+    told(&mut events, 1).await;
+    drop(reply);
+    told(&mut events, 0).await;
 }
 
 #[tokio::test]

@@ -105,6 +105,8 @@ pub const DATABASE: &str = "headgate.db";
 const PROFILES: &str = "profiles";
 /// How long the last records may take to reach the disk, and a job to come to a safe point.
 const LAST_RECORDS: Duration = Duration::from_secs(10);
+/// The number of those that wait is told this often at most.
+const QUEUE_PAUSE: Duration = Duration::from_millis(250);
 
 impl App {
     /// Builds a core on the settings' data folder. Blocks on disk and keychain. `vault` replaces the one
@@ -267,6 +269,7 @@ impl App {
             tracing::warn!(%error, "other doors can't find this core: core.json could not be written");
         }
         *server = Some(started);
+        self.0.tasks.spawn(tell_of_the_queue(api.clone()));
         // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
         api.scheduler.start();
         api.homes.look_aside();
@@ -372,4 +375,18 @@ fn door(router: Router) -> Door {
             })
         })
     })
+}
+
+/// Tells whoever watches how many wait and are held, as soon as that changes and a few times a second at most.
+async fn tell_of_the_queue(api: Api) {
+    loop {
+        tokio::select! {
+            () = api.gateway.admission.stirred() => api.events.tell(|| Event::Status),
+            () = api.tasks.stopping() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(QUEUE_PAUSE) => {}
+            () = api.tasks.stopping() => return,
+        }
+    }
 }

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{
     clock::Clock,
@@ -65,6 +65,8 @@ struct Gate {
     places: Mutex<Places>,
     held: AtomicUsize,
     refused: AtomicUsize,
+    /// Rung as soon as somebody waits or is held, and as soon as one less does.
+    stirred: Notify,
     total: usize,
     per_key: Option<NonZeroU32>,
     max_waiting: usize,
@@ -112,6 +114,7 @@ impl Admission {
             places: Mutex::default(),
             held: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
+            stirred: Notify::new(),
             total: limits.concurrent_requests,
             per_key: NonZeroU32::new(limits.requests_per_key),
             max_waiting: limits.waiting_requests,
@@ -157,7 +160,13 @@ impl Admission {
     /// Counts a request as held for as long as the answer lives.
     pub fn hold(&self) -> Held<'_> {
         self.0.held.fetch_add(1, Ordering::Relaxed);
-        Held(&self.0.held)
+        self.0.stirred.notify_one();
+        Held(&self.0)
+    }
+
+    /// Completes once others wait or are held than when it completed last. One listens.
+    pub async fn stirred(&self) {
+        self.0.stirred.notified().await;
     }
 }
 
@@ -181,7 +190,10 @@ impl Gate {
             return Err(self.full(Fullness::Queue(waiting)));
         }
         let (give, place) = oneshot::channel();
-        Ok(Place::Queued(places.queue(asker, give), place))
+        let ticket = places.queue(asker, give);
+        drop(places);
+        self.stirred.notify_one();
+        Ok(Place::Queued(ticket, place))
     }
 
     fn permit(self: &Arc<Self>, asker: Asker, since: Instant) -> Permit {
@@ -202,6 +214,7 @@ impl Gate {
                 places.enter(next.0, self.per_key);
                 next
             };
+            self.stirred.notify_one();
             match give.send(self.permit(next, now)) {
                 Ok(()) => return,
                 // Whoever waited has just left; its place goes to the next one, here and not in its drop.
@@ -280,16 +293,17 @@ impl Places {
         }
     }
 
-    /// Takes one out who no longer waits; no matter if its turn has already come.
-    fn leave(&mut self, asker: Asker, ticket: u64) {
-        let Some(at) = self.turns.iter().position(|(of, _)| *of == asker) else { return };
+    /// Takes one out who no longer waits. False if its turn has already come.
+    fn leave(&mut self, asker: Asker, ticket: u64) -> bool {
+        let Some(at) = self.turns.iter().position(|(of, _)| *of == asker) else { return false };
         let line = &mut self.turns[at].1;
-        let Some(place) = line.iter().position(|(of, _)| *of == ticket) else { return };
+        let Some(place) = line.iter().position(|(of, _)| *of == ticket) else { return false };
         line.remove(place);
         self.waiting -= 1;
         if line.is_empty() {
             self.turns.remove(at);
         }
+        true
     }
 
     fn learn(&mut self, stayed: Duration) {
@@ -317,11 +331,12 @@ impl Drop for Permit {
 
 /// A request that is held until an account is back.
 #[derive(Debug)]
-pub struct Held<'a>(&'a AtomicUsize);
+pub struct Held<'a>(&'a Gate);
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+        self.0.stirred.notify_one();
     }
 }
 
@@ -334,7 +349,9 @@ struct Leaves<'a> {
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
-        self.gate.places().leave(self.asker, self.ticket);
+        if self.gate.places().leave(self.asker, self.ticket) {
+            self.gate.stirred.notify_one();
+        }
     }
 }
 
