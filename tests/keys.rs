@@ -8,11 +8,12 @@ use bytes::Bytes;
 use headgate::{
     domain::{Ending, Exchange},
     sandbox::{Answer, Behaviour, Scenario, ScriptedAccount},
+    settings::Limits,
 };
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{House, Program, Reply, ask, holds};
+use crate::harness::{Client, House, Program, Reply, aside, ask, holds, soon};
 
 async fn call(house: &House, method: Method, path: &str, body: Value) -> Reply {
     house.client.call(house.token(), method, path, &body.to_string()).await
@@ -153,6 +154,39 @@ async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
     assert_eq!(seen.len(), 6);
     assert!(!format!("{seen:?}").contains(&secret[3..]), "it stays here");
     assert!(house.written().await.iter().all(|request| request.key.as_deref() == Some("laptop")));
+}
+
+#[tokio::test]
+async fn a_key_at_its_bound_waits_for_itself_and_another_is_served_meanwhile() {
+    let limits = Limits { requests_per_key: 1, ..Limits::default() };
+    let mut house = House::within(limits, &["work"]).await;
+    let (_, laptop) = key(&house, json!({ "name": "laptop" })).await;
+    let (_, desktop) = key(&house, json!({ "name": "desktop" })).await;
+    house.script("work", [Behaviour::SlowHead { gate: "head".into(), answer: Answer::default() }]);
+    let begin = |client: Client, secret: String| {
+        aside(async move {
+            client.call(&secret, Method::POST, "/v1/messages", &ask("m", false)).await.bytes().await;
+        })
+    };
+    let mut first = begin(house.client.clone(), laptop.clone());
+    house.sandbox.await_held("head").await.unwrap();
+    let mut second = begin(house.client.clone(), laptop);
+    let admission = house.app.api().gateway.admission.clone();
+    soon("the second to wait", async {
+        while admission.occupancy().waiting != 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let exchange = served(&mut house, &desktop, "m").await;
+    assert_eq!(exchange.ending, Some(Ending::Complete), "another key has a place");
+    assert_eq!(admission.occupancy().waiting, 1);
+    assert_eq!(house.sandbox.counts().arrived, 2, "the one that waits has not been sent");
+    house.sandbox.release("head");
+    for one in [&mut first, &mut second] {
+        soon("both answers", one.join_next()).await.unwrap().unwrap();
+    }
+    assert_eq!(house.sandbox.counts().arrived, 3);
 }
 
 #[tokio::test]

@@ -269,6 +269,29 @@ async fn a_slow_first_word_holds_the_start_back_for_a_second_at_most() {
 }
 
 #[tokio::test]
+async fn sixteen_kib_of_a_start_are_held_back_and_no_more() {
+    for (comment, tried) in [(8 << 10, ["work", "spare"].as_slice()), (24 << 10, &["work"])] {
+        let mut house = House::with(&["spare"]).await;
+        let start = [START, ": ", &"x".repeat(comment), "\n\n"].concat();
+        let late = error("overloaded_error");
+        // Nothing of the error is there before the bound is passed.
+        let wire = Wire::saying([wire::Reply::Steps(vec![
+            wire::Step::Bytes(stream(&[&start], false).into_bytes()),
+            wire::Step::Wait,
+            wire::Step::Bytes(format!("{:x}\r\n{late}\r\n0\r\n\r\n", late.len()).into_bytes()),
+        ])])
+        .await;
+        wire.account(&house, "work", -1);
+        let text = house.ask_stream().await.text().await;
+        let exchange = house.ended().await;
+        assert_eq!(house.tried(&exchange), tried, "{comment} bytes");
+        if tried.len() == 1 {
+            assert_eq!(text, [start, late].concat(), "what was held goes on as it was");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_came_before_a_chunk_that_makes_no_sense_is_passed_on() {
     let garbled = |pieces: &[&str]| wire::Reply::Keep(stream(pieces, false) + "nonsense\r\n");
     let (text, was_cut, ending, _) = through(Limits::default(), garbled(&[START, CONTENT])).await;

@@ -221,12 +221,12 @@ async fn a_proxy_that_cannot_be_used_is_not_gone_around() {
 
 #[tokio::test]
 async fn an_address_of_this_machine_that_leads_back_is_not_called() {
-    let Some(outer) = crate::harness::outer_address() else { return };
     let listen = Listen { address: "0.0.0.0:0".parse().unwrap(), tls: ListenTls::SelfSigned };
     let mut house = house(Network { listen: vec![listen], ..Network::default() }, &["work"]).await;
     let further = house.app.api().status().listeners[0].address.clone();
     let port = further.rsplit(':').next().unwrap();
-    for host in [outer.to_string(), "127.0.0.9".into(), "localhost".into()] {
+    let outer = crate::harness::outer_address().map(|ip| ip.to_string());
+    for host in ["127.0.0.9".into(), "localhost".into()].into_iter().chain(outer) {
         house.lead("work", &format!("https://{host}:{port}"));
         assert_eq!(house.ask().await.status, StatusCode::BAD_GATEWAY);
         let exchange = house.ended().await;
