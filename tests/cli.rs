@@ -407,6 +407,33 @@ async fn nothing_an_upstream_says_steers_the_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_headgate_wrote_itself_is_not_called_identical() {
+    let tasks = headgate::tasks::Tasks::default();
+    let program = Program::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(program.add("work", &format!("http://{nobody}"), "sk-canary-work", &[]).status.success());
+    let served = program.serve();
+    let client = Client::to(&served.url, &tasks);
+    for (path, status) in [("/v1/messages", 502), ("/v1/messages/count_tokens", 200)] {
+        let reply = client.post(path, ask("claude-opus-5-5", false)).await;
+        assert_eq!(reply.status.as_u16(), status, "{path}");
+        reply.bytes().await;
+    }
+    assert!(served.stop().success());
+    let requests = program.json(&["requests"]);
+    assert_eq!(requests.as_array().unwrap().len(), 2);
+    for request in requests.as_array().unwrap() {
+        let shown = program.run(&["requests", request["id"].as_str().unwrap()]).stdout;
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(
+            shown.contains("Headgate wrote this answer itself.") && !shown.contains("Identical"),
+            "{shown}"
+        );
+    }
+    tasks.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn models_get_another_name_and_lose_it_again() {
     let (sandbox, tasks) = upstream().await;
     let program = Program::new();

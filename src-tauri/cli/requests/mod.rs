@@ -127,6 +127,22 @@ fn learned(request: &RequestView, at: usize) -> String {
     format!("{}{then}", verdict.word())
 }
 
+/// What is true of a request in which nothing was changed. The page says the same (`story.ts`).
+fn untouched(request: &RequestView) -> Option<&'static str> {
+    let ending = request.ending.filter(|_| request.changes.is_empty())?;
+    match (ending, &request.account) {
+        // An error of its own that an upstream has said to the end is its answer, too.
+        (Ending::Complete | Ending::UpstreamError, Some(_)) => {
+            Some("Identical: request and answer passed byte for byte.")
+        }
+        (_, Some(_)) => Some("Nothing was changed, as far as the answer came."),
+        (Ending::Complete | Ending::UpstreamError | Ending::Refused, None) => {
+            Some("Headgate wrote this answer itself.")
+        }
+        (_, None) => None,
+    }
+}
+
 fn show_one(request: &RequestView) {
     show(std::slice::from_ref(request));
     if let Some(key) = &request.key {
@@ -138,8 +154,8 @@ fn show_one(request: &RequestView) {
     for change in &request.changes {
         say!("\nChanged: {}", table::printable(change));
     }
-    if request.changes.is_empty() && request.ending == Some(Ending::Complete) {
-        say!("\nIdentical: request and answer passed byte for byte.");
+    if let Some(said) = untouched(request) {
+        say!("\n{said}");
     }
     say!("");
     let rows: Vec<[String; 5]> = request

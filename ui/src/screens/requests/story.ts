@@ -8,10 +8,13 @@ export function story(request: Request): string {
   return [...before, finish(request, failed.length > 0)].join(" ");
 }
 
-/** What Headgate changed on the way; `null` while more may come. */
-export function changed(request: Request): string | null {
-  if (request.changes.length) return request.changes.join(", ");
-  return request.ending ? "Nothing: identical to the byte" : null;
+/** What Headgate changed on the way; `null` while more may come, or where no answer was passed on at all. */
+export function changed({ changes, ending, account }: Pick<Request, "changes" | "ending" | "account">): string | null {
+  if (changes.length) return changes.join(", ");
+  if (!ending) return null;
+  // An error of its own that an upstream has said to the end is its answer, too.
+  if (account) return ending === "complete" || ending === "upstream_error" ? "Nothing: identical to the byte" : "Nothing, as far as the answer came";
+  return ending === "client_left" || ending === "interrupted" ? null : "Headgate wrote the answer itself";
 }
 
 function finish(request: Request, afterFailures: boolean): string {
