@@ -62,6 +62,42 @@ async fn models_are_listed_from_memory_and_no_upstream_is_asked() {
 }
 
 #[tokio::test]
+async fn names_that_maps_and_routes_make_are_listed_as_they_are_served() {
+    let mut house = House::with(&["other", "work"]).await;
+    let path = format!("/api/v1/accounts/{}", house.id("other"));
+    let map = serde_json::json!({ "models": { "claude-foo": "glm-5", "claude-opus-5-5": "glm-5" } });
+    house.done(http::Method::PATCH, &path, map).await;
+    let slots = serde_json::json!([{ "account_id": house.id("work"), "model": "claude-haiku-5-5" }]);
+    let route = |name: &str, models: &str| serde_json::json!({ "name": name, "models": models, "slots": slots, "falls_through": false });
+    for (name, models) in [("cheap", "claude-cheap"), ("some", "claude-some*"), ("family", "opus")] {
+        house.done(http::Method::POST, "/api/v1/routes", route(name, models)).await;
+    }
+    let all = list(&house, "?limit=1000").await;
+    let entry = |id: &str| all["data"].as_array().unwrap().iter().find(|model| model["id"] == id).cloned();
+    let foo = entry("claude-foo").unwrap();
+    assert_eq!(foo["display_name"], "claude-foo (glm-5)");
+    assert_eq!(foo["description"], "Anthropic API · other");
+    assert_eq!(entry("claude-cheap").unwrap()["description"], "Anthropic API · work");
+    assert_eq!(
+        entry("claude-opus-5-5").unwrap()["display_name"],
+        "Claude Opus 5.5",
+        "what is known keeps its title"
+    );
+    assert!(entry("claude-some").is_none() && entry("opus").is_none());
+    let one = house.client.get("/v1/models/claude-foo").await;
+    assert_eq!(one.status, StatusCode::OK);
+    let reply = house.client.post("/v1/messages", ask("claude-foo", false)).await;
+    assert_eq!(house.answered_by(reply).await, "other", "and it is served");
+
+    let only = serde_json::json!({ "serve_asked_or_refuse": true });
+    house.done(http::Method::PUT, "/api/v1/settings", only).await;
+    assert!(
+        !ids(&list(&house, "?limit=1000").await).iter().any(|id| id == "claude-foo"),
+        "now it would be refused"
+    );
+}
+
+#[tokio::test]
 async fn paused_and_refused_accounts_offer_nothing_and_one_that_rests_does() {
     let mut house = House::with(&["work"]).await;
     house.script(

@@ -65,6 +65,14 @@ impl RouteModels {
         }
     }
 
+    /// The one name that it is for, if it is for one.
+    pub fn exact(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Named(rule) if !rule.as_str().ends_with('*') => Some(rule.as_str().into()),
+            Self::Named(_) | Self::Family(_) => None,
+        }
+    }
+
     /// How exactly it means this model; `None` if it does not. Names outrank beginnings, longer beginnings
     /// shorter ones, and all of them families.
     pub fn fit(&self, model: &str) -> Option<usize> {

@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 
 use crate::accounts::Roster;
 use crate::{
-    domain::{AccountId, AccountName, Ask, Model, StandingState},
-    routing::{Allowed, Contender, Offers as KnownModels, standing},
+    domain::{AccountId, AccountName, Ask, Model, StandingState, Target},
+    routing::{Allowed, Contender, Offers as KnownModels, Snapshot, standing},
     store::{MOST_MODELS, Store, StoreError},
 };
 
@@ -91,7 +91,8 @@ fn known(contender: &Contender, told: &[Model]) -> Option<Arc<KnownModels>> {
 }
 
 impl Roster {
-    /// Every model that an enabled account can serve, the known ones first, in the order of `models.toml`.
+    /// Every model that an enabled account can serve, the known ones first, in the order of `models.toml`, and every
+    /// name that an account's map or a route makes.
     /// Paused accounts and those that need a sign-in serve nothing; one that only rests does.
     /// Accounts that may not serve this ask are left out.
     pub fn offers(&self, ask: &Ask) -> Vec<Offer> {
@@ -114,6 +115,9 @@ impl Roster {
             if let Some(told) = self.inner().models.of(contender.account.id) {
                 offers.add(&told.models, contender);
             }
+        }
+        if !snapshot.plan.asked_model_only {
+            offers.add_names(&snapshot, &enabled);
         }
         offers.list[known..].sort_by(|a, b| a.model.id.cmp(&b.model.id));
         offers.list
@@ -198,6 +202,36 @@ struct Offers {
 }
 
 impl Offers {
+    /// Adds the names under which accounts are asked for a model of another name. A route for a family or for
+    /// beginnings makes none.
+    fn add_names(&mut self, snapshot: &Snapshot, enabled: &[&Arc<Contender>]) {
+        for contender in enabled {
+            for (asked, sent) in contender.account.models.iter() {
+                self.add(&[self.named(asked, sent)], contender);
+            }
+        }
+        for route in snapshot.plan.routes.iter().filter(|route| route.enabled) {
+            let Some(asked) = route.models.exact() else { continue };
+            for slot in &route.slots {
+                let Some(sent) = &slot.model else { continue };
+                let model = self.named(&asked, sent);
+                let is_there = |one: &&&Arc<Contender>| match slot.target {
+                    Target::Account(id) => one.account.id == id,
+                    Target::Pool(id) => snapshot.plan.pool_or_main(one.account.pool) == id,
+                };
+                for contender in enabled.iter().filter(is_there) {
+                    self.add(std::slice::from_ref(&model), contender);
+                }
+            }
+        }
+    }
+
+    /// A name that stands for a model. It reads as much as that one does, and is shown with it.
+    fn named(&self, asked: &Arc<str>, sent: &str) -> Model {
+        let context = self.places.get(sent).and_then(|place| self.list[*place].model.context);
+        Model { id: Arc::clone(asked), title: Some(format!("{asked} ({sent})").into()), context }
+    }
+
     fn add(&mut self, models: &[Model], contender: &Contender) {
         for model in models {
             let place = *self.places.entry(Arc::clone(&model.id)).or_insert_with(|| {

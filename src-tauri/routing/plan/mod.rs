@@ -49,7 +49,7 @@ impl Plan {
     }
 
     #[inline]
-    pub(in crate::routing) fn pool_or_main(&self, own: PoolId) -> PoolId {
+    pub fn pool_or_main(&self, own: PoolId) -> PoolId {
         if own == PoolId::MAIN || self.pool(own).is_some() { own } else { PoolId::MAIN }
     }
 
