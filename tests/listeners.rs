@@ -5,8 +5,11 @@ use std::{path::Path, time::Duration};
 use headgate::settings::{Limits, Listen, ListenTls, Network};
 use http::{Request, StatusCode};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
-use crate::harness::{Client, House, Program, outer_address, secure::Authority, soon, visit::visit};
+use crate::harness::{
+    Client, House, Program, aside, ask, outer_address, secure::Authority, soon, visit::visit,
+};
 
 async fn house(cert: &Path, key: &Path) -> House {
     let tls = ListenTls::Files { cert: cert.to_owned(), key: key.to_owned() };
@@ -69,6 +72,58 @@ fn certificate_files_that_cannot_be_shown_are_named_at_the_start() {
         let said = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && said.contains(sentence), "{cert}, {key}: {said}");
     }
+}
+
+/// What a program with these variables asked of a company's proxy while it served one request for this upstream.
+async fn asked_of_a_proxy(no_proxy: Option<&str>) -> Vec<String> {
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = std::sync::Arc::clone(&asked);
+    let _proxy = aside(async move {
+        while let Ok((socket, _)) = proxy.accept().await {
+            let mut socket = tokio::io::BufReader::new(socket);
+            let mut line = String::new();
+            socket.read_line(&mut line).await.unwrap();
+            heard.lock().unwrap().push(line.trim_end().to_owned());
+            socket.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        }
+    });
+    let program = Program::new();
+    // Nobody is asked for models beside the request, and a name that leads nowhere is soon given up.
+    std::fs::write(
+        program.folder.path().join("settings.toml"),
+        "[limits]\nmodels_hours = 0\nconnect_seconds = 1\n",
+    )
+    .unwrap();
+    assert!(program.add("work", "https://upstream.invalid", "sk-canary", &[]).status.success());
+    let mut command = program.command(&["serve", "--port", "0"]);
+    for name in ["ALL_PROXY", "all_proxy", "https_proxy", "no_proxy", "NO_PROXY"] {
+        command.env_remove(name);
+    }
+    command.env("HTTPS_PROXY", &address);
+    if let Some(names) = no_proxy {
+        command.env("NO_PROXY", names);
+    }
+    let served = program.serve_as(command);
+    let tasks = headgate::tasks::Tasks::default();
+    let reply = Client::to(&served.url, &tasks).post("/v1/messages", ask("claude-opus-5-5", false)).await;
+    assert_eq!(reply.status, StatusCode::BAD_GATEWAY, "the upstream is not there");
+    tasks.stop();
+    assert!(served.stop().success());
+    let asked = asked.lock().unwrap();
+    asked.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_companys_proxy_and_who_is_not_reached_by_it_are_taken_from_the_environment() {
+    let asked = asked_of_a_proxy(None).await;
+    assert!(
+        !asked.is_empty() && asked.iter().all(|line| line.starts_with("CONNECT upstream.invalid:443")),
+        "{asked:?}"
+    );
+    let asked = asked_of_a_proxy(Some("example.com,.invalid")).await;
+    assert!(asked.is_empty(), "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
