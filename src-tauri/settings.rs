@@ -64,7 +64,7 @@ pub struct Limits {
     /// A request that has waited this long is refused with 529.
     pub wait_seconds: f64,
     /// A request that no account can take is held this long at most if one is expected back by then, its
-    /// connection open and nothing sent; 0 refuses it at once.
+    /// connection open and nothing sent (TCP alone asks whether the client is there); 0 refuses it at once.
     pub hold_seconds: f64,
     /// As long may a request wait, in all, while somebody comes back: before the same account is asked once
     /// more after a 529, and for its turn at an account or an upstream that was away. 0: not at all.
