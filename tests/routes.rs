@@ -1,9 +1,13 @@
 //! Routes: chains of slots, through the real proxy.
 
+use headgate::{
+    domain::Ending,
+    sandbox::{Answer, Behaviour},
+};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{House, ask};
+use crate::harness::{House, ask, soon};
 
 async fn route(house: &House, slots: Value, falls_through: bool) -> i64 {
     let new = json!({ "name": "cheap", "models": "opus", "slots": slots, "falls_through": falls_through });
@@ -54,6 +58,25 @@ async fn a_route_falls_through_only_where_that_was_chosen() {
     house.done(Method::PATCH, &path, json!({ "falls_through": false, "enabled": false })).await;
     let reply = house.ask().await;
     assert_eq!(house.answered_by(reply).await, "work", "switched off, it is as if it were not there");
+}
+
+#[tokio::test]
+async fn an_answer_by_a_route_may_be_silent_as_long_as_that_says() {
+    let mut house = House::with(&["work"]).await;
+    let id = route(&house, json!([{ "account_id": house.id("work") }]), false).await;
+    let path = format!("/api/v1/routes/{id}");
+    let changed = house.done(Method::PATCH, &path, json!({ "idle_seconds": 1 })).await;
+    assert_eq!(changed["idle_seconds"], 1);
+    house.script("work", [Behaviour::Stall { after: 3, answer: Answer::default() }]);
+    // Of any other it is five minutes.
+    let text = soon("the end of the stream", house.ask_stream().await.text()).await;
+    assert!(text.contains("The upstream sent nothing for 1 s."), "{text}");
+    assert_eq!(house.ended().await.ending, Some(Ending::UpstreamStalled));
+
+    let changed = house.done(Method::PATCH, &path, json!({ "idle_seconds": 0 })).await;
+    assert!(changed.get("idle_seconds").is_none(), "as long as any other again: {changed}");
+    let refused = house.api(Method::PATCH, &path, json!({ "idle_seconds": 86_401 })).await;
+    assert_eq!(refused.status, http::StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ pub use pool::{Policy, Pool, PoolId};
 pub use profile::{BadProfileName, Profile, ProfileId, ProfileName};
 pub use recorded::Recorded;
 pub use renewal::{Mending, RenewalTrouble};
-pub use route::{MOST_SLOTS, Route, RouteId, RouteModels, Slot, Target};
+pub use route::{LONGEST_IDLE, MOST_SLOTS, Route, RouteId, RouteIdle, RouteModels, Slot, Target};
 pub use secretive::looks_secret;
 pub use sign_in::{SignIn, sign_in_again};
 pub use skew::{SKEW, is_ahead};

@@ -1,7 +1,7 @@
 //! Routes: named chains of places to try, in order, for the models that they are for. A route says where a
 //! request goes first, and whether it goes on to the usual selection after its last slot.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,35 @@ pub struct Route {
     /// Whether a request that no slot can serve goes on to the usual selection. Otherwise it waits or is
     /// refused, even if every slot points at nothing.
     pub falls_through: bool,
+    /// How long an answer that comes by one of its slots may be silent before it is ended as stalled; `None`: as long
+    /// as any other.
+    pub idle: Option<RouteIdle>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A limit of silence: whole seconds, one at least and a day at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteIdle(u32);
+
+/// The longest limit of silence, in seconds.
+pub const LONGEST_IDLE: u32 = 86_400;
+
+impl RouteIdle {
+    /// Takes it in seconds; `None` where it is too short or too long.
+    pub fn new(seconds: u32) -> Option<Self> {
+        (1..=LONGEST_IDLE).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// In seconds.
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+
+    /// As a time.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
 }
 
 /// A longer chain than this is nobody's plan.

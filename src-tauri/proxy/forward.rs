@@ -81,6 +81,7 @@ pub async fn forward(
                             warm::take_over(gateway, &arrival, &pick, &mut record);
                         }
                     }
+                    let idle = accounts.plan.idle_limit(&arrival.ask, &pick).unwrap_or(idle);
                     return answer.relay(record, &arrival.method, idle);
                 }
                 if may_be_renewed(gateway, account, &verdict) {

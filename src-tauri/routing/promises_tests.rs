@@ -184,6 +184,7 @@ fn route_of(id: i64, (models, slots, falls_through, enabled): (u8, Vec<AnySlot>,
         },
         slots: slots.into_iter().map(slot).collect(),
         falls_through,
+        idle: None,
         created_at: now(),
     }
 }

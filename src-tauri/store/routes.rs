@@ -11,7 +11,7 @@ use super::{
     Store, StoreError,
     columns::{Ms, fold, name_taken, one, was_given},
 };
-use crate::domain::{Route, RouteId, RouteModels, RouteName, Slot, Target};
+use crate::domain::{Route, RouteId, RouteIdle, RouteModels, RouteName, Slot, Target};
 
 /// A route before it has an id, or one that is put back under the id that it had.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct NewRouteRow {
     pub slots: Vec<Slot>,
     /// Whether the usual selection follows.
     pub falls_through: bool,
+    /// How long its answers may be silent.
+    pub idle: Option<RouteIdle>,
     /// Now, or when it was made.
     pub created_at: Timestamp,
 }
@@ -42,11 +44,11 @@ struct SlotRow {
 }
 
 const INSERT: &str =
-    "INSERT INTO routes (id, name, folded, enabled, models, slots, falls_through, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    "INSERT INTO routes (id, name, folded, enabled, models, slots, falls_through, created_at, idle_seconds)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 const SAVE: &str = "UPDATE routes SET name = ?2, folded = ?3, enabled = ?4, models = ?5, slots = ?6,
-        falls_through = ?7
+        falls_through = ?7, idle_seconds = ?8
     WHERE id = ?1";
 
 impl Store {
@@ -77,6 +79,7 @@ impl Store {
                 slots,
                 new.falls_through,
                 created_at,
+                new.idle.map(RouteIdle::seconds),
             ];
             tx.execute(INSERT, values).map_err(name_taken)?;
             let id = tx.last_insert_rowid();
@@ -101,7 +104,8 @@ impl Store {
                     route.enabled,
                     route.models.as_str(),
                     slots,
-                    route.falls_through
+                    route.falls_through,
+                    route.idle.map(RouteIdle::seconds),
                 ],
             );
             one(changed.map_err(name_taken)?, "route")
@@ -125,6 +129,7 @@ fn route(row: &Row<'_>) -> rusqlite::Result<Route> {
         models: RouteModels::new(row.get_ref("models")?.as_str()?).map_err(FromSqlError::other)?,
         slots: slots(row.get_ref("slots")?.as_str()?)?,
         falls_through: row.get("falls_through")?,
+        idle: row.get::<_, Option<u32>>("idle_seconds")?.and_then(RouteIdle::new),
         created_at: row.get::<_, Ms>("created_at")?.0,
     })
 }

@@ -35,6 +35,11 @@ pub enum PlanError {
     TooMany(&'static str, usize),
     #[error("a route leads somewhere: give it 1 to {MOST_SLOTS} slots")]
     BadSlots,
+    #[error(
+        "an answer may be silent for 1 to {} seconds; 0 is as long as any other may",
+        crate::domain::LONGEST_IDLE
+    )]
+    BadIdle,
     #[error("slot {0} points at nothing; `headgate accounts` and `headgate pools` list what there is")]
     NoTarget(usize),
     #[error("slot {0} asks for a model by its id, without blanks or a `*`")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{MOST, PlanError, named, put, room_for};
 use crate::{
     accounts::{Roster, roster::lock},
-    domain::{MOST_SLOTS, ModelRule, Route, RouteId, RouteModels, RouteName, Slot, Target},
+    domain::{MOST_SLOTS, ModelRule, Route, RouteId, RouteIdle, RouteModels, RouteName, Slot, Target},
     routing::Snapshot,
     store::NewRouteRow,
 };
@@ -21,6 +21,8 @@ pub struct NewRoute {
     pub models: String,
     pub slots: Vec<Slot>,
     pub falls_through: bool,
+    /// Seconds of silence; 0: as long as any other.
+    pub idle_seconds: u32,
 }
 
 /// What to change of a route; `None` stays as it is.
@@ -31,6 +33,8 @@ pub struct RouteChange {
     pub models: Option<String>,
     pub slots: Option<Vec<Slot>>,
     pub falls_through: Option<bool>,
+    /// Seconds of silence; 0: as long as any other.
+    pub idle_seconds: Option<u32>,
 }
 
 impl Roster {
@@ -40,6 +44,7 @@ impl Roster {
     /// As [`Roster::add_pool`]. One that is put back may point at what is gone.
     pub fn add_route(&self, new: NewRoute) -> Result<Route, PlanError> {
         let (name, models) = (RouteName::new(&new.name)?, RouteModels::new(&new.models)?);
+        let idle = idle(new.idle_seconds)?;
         let inner = self.inner();
         let _acting = lock(&inner.acting);
         let snapshot = self.snapshot();
@@ -56,6 +61,7 @@ impl Roster {
             models,
             slots: new.slots,
             falls_through: new.falls_through,
+            idle,
             created_at: inner.clock.now(),
         };
         let added = inner.store.add_route(&row);
@@ -71,6 +77,7 @@ impl Roster {
     pub fn change_route(&self, id: RouteId, change: RouteChange) -> Result<Route, PlanError> {
         let name = change.name.as_deref().map(RouteName::new).transpose()?;
         let models = change.models.as_deref().map(RouteModels::new).transpose()?;
+        let idle = change.idle_seconds.map(idle).transpose()?;
         let inner = self.inner();
         let _acting = lock(&inner.acting);
         let snapshot = self.snapshot();
@@ -85,6 +92,7 @@ impl Roster {
         route.models = models.unwrap_or(route.models);
         route.slots = change.slots.unwrap_or(route.slots);
         route.falls_through = change.falls_through.unwrap_or(route.falls_through);
+        route.idle = idle.unwrap_or(route.idle);
         inner.store.save_route(&route).map_err(|error| named("route", route.name.as_str(), error))?;
         self.replan(|next| put(&mut Arc::make_mut(&mut next.plan).routes, route.clone(), |one| one.id));
         Ok(route)
@@ -104,6 +112,13 @@ impl Roster {
         self.replan(|next| Arc::make_mut(&mut next.plan).routes.retain(|route| route.id != id));
         Ok(route)
     }
+}
+
+fn idle(seconds: u32) -> Result<Option<RouteIdle>, PlanError> {
+    if seconds == 0 {
+        return Ok(None);
+    }
+    RouteIdle::new(seconds).map(Some).ok_or(PlanError::BadIdle)
 }
 
 fn is_there(snapshot: &Snapshot, target: Target) -> bool {

@@ -13,7 +13,7 @@ use crate::{
     accounts::{self, GuardsChange},
     domain::{
         AccountId, Binding, BindingId, Budget, Caps, Guards, Outlay, Peak, Period, Policy, Pool, PoolId,
-        Reserve, Route, RouteId, Slot, Spent, Subject, Target,
+        Reserve, Route, RouteId, RouteIdle, Slot, Spent, Subject, Target,
     },
     routing::{Plan, Snapshot},
 };
@@ -83,6 +83,10 @@ pub struct RouteView {
     pub slots: Vec<SlotView>,
     /// Whether a request that no slot can serve goes on to the usual selection.
     pub falls_through: bool,
+    /// How many seconds an answer that comes by one of its slots may be silent before it is ended as
+    /// `upstream_stalled`; absent: as long as any other (`limits.idle_seconds`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<u32>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
@@ -115,6 +119,10 @@ pub struct NewRoute {
     pub enabled: bool,
     #[serde(default)]
     pub falls_through: bool,
+    /// Seconds of silence; absent or 0: as long as any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 86400)]
+    pub idle_seconds: Option<u32>,
     /// The id that it had, to put a removed one back where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<i64>,
@@ -135,6 +143,10 @@ pub struct RouteChange {
     pub slots: Option<Vec<SlotView>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub falls_through: Option<bool>,
+    /// Seconds of silence; 0: as long as any other again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 86400)]
+    pub idle_seconds: Option<u32>,
 }
 
 /// What is bound to a pool.
@@ -290,6 +302,7 @@ impl RouteView {
             models: route.models.as_str().into(),
             slots: route.slots.iter().map(|slot| SlotView::of(slot, snapshot)).collect(),
             falls_through: route.falls_through,
+            idle_seconds: route.idle.map(RouteIdle::seconds),
             created_at: route.created_at,
         }
     }
@@ -333,6 +346,7 @@ impl NewRoute {
             models: self.models,
             slots: slots(self.slots)?,
             falls_through: self.falls_through,
+            idle_seconds: self.idle_seconds.unwrap_or(0),
         })
     }
 }
@@ -345,6 +359,7 @@ impl RouteChange {
             models: self.models,
             slots: self.slots.map(slots).transpose()?,
             falls_through: self.falls_through,
+            idle_seconds: self.idle_seconds,
         })
     }
 }

@@ -34,6 +34,9 @@ enum Act {
         /// A request that no slot can serve goes on to the usual selection.
         #[arg(long)]
         falls_through: bool,
+        /// So many seconds an answer by this route may be silent; as long as any other if left out.
+        #[arg(long = "idle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        idle_seconds: Option<u32>,
     },
     /// Change it. With --slot, all slots are named anew.
     Set {
@@ -51,6 +54,9 @@ enum Act {
         /// Whether a request that no slot can serve goes on to the usual selection.
         #[arg(long, value_name = "BOOL")]
         falls_through: Option<bool>,
+        /// So many seconds an answer by this route may be silent; 0: as long as any other again.
+        #[arg(long = "idle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+        idle_seconds: Option<u32>,
     },
     /// Remove it.
     Remove {
@@ -94,16 +100,16 @@ async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> 
             }
             Ok(())
         }
-        Act::Add { name, models, slots, falls_through } => {
+        Act::Add { name, models, slots, falls_through, idle_seconds } => {
             let slots = read(&slots, core).await?;
-            let new = NewRoute { name, models, slots, enabled: true, falls_through, id: None };
+            let new = NewRoute { name, models, slots, enabled: true, falls_through, idle_seconds, id: None };
             let added = core.call(Method::POST, "/api/v1/routes", Some(&new)).await?;
             tell("Made", &added, global);
             warn(&added, core, global).await
         }
-        Act::Set { route, name, models, slots, falls_through } => {
+        Act::Set { route, name, models, slots, falls_through, idle_seconds } => {
             let slots = if slots.is_empty() { None } else { Some(read(&slots, core).await?) };
-            let change = RouteChange { name, models, slots, falls_through, enabled: None };
+            let change = RouteChange { name, models, slots, falls_through, idle_seconds, enabled: None };
             if change == RouteChange::default() {
                 return Err(Trouble::no_change("routes set"));
             }
@@ -226,7 +232,7 @@ fn show(routes: &[RouteView], settings: PlanSettings) {
         say!("No route yet. Make one with `headgate routes add NAME --for opus --slot ACCOUNT`.");
         return;
     }
-    let rows: Vec<[String; 5]> = routes
+    let rows: Vec<[String; 6]> = routes
         .iter()
         .map(|route| {
             [
@@ -238,10 +244,11 @@ fn show(routes: &[RouteView], settings: PlanSettings) {
                 route.models.clone(),
                 route.slots.iter().map(shown).collect::<Vec<_>>().join(" → "),
                 if route.falls_through { "the usual selection" } else { "nobody" }.into(),
+                route.idle_seconds.map_or_else(String::new, |seconds| format!("{seconds} s")),
             ]
         })
         .collect();
-    table::print(["NAME", "STATE", "FOR", "SLOTS", "THEN"], &rows);
+    table::print(["NAME", "STATE", "FOR", "SLOTS", "THEN", "SILENT"], &rows);
 }
 
 fn shown(slot: &SlotView) -> String {

@@ -69,6 +69,7 @@ fn a_slot_that_points_at_nothing_is_skipped_and_said() {
         models: RouteModels::Family(Family::Opus),
         slots,
         falls_through: false,
+        idle: None,
         created_at: now(),
     };
     let mut snapshot = Snapshot::of([account(1), account(2)]);

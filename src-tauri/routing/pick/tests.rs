@@ -377,6 +377,7 @@ fn a_route_asks_the_same_account_for_another_model_before_it_gives_up() {
         models: RouteModels::Family(Family::Opus),
         slots: vec![slot(Some("claude-opus-5-5")), slot(Some("claude-haiku-5-5"))],
         falls_through: false,
+        idle: None,
         created_at: now(),
     };
     let plan = || Plan { routes: vec![route.clone()], ..Plan::default() };

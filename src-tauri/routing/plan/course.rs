@@ -125,7 +125,7 @@ fn count(at: usize) -> u8 {
 }
 
 /// The route that says most exactly which model it means; of several, the oldest.
-fn route<'a>(plan: &'a Plan, model: &str) -> Option<&'a Route> {
+pub(super) fn route<'a>(plan: &'a Plan, model: &str) -> Option<&'a Route> {
     let fits = plan
         .routes
         .iter()
@@ -180,6 +180,7 @@ mod tests {
             models,
             slots,
             falls_through: false,
+            idle: None,
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

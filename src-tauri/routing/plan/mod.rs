@@ -5,10 +5,12 @@ pub(super) mod allowed;
 pub(super) mod course;
 pub(super) mod offers;
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
-use crate::domain::{Binding, Policy, Pool, PoolId, Route, ZoneName};
-use crate::routing::Contender;
+use crate::domain::{Ask, Binding, Policy, Pool, PoolId, Route, ZoneName};
+use crate::routing::{Contender, Pick};
 
 /// See the file. What points at nothing is allowed here, and harms nobody.
 #[derive(Debug, Clone)]
@@ -38,6 +40,12 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// How long an answer may be silent that a slot has led to; `None`: as long as any other.
+    pub fn idle_limit(&self, ask: &Ask, pick: &Pick) -> Option<Duration> {
+        pick.why.slot?;
+        Some(course::route(self, ask.model.as_deref()?)?.idle?.duration())
+    }
+
     /// The pool of this id.
     pub fn pool(&self, id: PoolId) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.id == id)

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         AccountId, BindingId, Budget, Caps, Day, Ending, Exchange, ExchangeStart, Guards, KeyId, Micros,
         MinuteOfDay, Peak, Percent, Period, Policy, Pool, PoolId, PoolName, Reserve, Role, RouteId,
-        RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, WindowName, ZoneName,
+        RouteIdle, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, WindowName, ZoneName,
     },
     store::{NewBindingRow, NewPoolRow, NewRouteRow, StoreError},
 };
@@ -28,6 +28,7 @@ fn route(name: &str) -> NewRouteRow {
             Slot { target: Target::Pool(PoolId(2)), model: Some("claude-haiku-4-5".into()) },
         ],
         falls_through: false,
+        idle: RouteIdle::new(45),
         created_at: at(100),
     }
 }
@@ -100,10 +101,12 @@ fn a_route_comes_back_as_it_went_in_whatever_its_slots_point_at() {
     let store = folder.open();
     let mut cheap = store.add_route(&route("cheap")).unwrap();
     assert_eq!((&cheap.slots, &cheap.models), (&route("cheap").slots, &route("cheap").models));
+    assert_eq!(cheap.idle, RouteIdle::new(45));
     assert!(matches!(store.add_route(&route("CHEAP")), Err(StoreError::NameTaken)));
     cheap.models = RouteModels::new("claude-opus-*").unwrap();
     cheap.enabled = false;
     cheap.falls_through = true;
+    cheap.idle = None;
     cheap.slots.pop();
     store.save_route(&cheap).unwrap();
     assert_eq!(store.routes().unwrap(), [cheap.clone()]);
@@ -115,6 +118,7 @@ fn a_route_comes_back_as_it_went_in_whatever_its_slots_point_at() {
         models: cheap.models.clone(),
         slots: cheap.slots.clone(),
         falls_through: cheap.falls_through,
+        idle: cheap.idle,
         created_at: cheap.created_at,
     };
     assert_eq!(store.add_route(&back).unwrap(), cheap);

@@ -89,8 +89,8 @@ export function usePutBack() {
       return answer(api.POST("/api/v1/pools", { body: { id, name, policy, accounts: accounts.filter((one) => there.includes(one)) } }));
     }
     if (removed.what === "route") {
-      const { id, name, models, slots, enabled, falls_through } = removed.route;
-      return answer(api.POST("/api/v1/routes", { body: { id, name, models, slots, enabled, falls_through } }));
+      const { id, name, models, slots, enabled, falls_through, idle_seconds } = removed.route;
+      return answer(api.POST("/api/v1/routes", { body: { id, name, models, slots, enabled, falls_through, idle_seconds } }));
     }
     const { id, subject, pool_id, strict } = removed.binding;
     return answer(api.POST("/api/v1/bindings", { body: { id, subject, pool_id, strict } }));

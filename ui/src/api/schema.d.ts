@@ -1764,6 +1764,11 @@ export interface components {
              * @description The id that it had, to put a removed one back where it was.
              */
             id?: number | null;
+            /**
+             * Format: int32
+             * @description Seconds of silence; absent or 0: as long as any other.
+             */
+            idle_seconds?: number | null;
             models: string;
             name: string;
             slots: components["schemas"]["SlotView"][];
@@ -2237,6 +2242,11 @@ export interface components {
         RouteChange: {
             enabled?: boolean | null;
             falls_through?: boolean | null;
+            /**
+             * Format: int32
+             * @description Seconds of silence; 0: as long as any other again.
+             */
+            idle_seconds?: number | null;
             models?: string | null;
             name?: string | null;
             /** @description All of them, in order, in place of those that there are. */
@@ -2252,6 +2262,12 @@ export interface components {
             falls_through: boolean;
             /** Format: int64 */
             id: number;
+            /**
+             * Format: int32
+             * @description How many seconds an answer that comes by one of its slots may be silent before it is ended as
+             *     `upstream_stalled`; absent: as long as any other (`limits.idle_seconds`).
+             */
+            idle_seconds?: number | null;
             /**
              * @description What it is for: a family (`opus`, `sonnet`, `haiku`, `fable`), a model's id, or the beginning of one with
              *     `*` behind it.

@@ -36,6 +36,7 @@ export function RouteForm({ route, world, onClose }: Props) {
           <option value="no">Is refused</option>
           <option value="yes">Goes on to the usual selection: its pool, then main</option>
         </Choice>
+        <Field label="Silence ends an answer after, in seconds" name="idle_seconds" type="number" min={1} max={86_400} defaultValue={route?.idle_seconds ?? undefined} hint="Of answers by this route. Left empty: limits.idle_seconds, as for all others." />
         <FormEnd change={route ? change : add} act={route ? "Save changes" : "Make the route"} onClose={onClose} />
       </form>
     </Dialog>

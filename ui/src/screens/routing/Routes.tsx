@@ -5,6 +5,7 @@ import type { Route } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
 import { Nothing } from "../../parts/Notice.tsx";
 import { capital, families } from "../../words/plan.ts";
+import { duration } from "../../words/times.ts";
 import { routeFaults, type World } from "./faults.ts";
 import type { Asked } from "./Routing.tsx";
 import { Acts, Fault, Idle, PlanTable, RowName, rowLook, Section } from "./Section.tsx";
@@ -40,6 +41,7 @@ function RouteRow({ route, world, onAsk }: { route: Route } & Omit<Props, "onAdd
       <td className="min-w-32 max-w-50" data-column="For">{families.includes(models) ? capital(models) : <span className="mono break-words">{models}</span>}</td>
       <td className={enabled ? "" : "text-soft"} data-column="Leads to">
         <Chain route={route} faults={faults.slots} />
+        {route.idle_seconds != null && <p className="text-small text-soft">Answers may be silent for {duration(route.idle_seconds * 1000)}.</p>}
         {refuses ? <Fault>{faults.nowhere}</Fault> : <Idle>{faults.nowhere}</Idle>}
         <Idle>{faults.never}</Idle>
         {!faults.nowhere && faults.slots.filter((fault) => fault != null).map((fault) => <p key={fault} className="text-small text-soft first-letter:uppercase">{fault}.</p>)}

@@ -46,6 +46,15 @@ test("a route that was not changed sends nothing, and a new order sends all slot
   });
 });
 
+test("a limit of silence is sent where one is typed, and taken back where it is emptied", () => {
+  const fields = { name: "Cheap", models: "opus", falls_through: "no", ...slots };
+  expect(newRouteIn(form({ ...fields, idle_seconds: " 45 " })).idle_seconds).toBe(45);
+  expect(newRouteIn(form({ ...fields, idle_seconds: "" }))).not.toHaveProperty("idle_seconds");
+  expect(routeChangesIn(form({ ...fields, idle_seconds: "45" }), cheap)).toEqual({ idle_seconds: 45 });
+  expect(routeChangesIn(form({ ...fields, idle_seconds: "45" }), { ...cheap, idle_seconds: 45 })).toEqual({});
+  expect(routeChangesIn(form({ ...fields, idle_seconds: "" }), { ...cheap, idle_seconds: 45 })).toEqual({ idle_seconds: 0 });
+});
+
 test("a slot without a target is left to the core to judge", () => {
   const { slots: sent } = newRouteIn(form({ name: "Cheap", models: "opus", slot_target: [""], slot_model: [""] }));
   expect(sent).toEqual([{}]);

@@ -44,7 +44,7 @@ export function slotsIn(form: FormData): Slot[] {
 export function newRouteIn(form: FormData): NewRoute {
   return {
     name: text(form, "name"), models: text(form, "models"), slots: slotsIn(form), enabled: true,
-    falls_through: text(form, "falls_through") === "yes",
+    falls_through: text(form, "falls_through") === "yes", ...(text(form, "idle_seconds") && { idle_seconds: Number(text(form, "idle_seconds")) }),
   };
 }
 
@@ -52,12 +52,13 @@ const bare = ({ account_id, pool_id, model }: Slot) => [account_id ?? null, pool
 
 /** Only what differs; slots go all together. */
 export function routeChangesIn(form: FormData, route: Route): RouteChange {
-  const { name, models, slots, falls_through } = newRouteIn(form);
+  const { name, models, slots, falls_through, idle_seconds = 0 } = newRouteIn(form);
   return {
     ...(name !== route.name && { name }),
     ...(models !== route.models && { models }),
     ...(JSON.stringify(slots.map(bare)) !== JSON.stringify(route.slots.map(bare)) && { slots }),
     ...(falls_through !== route.falls_through && { falls_through }),
+    ...(idle_seconds !== (route.idle_seconds ?? 0) && { idle_seconds }),
   };
 }
 
