@@ -15,6 +15,8 @@ mod bindings;
 mod cli;
 mod comeback;
 mod connections;
+#[cfg(target_os = "linux")]
+mod crash;
 mod early;
 mod endings;
 mod endpoints;

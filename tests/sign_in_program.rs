@@ -22,21 +22,21 @@ use crate::{
 /// An upstream that is not there: nothing is asked of it but its models.
 const NOBODY: &str = "http://127.0.0.1:9";
 
-struct Place {
-    program: Program,
-    authority: Authority,
-    tasks: Tasks,
+pub struct Place {
+    pub program: Program,
+    pub authority: Authority,
+    pub tasks: Tasks,
 }
 
 /// A command that waits for somebody to sign in.
-struct Waiting {
+pub struct Waiting {
     child: Child,
     said: BufReader<std::process::ChildStdout>,
     heard: String,
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let (clock, tasks) = (Clock::system(), Tasks::default());
         let authority = Authority::start(Setup::default(), &clock, &tasks).await.unwrap();
         Self { program: Program::new(), authority, tasks }
@@ -63,7 +63,7 @@ impl Place {
     }
 
     /// Opens the address as a browser does, and says where it is sent.
-    async fn browse(&self, url: &str) -> String {
+    pub async fn browse(&self, url: &str) -> String {
         let url = Url::parse(url).unwrap();
         let reply =
             Client::to(self.authority.base_url(), &self.tasks).get(&url[url::Position::BeforePath..]).await;
@@ -71,7 +71,7 @@ impl Place {
     }
 
     /// The secrets that nobody may read, wherever they were written to.
-    fn is_clean(&self) {
+    pub fn is_clean(&self) {
         let secrets = self.authority.secrets();
         assert!(!secrets.is_empty());
         for secret in secrets {
@@ -88,7 +88,7 @@ impl Drop for Place {
 
 impl Waiting {
     /// Starts it as over a wire, without a screen of its own.
-    fn on(mut command: Command) -> Self {
+    pub fn on(mut command: Command) -> Self {
         for name in ["SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY"] {
             command.env_remove(name);
         }
@@ -99,7 +99,7 @@ impl Waiting {
     }
 
     /// The next line that begins so.
-    fn line(&mut self, begins: &str) -> String {
+    pub fn line(&mut self, begins: &str) -> String {
         loop {
             let mut line = String::new();
             let read = self.said.read_line(&mut line).unwrap();
@@ -111,14 +111,14 @@ impl Waiting {
         }
     }
 
-    fn type_in(&mut self, text: &str) {
+    pub fn type_in(&mut self, text: &str) {
         let input = self.child.stdin.as_mut().unwrap();
         writeln!(input, "{text}").unwrap();
         input.flush().unwrap();
     }
 
     /// Waits for its end: whether it was done, and all that it said.
-    fn end(mut self) -> (bool, String) {
+    pub fn end(mut self) -> (bool, String) {
         drop(self.child.stdin.take());
         self.said.read_to_string(&mut self.heard).unwrap();
         let output = self.child.wait_with_output().unwrap();

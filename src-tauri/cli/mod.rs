@@ -24,8 +24,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, parser
 pub use failure::{Code, Trouble};
 pub use reach::Core;
 
-use crate::app::CoreFile;
-use crate::settings::{Choices, ProxyVariables, Settings, VaultChoice};
+use crate::{
+    app::CoreFile,
+    secrets,
+    settings::{Choices, ProxyVariables, Settings, VaultChoice},
+};
 
 /// A local proxy between Claude Code and every account you may use.
 #[derive(Debug, Parser)]
@@ -170,7 +173,8 @@ fn dispatch(line: Line) -> Result<(), Trouble> {
             out::bytes(&text);
             return Ok(());
         }
-        _ => {}
+        // All others may open the vault, or hold what opens a core that has.
+        _ => secrets::leave_no_dump(),
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -15,7 +15,7 @@ use tauri::{AppHandle, Manager, RunEvent, async_runtime};
 
 use self::{core::Desk, links::Link};
 use crate::{
-    logs,
+    logs, secrets,
     settings::{Choices, DEFAULT_PORT, ProxyVariables},
 };
 
@@ -52,6 +52,7 @@ pub fn run() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
+    secrets::leave_no_dump();
     let desk = Desk::new(choices(&args));
     log(&desk);
     match build(&args, desk) {

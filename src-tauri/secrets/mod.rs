@@ -2,6 +2,7 @@
 //! plain text on disk, never falls back from a choice that was made, and puts no secret into an error.
 
 mod carry;
+mod dump;
 mod items;
 mod key_file;
 mod keychain;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use carry::{copy, empty, take_back};
+pub use dump::leave_none as leave_no_dump;
 pub use keychain::Keychain;
 pub use memory::Memory;
 pub use name::{BadSecretName, SecretName};

@@ -66,17 +66,23 @@ impl Program {
     /// The same with at most so many files open at once.
     #[cfg(unix)]
     pub fn serve_with_files(&self, most: u32) -> Served {
+        self.serve_as(self.after(&format!("ulimit -n {most}; exec")))
+    }
+
+    /// What serves on a free port, in the data folder, once a shell has done this, whose end is `exec`.
+    #[cfg(unix)]
+    pub fn after(&self, first: &str) -> Command {
         let program = self.command(&["serve", "--port", "0"]);
-        let mut limited = Command::new("sh");
-        limited.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\""));
-        limited.arg(program.get_program()).args(program.get_args());
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{first} \"$0\" \"$@\"")).current_dir(self.folder.path());
+        shell.arg(program.get_program()).args(program.get_args());
         for (name, value) in program.get_envs() {
             match value {
-                Some(value) => limited.env(name, value),
-                None => limited.env_remove(name),
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
             };
         }
-        self.serve_as(limited)
+        shell
     }
 
     /// Starts what serves on a free port and waits for the line that says so.
@@ -104,6 +110,19 @@ impl Served {
     /// Asks it to stop and waits until it has.
     pub fn stop(mut self) -> ExitStatus {
         terminate(&self.child);
+        self.child.wait().unwrap()
+    }
+
+    #[cfg(unix)]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Has it crash, as a fault in its memory would.
+    #[cfg(unix)]
+    pub fn crash(mut self) -> ExitStatus {
+        let told = Command::new("kill").arg("-ABRT").arg(self.child.id().to_string()).status().unwrap();
+        assert!(told.success());
         self.child.wait().unwrap()
     }
 
