@@ -20,6 +20,7 @@ mod crash;
 mod early;
 mod endings;
 mod endpoints;
+mod every_sign_in;
 mod exactness;
 mod explain;
 mod failover;

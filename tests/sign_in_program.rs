@@ -157,6 +157,29 @@ async fn over_ssh_a_code_is_entered_on_another_device() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clients_secret_comes_by_standard_input_and_goes_where_tokens_are_asked_for_alone() {
+    const SECRET: &str = "canary-client-secret";
+    let place = Place::new().await;
+    place.authority.furnish(|house| house.client_secret = Some(SECRET.into()));
+    let mut waiting = place.sign_in("work", &["--paste", "--client-secret-stdin"]);
+    waiting.type_in(SECRET);
+    let url = waiting.line("http");
+    assert!(!url.contains(SECRET), "{url}");
+    waiting.type_in(&place.browse(&url).await);
+    let (is_done, said) = waiting.end();
+    assert!(is_done && !said.contains(SECRET), "{said}");
+    assert!(!holds(place.program.folder.path(), SECRET), "it lies sealed");
+    // Whoever renews it in another process shows it again.
+    let id = place.program.json(&["accounts"])[0]["id"].to_string();
+    let renewed = place.program.run(&["accounts", "renew", &id]);
+    assert!(renewed.status.success(), "{renewed:?}");
+    assert_eq!(place.authority.count(Desk::Refresh), 1);
+    let (is_done, said) = place.sign_in("other", &["--paste", "--client-secret-stdin"]).end();
+    assert!(!is_done && said.contains("no client's secret came by standard input"), "{said}");
+    place.is_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_is_wrong_or_missing_ends_the_command_with_a_sentence() {
     let place = Place::new().await;
     let mut waiting = place.sign_in("work", &["--paste"]);

@@ -28,7 +28,11 @@ pub struct Place {
 
 impl Place {
     pub async fn with(tokens: &[&str]) -> Self {
-        let accounts = tokens.iter().map(|token| ScriptedAccount::new(token, token));
+        Self::of(tokens.iter().map(|token| ScriptedAccount::new(token, token))).await
+    }
+
+    /// With an upstream that knows these tokens.
+    pub async fn of(accounts: impl IntoIterator<Item = ScriptedAccount>) -> Self {
         let (house, authority) = House::signing_in(Scenario::of(accounts)).await;
         // The house makes an account of each; here they are signed in to.
         let roster = &house.app.api().gateway.roster;
