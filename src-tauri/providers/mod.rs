@@ -13,6 +13,6 @@ mod windows_table;
 pub use address::{BadAddress, PlainHttp, base_url, is_private, is_this_machine, upstream_path};
 pub use catalog::Catalog;
 pub use discovery::{BadDiscovery, documents, issuer, read as read_discovery};
-pub use sign_in::{BadTenant, Definition, Places, SecretIn, SignIns, Way, Writing, Yields};
+pub use sign_in::{BadTenant, Definition, PackagedClient, Places, SecretIn, SignIns, Way, Writing, Yields};
 pub use usage::UsageEndpoint;
 pub use verdict::{Reply, retry_after};

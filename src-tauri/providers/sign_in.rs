@@ -143,6 +143,32 @@ pub struct Places {
     pub secret: SecretIn,
 }
 
+/// A client that whoever built the package has registered for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackagedClient {
+    /// Its id.
+    pub id: &'static str,
+    /// Its secret, where desktop clients have one (which is none then, as everybody can read it).
+    pub secret: Option<&'static str>,
+}
+
+/// What a package was built with.
+struct Package {
+    google: (Option<&'static str>, Option<&'static str>),
+    entra: Option<&'static str>,
+    huggingface: Option<&'static str>,
+    anthropic: Option<&'static str>,
+}
+
+impl Package {
+    const BUILT: Self = Self {
+        google: (option_env!("HEADGATE_CLIENT_ID_GOOGLE"), option_env!("HEADGATE_CLIENT_SECRET_GOOGLE")),
+        entra: option_env!("HEADGATE_CLIENT_ID_ENTRA"),
+        huggingface: option_env!("HEADGATE_CLIENT_ID_HUGGINGFACE"),
+        anthropic: option_env!("HEADGATE_CLIENT_ID_ANTHROPIC"),
+    };
+}
+
 /// Every way to sign in, by its id.
 #[derive(Debug, Clone)]
 pub struct SignIns(Arc<BTreeMap<Arc<str>, Arc<Definition>>>);
@@ -214,6 +240,9 @@ impl Definition {
         if self.ways.is_empty() {
             return Err("nothing leads back".into());
         }
+        if let Some(name) = self.asks.keys().find(|name| name.starts_with("client_")) {
+            return Err(format!("{name} is whoever signs in's, or the packager's"));
+        }
         if self.token_url.is_none() != self.authorise_url.is_none() {
             return Err("it names one of its places and not the other".into());
         }
@@ -275,18 +304,22 @@ impl Definition {
         self.providers.contains(&provider.id) || provider.base_url.is_none()
     }
 
-    /// The client id that the packager built in, and its secret where desktop clients have one.
-    pub fn packaged_client(&self) -> Option<(&'static str, Option<&'static str>)> {
+    /// The client that the packager built in.
+    pub fn packaged_client(&self) -> Option<PackagedClient> {
+        self.client_of(&Package::BUILT)
+    }
+
+    fn client_of(&self, package: &Package) -> Option<PackagedClient> {
         let (id, secret) = match &*self.id {
-            "google" => {
-                (option_env!("HEADGATE_CLIENT_ID_GOOGLE"), option_env!("HEADGATE_CLIENT_SECRET_GOOGLE"))
-            }
-            "entra" => (option_env!("HEADGATE_CLIENT_ID_ENTRA"), None),
-            "huggingface" => (option_env!("HEADGATE_CLIENT_ID_HUGGINGFACE"), None),
-            "anthropic" | "anthropic-console" => (option_env!("HEADGATE_CLIENT_ID_ANTHROPIC"), None),
+            "google" => package.google,
+            "entra" => (package.entra, None),
+            "huggingface" => (package.huggingface, None),
+            "anthropic" | "anthropic-console" => (package.anthropic, None),
             _ => (None, None),
         };
-        id.filter(|id| !id.is_empty()).map(|id| (id, secret))
+        // A variable that is set to nothing is none.
+        let is_said = |text: &&str| !text.is_empty();
+        Some(PackagedClient { id: id.filter(is_said)?, secret: secret.filter(is_said) })
     }
 
     /// The provider as an account sees it that was signed in so: its token goes where tokens go, and not where keys
@@ -333,20 +366,54 @@ mod tests {
 
     #[test]
     fn no_client_id_is_borrowed_or_invented() {
-        for line in TEXT.lines().filter(|line| !line.starts_with('#')) {
-            assert!(!line.starts_with("client_id"), "{line}");
-        }
-        for definition in SignIns::built_in().unwrap().iter() {
-            if let Some((id, _)) = definition.packaged_client() {
-                let of_the_packager = [
-                    option_env!("HEADGATE_CLIENT_ID_GOOGLE"),
-                    option_env!("HEADGATE_CLIENT_ID_ENTRA"),
-                    option_env!("HEADGATE_CLIENT_ID_HUGGINGFACE"),
-                    option_env!("HEADGATE_CLIENT_ID_ANTHROPIC"),
-                ];
-                assert!(of_the_packager.contains(&Some(id)), "{id}");
+        // Wherever it stands: under a key of its own, under `asks`, or in an address.
+        fn names_a_client(value: &toml::Value) -> bool {
+            let is_name = |text: &str| text.contains("client_id") || text.contains("client_secret");
+            match value {
+                toml::Value::Table(table) => {
+                    table.iter().any(|(name, value)| is_name(name) || names_a_client(value))
+                }
+                toml::Value::Array(all) => all.iter().any(names_a_client),
+                toml::Value::String(text) => is_name(text),
+                _ => false,
             }
         }
+        let read = |text: &str| toml::Value::Table(toml::from_str(text).unwrap());
+        assert!(!names_a_client(&read(TEXT)));
+        for borrowed in [
+            "[one]\nclient_id = 'borrowed'",
+            "[one]\nasks = { code = 'true', client_id = 'borrowed' }",
+            "[one]\nauthorise_url = 'https://id.example.com/?client_id=borrowed'",
+        ] {
+            assert!(names_a_client(&read(borrowed)), "{borrowed}");
+        }
+        let asks = "title = 'One'\nabout = ''\nways = ['paste']\nasks = { client_id = 'borrowed' }";
+        assert!(SignIns::parse(&format!("[one]\n{asks}")).unwrap_err().contains("client_id"));
+    }
+
+    #[test]
+    fn a_packagers_client_is_that_of_its_own_way_to_sign_in() {
+        let package = Package {
+            google: (Some("for-google"), Some("secret")),
+            entra: Some("for-entra"),
+            huggingface: Some(""),
+            anthropic: Some("for-anthropic"),
+        };
+        let all = SignIns::built_in().unwrap();
+        let client = |id: &str| all.get(id).unwrap().client_of(&package);
+        let named = |id, secret| Some(PackagedClient { id, secret });
+        assert_eq!(client("google"), named("for-google", Some("secret")));
+        assert_eq!(client("entra"), named("for-entra", None));
+        assert_eq!(client("huggingface"), None, "said nothing");
+        assert_eq!(client("anthropic"), named("for-anthropic", None));
+        assert_eq!(client("anthropic-console"), client("anthropic"));
+        assert_eq!((client("oidc"), client("openrouter")), (None, None), "nobody packages these");
+        let google = |id, secret| {
+            let package = Package { google: (id, secret), ..package };
+            all.get("google").unwrap().client_of(&package)
+        };
+        assert_eq!(google(Some("id"), Some("")), named("id", None));
+        assert_eq!(google(None, Some("secret")), None, "a secret is nobody's without its id");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::Whom;
 use crate::{
     accounts::{EditError, Roster},
     domain::{Provider, SignIn},
-    providers::{Definition, SignIns, Way, issuer},
+    providers::{Definition, PackagedClient, SignIns, Way, issuer},
     secrets::Sensitive,
 };
 
@@ -114,8 +114,16 @@ pub fn agree(roster: &Roster, order: Order, now: Timestamp) -> Result<Agreed, No
     let given =
         |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
 
+    let last = match (&order.whom, before.as_ref().and_then(|before| before.client_id.clone())) {
+        (Whom::Again(account), Some(id)) => {
+            let secret = roster.tokens(*account).and_then(|tokens| tokens.client_secret.clone());
+            Client { id: Some(id), secret }
+        }
+        _ => Client::default(),
+    };
+    let said = (order.client_id.as_deref(), order.client_secret.as_ref());
     let Client { id: client_id, secret: client_secret } =
-        client(roster, &definition, &order, before.as_deref())?;
+        client(&definition, said, last, definition.packaged_client())?;
     let issuer = match given(order.issuer) {
         Some(_) if !definition.wants_issuer() => return Err(NotBegun::NoIssuerWanted(title())),
         Some(text) => Some(issuer(&text).map_err(EditError::from)?),
@@ -165,7 +173,7 @@ fn definition(
 }
 
 /// Who asks; nobody where there is no client.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Client {
     id: Option<Arc<str>>,
     secret: Option<Sensitive<String>>,
@@ -174,43 +182,35 @@ struct Client {
 /// The client: a person's, or that of the last time, or the packager's. A secret goes with the id that it was given
 /// with, and with no other.
 fn client(
-    roster: &Roster,
     definition: &Definition,
-    order: &Order,
-    before: Option<&SignIn>,
+    (id, secret): (Option<&str>, Option<&Sensitive<String>>),
+    last: Client,
+    packaged: Option<PackagedClient>,
 ) -> Result<Client, NotBegun> {
     let Some(get) = &definition.client else {
-        let is_given = order.client_id.is_some() || order.client_secret.is_some();
-        return if is_given {
+        return if id.is_some() || secret.is_some() {
             Err(NotBegun::NoClientWanted(definition.title.clone()))
         } else {
             Ok(Client::default())
         };
     };
-    let given = order.client_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
-    let known = before.and_then(|before| before.client_id.clone());
-    let packaged = definition.packaged_client();
+    let given = id.map(str::trim).filter(|id| !id.is_empty()).map(Arc::from);
     let id: Arc<str> = given
-        .map(Into::into)
-        .or_else(|| known.clone())
-        .or_else(|| packaged.map(|(id, _)| id.into()))
+        .or_else(|| last.id.clone())
+        .or_else(|| packaged.map(|packaged| packaged.id.into()))
         .ok_or_else(|| NotBegun::NeedsClient { title: definition.title.clone(), get: get.clone() })?;
     let is_sound = |text: &str| text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let mut secret = order.client_secret.as_ref().map(|secret| secret.expose().trim().to_owned());
-    secret = secret.filter(|secret| !secret.is_empty());
+    let secret = secret.map(|secret| secret.expose().trim().to_owned()).filter(|secret| !secret.is_empty());
     if !is_sound(&id) || secret.as_deref().is_some_and(|secret| !is_sound(secret)) {
         return Err(NotBegun::BadClient);
     }
-    let of_last_time = || match (&order.whom, known == Some(Arc::clone(&id))) {
-        (Whom::Again(account), true) => roster.tokens(*account)?.client_secret.clone(),
-        _ => None,
-    };
+    let of_last_time = last.secret.filter(|_| last.id.as_ref() == Some(&id));
     let of_the_packager = || {
-        let (packaged, secret) = packaged?;
-        secret.filter(|_| packaged == &*id).map(|secret| Sensitive::new(secret.to_owned()))
+        let secret = packaged.filter(|packaged| packaged.id == &*id)?.secret?;
+        Some(Sensitive::new(secret.to_owned()))
     };
-    let secret = secret.map(Sensitive::new).or_else(of_last_time).or_else(of_the_packager);
-    Ok(Client { id: Some(Arc::clone(&id)), secret })
+    let secret = secret.map(Sensitive::new).or(of_last_time).or_else(of_the_packager);
+    Ok(Client { id: Some(id), secret })
 }
 
 /// RFC 6749, section 3.3.
@@ -223,4 +223,76 @@ fn checked_scopes(scopes: Vec<String>) -> Result<Vec<Arc<str>>, NotBegun> {
         return Err(NotBegun::BadScopes);
     }
     Ok(scopes.into_iter().map(Into::into).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whose id and whose secret it is, for what a person says, what was last, and what the packager built in.
+    fn chosen(
+        said: (Option<&str>, Option<&str>),
+        last: (Option<&str>, Option<&str>),
+        packaged: Option<(&'static str, Option<&'static str>)>,
+    ) -> Result<(String, Option<String>), NotBegun> {
+        let google = SignIns::built_in().unwrap().get("google").unwrap();
+        let hidden = |secret: Option<&str>| secret.map(|secret| Sensitive::new(secret.to_owned()));
+        let secret = hidden(said.1);
+        let last = Client { id: last.0.map(Into::into), secret: hidden(last.1) };
+        let packaged = packaged.map(|(id, secret)| PackagedClient { id, secret });
+        let client = client(&google, (said.0, secret.as_ref()), last, packaged)?;
+        let secret = client.secret.map(|secret| secret.expose().clone());
+        Ok((client.id.unwrap().to_string(), secret))
+    }
+
+    #[test]
+    fn the_client_is_a_persons_or_the_last_ones_or_the_packagers_and_a_secret_stays_with_its_id() {
+        let (own, last) = ((Some("own"), Some("own's")), (Some("last"), Some("last's")));
+        let packaged = Some(("packager", Some("packager's")));
+        let nothing = (None, None);
+        for (said, before, packaged, id, secret, why) in [
+            (own, last, packaged, "own", Some("own's"), "what a person says comes first"),
+            (nothing, last, packaged, "last", Some("last's"), "then what it was signed in with"),
+            (nothing, nothing, packaged, "packager", Some("packager's"), "then the packager's"),
+            ((Some("own"), None), last, packaged, "own", None, "nobody else's secret is shown with it"),
+            ((Some("last"), None), last, packaged, "last", Some("last's"), "it is the last one, said again"),
+            (
+                (Some("packager"), None),
+                last,
+                packaged,
+                "packager",
+                Some("packager's"),
+                "it is the packager's",
+            ),
+            (nothing, (Some("last"), None), packaged, "last", None, "it had none"),
+            (
+                nothing,
+                (Some("packager"), None),
+                packaged,
+                "packager",
+                Some("packager's"),
+                "it has one by now",
+            ),
+            (nothing, (Some("packager"), Some("old")), packaged, "packager", Some("old"), "kept as it was"),
+            ((None, Some("new")), last, packaged, "last", Some("new"), "of the client that there is"),
+            ((Some(" "), Some(" ")), last, packaged, "last", Some("last's"), "blanks say nothing"),
+            (nothing, nothing, Some(("packager", None)), "packager", None, "a public client"),
+        ] {
+            let chosen = chosen(said, before, packaged).unwrap();
+            assert_eq!(chosen, (id.to_owned(), secret.map(str::to_owned)), "{why}");
+        }
+        let none = chosen((None, Some("secret")), nothing, None).unwrap_err();
+        assert!(none.to_string().contains("console.cloud.google.com"), "{none}");
+        assert!(matches!(chosen((Some("two words"), None), nothing, packaged), Err(NotBegun::BadClient)));
+    }
+
+    #[test]
+    fn where_there_is_no_client_none_is_packaged_or_said() {
+        let router = SignIns::built_in().unwrap().get("openrouter").unwrap();
+        let packaged = Some(PackagedClient { id: "packager", secret: None });
+        let none = client(&router, (None, None), Client::default(), packaged).unwrap();
+        assert!(none.id.is_none() && none.secret.is_none());
+        let refused = client(&router, (Some("own"), None), Client::default(), None).unwrap_err();
+        assert!(matches!(refused, NotBegun::NoClientWanted(_)));
+    }
 }
