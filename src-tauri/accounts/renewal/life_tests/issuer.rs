@@ -37,6 +37,8 @@ pub struct Books {
     /// Refused: they are shown again only where a person wants it, until that is answered.
     refused: BTreeSet<String>,
     pub is_wanted: bool,
+    /// Rotated away by an answer that never arrived. Whoever shows one can't know; it is over then.
+    pub lost: BTreeSet<String>,
     pub whims: VecDeque<Whim>,
     pub faults: Vec<String>,
     pub has_refused_client: bool,
@@ -99,7 +101,12 @@ impl Books {
                 (self.has_refused_client, self.is_wanted) = (true, false);
                 return Ok((401, r#"{"error":"invalid_client"}"#.into()));
             }
-            Some(Whim::NoRotation) | None => {}
+            Some(Whim::LostAnswer) if self.good.remove(shown) => {
+                self.next();
+                self.lost.insert(shown.to_owned());
+                return Err(NotCarried::Unreached("it broke off before the answer".into()));
+            }
+            Some(Whim::NoRotation | Whim::LostAnswer) | None => {}
         }
         if !self.good.contains(shown) {
             self.is_wanted = false;
@@ -150,6 +157,8 @@ pub enum Whim {
     Page,
     NoRotation,
     NoClient,
+    /// It rotates, and nobody hears of it.
+    LostAnswer,
 }
 
 pub fn whim() -> impl Strategy<Value = Whim> {
@@ -158,6 +167,7 @@ pub fn whim() -> impl Strategy<Value = Whim> {
         Just(Whim::Trouble),
         Just(Whim::Page),
         Just(Whim::NoRotation),
-        Just(Whim::NoClient)
+        Just(Whim::NoClient),
+        Just(Whim::LostAnswer)
     ]
 }

@@ -19,6 +19,8 @@ use crate::{
 pub struct Safe {
     memory: Memory,
     pub is_locked: AtomicBool,
+    /// Nothing can be read either.
+    pub is_shut: AtomicBool,
     pub roster: Mutex<Option<(Roster, AccountId)>>,
     pub faults: Mutex<Vec<String>>,
 }
@@ -35,6 +37,9 @@ impl Vault for Safe {
     }
 
     fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
+        if self.is_shut.load(Ordering::Relaxed) {
+            return Err(VaultError::Locked);
+        }
         self.memory.get(name)
     }
 
