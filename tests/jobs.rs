@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use headgate::{
-    domain::{Ending, Exchange, ExchangeId, ExchangeStart},
+    domain::{Ending, Exchange, ExchangeId, ExchangeStart, JobId},
     sandbox::{Scenario, ScriptedAccount},
     settings::Limits,
 };
@@ -148,6 +148,34 @@ async fn upstreams_are_asked_for_their_models_on_demand_however_new_the_list_is(
     assert!(listed.contains("second") && !listed.contains("\"first\""), "{listed}");
 }
 
+#[tokio::test]
+async fn what_went_wrong_was_forgotten_with_the_first_run_that_went_well_and_named_nobody() {
+    let house = House::asking(Limits::default(), Scenario::of(Vec::<ScriptedAccount>::new())).await;
+    let body = json!({ "data": [{ "id": "one" }], "has_more": false }).to_string();
+    let refuses = wire::Reply::Keep(wire::answer("401 Unauthorized", "application/json", "{}"));
+    let tells = wire::Reply::Keep(wire::answer("200 OK", "application/json", &body));
+    let wire = Wire::saying([refuses, tells]).await;
+    wire.account(&house, "own", 0);
+    let mut events = house.app.api().events.subscribe();
+    soon("the new account to be asked", async {
+        while job(&house, "models", "?settled=true").await["last"].is_null() {
+            events.recv().await.unwrap();
+        }
+    })
+    .await;
+    let failed = job(&house, "models", "").await;
+    let says = "Asked 1 account, and 1 did not tell. own: it answered 401.";
+    assert_eq!((&failed["last"]["outcome"], &failed["last"]["says"]), (&json!("trouble"), &json!(says)));
+    assert_eq!(failed["last_trouble"], failed["last"]);
+
+    let done = run(&house, "models").await;
+
+    assert_eq!(done["last"]["outcome"], "fine", "{done}");
+    assert_eq!(done["last_trouble"], failed["last"], "it is still told when that was, and what");
+    let kept = house.app.api().scheduler.jobs().into_iter().find(|job| job.id == JobId::Models).unwrap();
+    assert!(kept.last_trouble.is_some_and(|run| *run.says == *says));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     let program = Program::new();
@@ -173,6 +201,17 @@ async fn the_command_line_lists_jobs_does_them_and_says_how_it_went() {
     let done = program.json(&["jobs", "run", "integrity"]);
     assert_eq!(done["last"]["outcome"], "fine");
     assert!(served.stop().success());
+    // What went wrong before a run that did not is told below the list, and how long a run may take in it.
+    let conn = rusqlite::Connection::open(program.database()).unwrap();
+    let trouble = "UPDATE jobs SET trouble_began_at = 1, trouble_outcome = 'failed', trouble_says = 'The disk was full.' WHERE id = 'integrity'";
+    assert_eq!(conn.execute(trouble, []).unwrap(), 1);
+    drop(conn);
+    let listed = program.run(&["jobs"]);
+    let said = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(said.contains("AT MOST") && said.contains("240 min"), "{said}");
+    let line =
+        said.lines().find(|line| line.starts_with("integrity failed ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.ends_with(": The disk was full."), "{line}");
     let kept = program.json(&["jobs"]);
     assert_eq!(
         kept[6]["last"]["began_at"].as_str().unwrap()[..19],

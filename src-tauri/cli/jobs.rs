@@ -49,15 +49,29 @@ async fn list(core: &Core, global: &Global) -> Result<(), Trouble> {
     }
     let clock = Clock::system();
     let (now, zone) = (clock.now(), clock.zone());
-    let rows: Vec<[String; 5]> = jobs.iter().map(|job| row(job, now, &zone)).collect();
-    table::print(["JOB", "RUNS", "LAST", "NEXT", "SAYS"], &rows);
+    let rows: Vec<[String; 6]> = jobs.iter().map(|job| row(job, now, &zone)).collect();
+    table::print(["JOB", "RUNS", "AT MOST", "LAST", "NEXT", "SAYS"], &rows);
+    for line in jobs.iter().filter_map(|job| trouble(job, now, &zone)) {
+        say!("{line}");
+    }
     if !core.is_running() {
         say!("Headgate is not running, so nothing is done by itself. Start it with `headgate serve`.");
     }
     Ok(())
 }
 
-fn row(job: &JobView, now: Timestamp, zone: &TimeZone) -> [String; 5] {
+/// What went wrong before a run that did not, in a line.
+fn trouble(job: &JobView, now: Timestamp, zone: &TimeZone) -> Option<String> {
+    let before = job.last_trouble.as_ref()?;
+    let is_last = job.last.as_ref().is_some_and(|last| last.began_at == before.began_at);
+    let line = || {
+        let at = table::time(before.began_at, now, zone);
+        format!("{} {} {at}: {}", job.id.word(), word(before), before.says)
+    };
+    (!is_last).then(line)
+}
+
+fn row(job: &JobView, now: Timestamp, zone: &TimeZone) -> [String; 6] {
     let time = |at: Timestamp| table::time(at, now, zone);
     let next = match (&job.off, job.running_since, job.next_at) {
         (Some(_), ..) => "off".into(),
@@ -70,7 +84,8 @@ fn row(job: &JobView, now: Timestamp, zone: &TimeZone) -> [String; 5] {
         .as_ref()
         .map_or_else(|| "never".into(), |run| format!("{} {}", time(run.began_at), word(run)));
     let says = job.off.clone().or_else(|| job.last.as_ref().map(|run| run.says.clone()));
-    [job.id.word().into(), job.cadence.clone(), last, next, says.unwrap_or_default()]
+    let limit = format!("{} min", job.limit_seconds.div_ceil(60));
+    [job.id.word().into(), job.cadence.clone(), limit, last, next, says.unwrap_or_default()]
 }
 
 async fn run(core: &Core, global: &Global, job: &str) -> Result<(), Trouble> {

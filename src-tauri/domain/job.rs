@@ -90,6 +90,11 @@ impl JobOutcome {
         Self::Interrupted,
     ];
 
+    /// Whether somebody should know of it. One that was stopped is made up for by itself.
+    pub fn is_trouble(self) -> bool {
+        !matches!(self, Self::Fine | Self::Stopped)
+    }
+
     /// The word for SQL and the wire.
     pub fn word(self) -> &'static str {
         match self {

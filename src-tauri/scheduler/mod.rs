@@ -72,6 +72,8 @@ pub struct JobState {
     pub off: Option<Arc<str>>,
     pub running_since: Option<Timestamp>,
     pub last: Option<JobRun>,
+    /// The last one that somebody should know of, whatever came after it.
+    pub last_trouble: Option<JobRun>,
     /// When it is due next, as far as that is known.
     pub next: Option<Timestamp>,
 }
@@ -119,7 +121,7 @@ impl Scheduler {
             let row = kept.iter().find(|row| row.id == job.id).cloned();
             let row = row.map_or_else(
                 || {
-                    let new = JobRow { id: job.id, since: now, last: None };
+                    let new = JobRow { id: job.id, since: now, last: None, trouble: None };
                     store.save_job(new.clone()).map(|()| new)
                 },
                 Ok,
@@ -298,6 +300,7 @@ impl Scheduler {
             off: job.off(),
             running_since: known.running,
             last: known.last,
+            last_trouble: known.trouble,
             next,
         }
     }

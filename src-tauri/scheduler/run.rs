@@ -59,7 +59,11 @@ impl Running {
         let took = inner.clock.instant().duration_since(self.steady);
         {
             let mut known = slot.known();
-            known.last = Some(JobRun { began_at: began, took: Some(took), outcome, says: cut(&says) });
+            let run = JobRun { began_at: began, took: Some(took), outcome, says: cut(&says) };
+            if outcome.is_trouble() {
+                known.trouble = Some(run.clone());
+            }
+            known.last = Some(run);
             known.dice = dice();
             if outcome == JobOutcome::Stopped {
                 known.since = before;

@@ -34,13 +34,16 @@ pub struct Known {
     /// Since when it runs.
     pub running: Option<Timestamp>,
     pub last: Option<JobRun>,
+    /// The last one that somebody should know of.
+    pub trouble: Option<JobRun>,
     /// Since when time is kept; `None` while it is not.
     pub started: Option<Timestamp>,
 }
 
 impl Slot {
     pub fn new(job: Job, row: &JobRow, dice: u64) -> Self {
-        let known = Known { since: row.since, dice, running: None, last: row.last.clone(), started: None };
+        let (last, trouble) = (row.last.clone(), row.trouble.clone());
+        let known = Known { since: row.since, dice, running: None, last, trouble, started: None };
         Self { job, pen: Arc::default(), known: Mutex::new(known) }
     }
 
@@ -55,7 +58,8 @@ impl Slot {
     /// What is to be kept of it.
     pub fn row(&self) -> JobRow {
         let known = self.known();
-        JobRow { id: self.id(), since: known.since, last: known.last.clone() }
+        let (last, trouble) = (known.last.clone(), known.trouble.clone());
+        JobRow { id: self.id(), since: known.since, last, trouble }
     }
 
     /// When it is due; `None` while it runs, is off, has no due time, or nobody keeps time.

@@ -1,5 +1,5 @@
-//! The table `jobs`: what each job did last. A run stands in it from its beginning on, so that one in which we died
-//! is known as that and counts.
+//! The table `jobs`: what each job did last, and the last time that it went wrong. A run stands in it from its beginning
+//! on, so that one in which we died is known as that and counts.
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
@@ -18,9 +18,14 @@ pub struct JobRow {
     pub since: Timestamp,
     /// Its last run.
     pub last: Option<JobRun>,
+    /// The last one that somebody should know of; it stays when later ones go well.
+    pub trouble: Option<JobRun>,
 }
 
-const SAVE: &str = "INSERT OR REPLACE INTO jobs (id, since, began_at, took_us, outcome, says) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const SAVE: &str = "INSERT OR REPLACE INTO jobs (id, since, began_at, took_us, outcome, says, trouble_began_at, trouble_took_us, trouble_outcome, trouble_says)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const BEGIN: &str = "INSERT INTO jobs (id, since, began_at) VALUES (?1, ?2, ?2)
+    ON CONFLICT (id) DO UPDATE SET since = ?2, began_at = ?2, took_us = NULL, outcome = NULL, says = NULL";
 
 impl Store {
     /// What is kept of every job that this program knows. A run that has no end in it was interrupted.
@@ -35,7 +40,7 @@ impl Store {
     /// Keeps a job as it is now; returns once it is committed.
     pub fn save_job(&self, row: JobRow) -> Result<(), StoreError> {
         self.write(move |tx| {
-            let last = row.last.as_ref();
+            let (last, trouble) = (row.last.as_ref(), row.trouble.as_ref());
             tx.prepare_cached(SAVE)?.execute(params![
                 row.id.word(),
                 Ms(row.since),
@@ -43,6 +48,10 @@ impl Store {
                 last.and_then(|run| run.took.map(Us)),
                 last.map(|run| run.outcome.word()),
                 last.map(|run| &run.says),
+                trouble.map(|run| Ms(run.began_at)),
+                trouble.and_then(|run| run.took.map(Us)),
+                trouble.map(|run| run.outcome.word()),
+                trouble.map(|run| &run.says),
             ])?;
             Ok(())
         })
@@ -51,14 +60,7 @@ impl Store {
     /// Notes that a run has begun; returns once it is committed.
     pub fn begin_job(&self, id: JobId, at: Timestamp) -> Result<(), StoreError> {
         self.write(move |tx| {
-            tx.prepare_cached(SAVE)?.execute(params![
-                id.word(),
-                Ms(at),
-                Ms(at),
-                None::<Us>,
-                None::<&str>,
-                None::<&str>
-            ])?;
+            tx.prepare_cached(BEGIN)?.execute(params![id.word(), Ms(at)])?;
             Ok(())
         })
     }
@@ -67,25 +69,26 @@ impl Store {
 fn job(row: &Row<'_>) -> rusqlite::Result<Option<JobRow>> {
     // A job that a later version knows is none of ours.
     let Some(id) = JobId::of(row.get_ref("id")?.as_str()?) else { return Ok(None) };
-    let Some(began_at) = row.get::<_, Option<Ms>>("began_at")? else {
-        return Ok(Some(JobRow { id, since: row.get::<_, Ms>("since")?.0, last: None }));
+    let since = row.get::<_, Ms>("since")?.0;
+    let last = run(row, ["began_at", "took_us", "outcome", "says"])?;
+    let died = last.clone().filter(|run| run.outcome == JobOutcome::Interrupted);
+    let trouble = ["trouble_began_at", "trouble_took_us", "trouble_outcome", "trouble_says"];
+    let trouble = died.map_or_else(|| run(row, trouble), |died| Ok(Some(died)))?;
+    Ok(Some(JobRow { id, since, last, trouble }))
+}
+
+/// A run; one without an outcome is one in which we died.
+fn run(row: &Row<'_>, [began_at, took, outcome, says]: [&str; 4]) -> rusqlite::Result<Option<JobRun>> {
+    let Some(Ms(began_at)) = row.get::<_, Option<Ms>>(began_at)? else { return Ok(None) };
+    let Some(word) = row.get_ref(outcome)?.as_str_or_null()? else {
+        let (outcome, says) = (JobOutcome::Interrupted, "Headgate ended while it ran.".into());
+        return Ok(Some(JobRun { began_at, took: None, outcome, says }));
     };
-    let last = match row.get_ref("outcome")?.as_str_or_null()? {
-        None => JobRun {
-            began_at: began_at.0,
-            took: None,
-            outcome: JobOutcome::Interrupted,
-            says: "Headgate ended while it ran.".into(),
-        },
-        Some(word) => JobRun {
-            began_at: began_at.0,
-            took: row.get::<_, Option<Us>>("took_us")?.map(|us| us.0),
-            outcome: JobOutcome::ALL
-                .into_iter()
-                .find(|outcome| outcome.word() == word)
-                .ok_or_else(|| unknown_word(word))?,
-            says: row.get::<_, Option<std::sync::Arc<str>>>("says")?.unwrap_or_default(),
-        },
-    };
-    Ok(Some(JobRow { id, since: row.get::<_, Ms>("since")?.0, last: Some(last) }))
+    let outcome = JobOutcome::ALL.into_iter().find(|known| known.word() == word);
+    Ok(Some(JobRun {
+        began_at,
+        took: row.get::<_, Option<Us>>(took)?.map(|us| us.0),
+        outcome: outcome.ok_or_else(|| unknown_word(word))?,
+        says: row.get::<_, Option<std::sync::Arc<str>>>(says)?.unwrap_or_default(),
+    }))
 }

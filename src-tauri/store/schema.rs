@@ -27,6 +27,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0015_profiles.sql")),
     M::up(include_str!("migrations/0016_timed.sql")),
     M::up(include_str!("migrations/0017_route_idle.sql")),
+    M::up(include_str!("migrations/0018_trouble.sql")),
 ];
 
 /// The `user_version` that this program writes; a higher one comes from a newer program.

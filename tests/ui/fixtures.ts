@@ -224,12 +224,13 @@ export const profiles: Profile[] = [
 export type Scene = { plan: Plan; status: Status; overview: Overview; requests: Request[]; providers: Provider[]; keys: ClientKey[]; jobs: Job[] };
 
 const job = (id: Job["id"], title: string, cadence: string, rest: Partial<Job> = {}): Job =>
-  ({ id, title, about: `What ${title} does, in a sentence that is as long as sentences are.`, cadence, limit_seconds: 3600, off: null, running_since: null, last: null, next_at: null, ...rest });
+  ({ id, title, about: `What ${title} does, in a sentence that is as long as sentences are.`, cadence, limit_seconds: 3600, off: null, running_since: null, last: null, last_trouble: null, next_at: null, ...rest });
 
 const usualJobs: Job[] = [
   job("integrity", "Integrity", "every 7 days", { next_at: at(6 * 24 * HOUR) }),
   job("models", "Models", "at the start, for a new account, and with traffic once a list is 6 h old", {
     last: { began_at: at(-5 * HOUR), took_ms: 840, outcome: "fine", says: "Asked 3 accounts, and all told." },
+    last_trouble: { began_at: at(-30 * HOUR), took_ms: 20_100, outcome: "trouble", says: "Asked 1 account, and 1 did not tell. work: it answered 401." },
   }),
   job("retention", "Retention", "every day at 04:00", { off: "limits.keep_days in settings.toml is 0: requests are kept for ever" }),
 ];

@@ -13,12 +13,16 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::share;
 use crate::accounts::Roster;
 use crate::{
     domain::{AccountId, AccountName, Ask, Model, StandingState, Target},
     routing::{Allowed, Contender, Offers as KnownModels, Snapshot, standing},
     store::{MOST_MODELS, Store, StoreError},
 };
+
+/// Up to this part of the time between two questions they come later, by chance.
+const JITTER: u32 = 20;
 
 /// What upstreams said, by account.
 #[derive(Default)]
@@ -139,10 +143,9 @@ impl Roster {
 
     /// There is traffic: asks again where what is known is older than `every`. Costs a load and a comparison.
     pub fn models_may_be_old(&self, now: Timestamp, every: Duration) {
-        let (book, now) = (&self.inner().models, now.as_millisecond());
-        if book.next.load(Ordering::Relaxed) <= now {
-            let pause = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
-            book.next.store(now.saturating_add(pause), Ordering::Relaxed);
+        let book = &self.inner().models;
+        if book.next.load(Ordering::Relaxed) <= now.as_millisecond() {
+            book.next.store(next_look(now, every), Ordering::Relaxed);
             book.wanted.notify_one();
         }
     }
@@ -193,6 +196,13 @@ impl Roster {
         self.inner().models.told().insert(id, Told { models: Arc::clone(&models), asked_at: now });
         if said.is_some() { self.inner().store.save_models(id, models, now) } else { Ok(()) }
     }
+}
+
+/// When traffic asks next, in Unix milliseconds: once a list that is asked for now is old, and by chance a little later,
+/// for many a machine is started in the same minute of the morning.
+fn next_look(now: Timestamp, every: Duration) -> i64 {
+    let pause = every.saturating_add(share(AccountId(0), now, every / JITTER));
+    now.as_millisecond().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[derive(Default)]

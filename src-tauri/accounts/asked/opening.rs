@@ -10,6 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::sync::Notify;
 
+use super::share;
 use crate::accounts::Roster;
 use crate::{
     domain::{AccountId, Endpoint, Model, OpenWhen, StandingState, Window, first_after, is_ahead},
@@ -25,7 +26,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(12);
 const LATE: SignedDuration = SignedDuration::from_hours(2);
 /// Clocks differ: so long behind a reset it is over for the upstream too, and up to as much again as dice.
 const AFTER: Duration = Duration::from_secs(15);
-const JITTER: u64 = 60_000;
+const JITTER: Duration = Duration::from_mins(1);
 /// What holds an opening back for a time that nobody knows is looked at again after this.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(30);
 
@@ -137,11 +138,8 @@ fn due(contender: &Contender, done: Option<Timestamp>, now: Timestamp, zone: &Ti
     moment.checked_add(pause(contender.account.id, moment)).ok()
 }
 
-/// The same for each moment and account, so that no start throws the dice anew.
 fn pause(id: AccountId, moment: Timestamp) -> Duration {
-    let seed = id.0.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ moment.as_second().unsigned_abs();
-    let mixed = (seed ^ (seed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    AFTER + Duration::from_millis((mixed >> 32) % JITTER)
+    AFTER + share(id, moment, JITTER)
 }
 
 impl Roster {

@@ -10,6 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+use super::share;
 use crate::accounts::Roster;
 use crate::{
     domain::{AccountId, StandingState, Window, is_ahead},
@@ -20,6 +21,8 @@ use crate::{
 
 /// From one question to the next.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
+/// Up to so much later by chance: machines that were started together do not ask together.
+const JITTER: Duration = Duration::from_secs(45);
 /// The longest pause after answers that did not come, or that the endpoint may ask for.
 const LONGEST: SignedDuration = SignedDuration::from_hours(4);
 
@@ -143,7 +146,7 @@ impl Roster {
             }
         };
         let is_news = before.and_then(|before| before.failure) != failure;
-        let next_at = next(now, failures, wanted);
+        let next_at = next(now, failures, wanted) + share(id, now, JITTER);
         inner.readings.asked().insert(id, Question { asked_at: now, next_at, failure, failures });
         if self.take_in(id, &windows) || is_news {
             inner.events.tell(|| Event::Accounts);

@@ -27,6 +27,9 @@ pub struct JobView {
     pub running_since: Option<Timestamp>,
     /// Its last run; absent where there was none.
     pub last: Option<JobRunView>,
+    /// The last run that somebody should know of (neither `fine` nor `stopped`), also after others that went well;
+    /// absent where there was none.
+    pub last_trouble: Option<JobRunView>,
     /// When it is due next; absent while it runs, is off, or waits for something that has no time.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_at: Option<Timestamp>,
@@ -56,6 +59,7 @@ impl JobView {
             off: job.off.map(|why| why.to_string()),
             running_since: job.running_since,
             last: job.last.map(JobRunView::of),
+            last_trouble: job.last_trouble.map(JobRunView::of),
             next_at: job.next,
         }
     }

@@ -11,11 +11,14 @@ use jiff::Timestamp;
 
 use super::{HOUR, many};
 use crate::{
-    domain::JobId,
+    domain::{AccountName, JobId},
     proxy::{Asked, Gateway, ask_for_models},
     scheduler::{Due, Job, Said, Told, Unfinished},
     tasks::Tasks,
 };
+
+/// So many that did not answer are named.
+const NAMED: usize = 3;
 
 /// Asks upstreams for their models.
 pub fn ask(gateway: &Gateway, tasks: &Tasks) -> Job {
@@ -27,7 +30,8 @@ pub fn ask(gateway: &Gateway, tasks: &Tasks) -> Job {
     Job {
         id: JobId::Models,
         title: "Models",
-        about: "Asks each account's own upstream for its models, under the account's key.",
+        about: "Asks each account's own upstream for its models, under the account's key, for the list that clients see. \
+                Providers, prices and ways to sign in are part of the program, and come anew with the next version alone.",
         due: Due::Told(Told {
             words: words(every),
             idle: Box::new(|| None),
@@ -43,12 +47,12 @@ pub fn ask(gateway: &Gateway, tasks: &Tasks) -> Job {
                 let older_than = if run.is_by_hand() { Duration::ZERO } else { older_than };
                 let asked = ask_for_models(&gateway, &tasks, older_than, run.stopping()).await;
                 if run.should_stop() {
-                    Err(Unfinished::Stopped(told_of(asked)))
-                } else if asked.accounts > 0 && asked.silent == asked.accounts {
+                    Err(Unfinished::Stopped(told_of(&asked)))
+                } else if asked.accounts > 0 && asked.silent.len() as u64 == asked.accounts {
                     // One that is silent may have no list; where nobody tells, something else is wrong.
-                    Ok(Said::trouble(told_of(asked)))
+                    Ok(Said::trouble(told_of(&asked)))
                 } else {
-                    Ok(Said::fine(told_of(asked)))
+                    Ok(Said::fine(told_of(&asked)))
                 }
             }
             .boxed()
@@ -66,14 +70,23 @@ fn words(every: Option<Duration>) -> String {
     )
 }
 
-fn told_of(asked: Asked) -> String {
-    match asked {
-        Asked { accounts: 0, .. } => "Nobody was asked.".into(),
-        Asked { accounts, silent: 0 } => format!("Asked {}, and all told.", many(accounts, "account")),
-        Asked { accounts, silent } => {
-            format!("Asked {}, and {silent} did not tell.", many(accounts, "account"))
-        }
+fn told_of(told: &Asked) -> String {
+    let asked = format!("Asked {}", many(told.accounts, "account"));
+    match told.silent.len() {
+        _ if told.accounts == 0 => "Nobody was asked.".into(),
+        0 => format!("{asked}, and all told."),
+        silent => format!("{asked}, and {silent} did not tell. {}", silence(&told.silent)),
     }
+}
+
+/// Who did not answer, and why: "work: it answered 401."
+pub(super) fn silence(silent: &[(AccountName, Arc<str>)]) -> String {
+    let mut says: Vec<String> =
+        silent.iter().take(NAMED).map(|(name, why)| format!("{name}: {why}.")).collect();
+    if silent.len() > NAMED {
+        says.push(format!("And {} more.", silent.len() - NAMED));
+    }
+    says.join(" ")
 }
 
 /// Since when somebody should be asked for his models.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::{HOUR, many};
+use super::{HOUR, many, models::silence};
 use crate::{
     domain::JobId,
     proxy::{self, Gateway, KeptWarm, Opened, Readings, ask_for_readings, open_window},
@@ -53,12 +53,10 @@ pub fn windows(gateway: &Gateway, tasks: &Tasks) -> Job {
 
 fn heard(told: &Readings) -> String {
     let asked = format!("Asked about {}", many(told.accounts, "account"));
-    match told.silent.first() {
+    match told.silent.len() {
         _ if told.accounts == 0 => "Nobody was asked about.".into(),
-        None => format!("{asked}, and all was told."),
-        Some((name, why)) => {
-            format!("{asked}, and of {} nothing was heard. {name}: {why}.", told.silent.len())
-        }
+        0 => format!("{asked}, and all was told."),
+        silent => format!("{asked}, and of {silent} nothing was heard. {}", silence(&told.silent)),
     }
 }
 

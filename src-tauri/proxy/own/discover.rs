@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::question::{self, VERSION};
 use crate::{
     accounts::key_of,
-    domain::Model,
+    domain::{AccountName, Model},
     proxy::{Gateway, upstream::Upstreams},
     routing::Contender,
     tasks::Tasks,
@@ -21,13 +21,13 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 const MAX_PAGES: usize = 5;
 
-/// How many were asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Who was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// All of them.
+    /// How many.
     pub accounts: u64,
-    /// Those of whom no answer came that could be read.
-    pub silent: u64,
+    /// Those of whom no answer came that could be read, and why, as a sentence without its beginning.
+    pub silent: Vec<(AccountName, Arc<str>)>,
 }
 
 /// Asks every account that has not been asked for so long, over connections of its own. Once `stopping` completes it
@@ -40,39 +40,47 @@ pub async fn ask_for_models(
 ) -> Asked {
     let upstreams = gateway.upstreams_aside(tasks);
     let mut stopping = std::pin::pin!(stopping);
-    let mut count = Asked::default();
+    let mut told = Asked::default();
     for due in gateway.roster.unasked_for(older_than) {
         // As it stands now: those before it may have taken minutes, and a new key is for a new address alone.
         let Some(contender) = gateway.roster.still_unasked_for(due.account.id, older_than) else { continue };
         let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender));
         let said = tokio::select! {
-            said = asked => said.ok().flatten(),
-            () = &mut stopping => return count,
+            said = asked => said.unwrap_or_else(|_| Err("it did not answer in time".into())),
+            () = &mut stopping => return told,
         };
-        count.accounts += 1;
-        count.silent += u64::from(said.is_none());
+        told.accounts += 1;
+        if let Err(why) = &said {
+            told.silent.push((contender.account.name.clone(), Arc::clone(why)));
+        }
+        let said = said.ok();
         let roster = gateway.roster.clone();
         let kept = tasks.spawn_blocking(move || roster.learn_models(&contender, said)).await;
         if let Ok(Err(error)) = kept {
             tracing::warn!(%error, "an account's models could not be written down");
         }
     }
-    count
+    told
 }
 
-/// Every page of what it says; `None` where it says nothing that we understand.
-async fn ask(gateway: &Gateway, upstreams: &Upstreams, contender: &Contender) -> Option<Vec<Model>> {
+/// Every page of what it says, or why there is nothing that we understand.
+async fn ask(
+    gateway: &Gateway,
+    upstreams: &Upstreams,
+    contender: &Contender,
+) -> Result<Vec<Model>, Arc<str>> {
     let mut models = Vec::new();
     let mut target = String::from("/v1/models?limit=1000");
     for _ in 0..MAX_PAGES {
-        let page = read(&page(gateway, upstreams, contender, &target).await?)?;
+        let page = page(gateway, upstreams, contender, &target).await?;
+        let page = read(&page).ok_or("its answer is no list of models")?;
         models.extend(page.models);
         match page.next {
             Some(last) => target = format!("/v1/models?limit=1000&after_id={}", escaped(&last)),
             None => break,
         }
     }
-    Some(models)
+    Ok(models)
 }
 
 async fn page(
@@ -80,10 +88,12 @@ async fn page(
     upstreams: &Upstreams,
     contender: &Contender,
     target: &str,
-) -> Option<Bytes> {
-    let key = key_of(contender)?;
+) -> Result<Bytes, Arc<str>> {
+    let key = key_of(contender).ok_or("it has no key any more")?;
+    let target = target.parse().map_err(|_| "the next page of its list can't be asked for")?;
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(VERSION));
-    question::ask(gateway, upstreams, contender, key, &target.parse().ok()?, &[version]).await.ok()
+    let answer = question::ask(gateway, upstreams, contender, key, &target, &[version]).await;
+    answer.map_err(|no_answer| no_answer.why)
 }
 
 struct Page {

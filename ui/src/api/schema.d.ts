@@ -1490,6 +1490,7 @@ export interface components {
             cadence: string;
             id: components["schemas"]["JobId"];
             last?: components["schemas"]["JobRunView"] | null;
+            last_trouble?: components["schemas"]["JobRunView"] | null;
             /**
              * Format: int64
              * @description A run that takes longer is given up.

@@ -7,7 +7,7 @@ import { Button } from "../../parts/Button.tsx";
 import { Failed, Reading } from "../../parts/Notice.tsx";
 import { useNow } from "../../parts/useNow.ts";
 import { exactTime } from "../../words/times.ts";
-import { isBad, lastWords, nextWords } from "./words.ts";
+import { isBad, lastWords, limitWords, nextWords, troubleWords } from "./words.ts";
 
 export function Jobs() {
   const { data, error, refetch } = useJobs();
@@ -44,6 +44,7 @@ function Table({ jobs }: { jobs: Job[] }) {
 function JobRow({ job, now }: { job: Job; now: number }) {
   const run = useRunJob(job.id);
   const bad = isBad(job.last?.outcome);
+  const before = troubleWords(job, now);
   return (
     <tr className="border-t border-line align-top hover:bg-surface [&>td]:py-2.5 [&>td]:pr-4 [&>th]:py-2.5 [&>th]:pr-4 wide:[&>td]:pr-6 wide:[&>th]:pr-6" data-job={job.id}>
       <th scope="row" className="max-w-70 pl-2 text-left font-normal">
@@ -54,10 +55,11 @@ function JobRow({ job, now }: { job: Job; now: number }) {
       <td className="max-w-80" data-column="Last run" title={job.last ? exactTime(job.last.began_at) : undefined}>
         <p className={bad ? "text-bad" : ""}>{lastWords(job, now)}</p>
         {job.last && <p className={`text-small break-words select-text ${bad ? "text-bad" : "text-soft"}`}>{job.last.says}</p>}
+        {before && <p className="text-small text-soft break-words select-text">Last trouble: {before}</p>}
       </td>
       <td className="max-w-60" data-column="Next run" title={job.next_at ? exactTime(job.next_at) : undefined}>
         <p>{nextWords(job, now)}</p>
-        <p className="text-small text-soft">{job.off ?? job.cadence}</p>
+        <p className="text-small text-soft">{job.off ?? `${job.cadence}; ${limitWords(job)}`}</p>
       </td>
       <td className="acts whitespace-nowrap text-right">
         {!job.off && (

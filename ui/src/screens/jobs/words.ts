@@ -19,6 +19,17 @@ export function lastWords({ last }: Pick<Job, "last">, now: number): string {
   return `${clock(last.began_at, now)}, ${outcomes[last.outcome]}${took}`;
 }
 
+/** "Tue 04:12, failed: It could not…", of a run that others came after; null where nothing went wrong before the last. */
+export function troubleWords({ last, last_trouble }: Pick<Job, "last" | "last_trouble">, now: number): string | null {
+  if (!last_trouble || last_trouble.began_at === last?.began_at) return null;
+  return `${clock(last_trouble.began_at, now)}, ${outcomes[last_trouble.outcome]}: ${last_trouble.says}`;
+}
+
+/** "at most 30 min": a run that takes longer is given up. */
+export function limitWords({ limit_seconds }: Pick<Job, "limit_seconds">): string {
+  return `at most ${duration(limit_seconds * 1000)}`;
+}
+
 /** "04:12 (in 3 h)", "Running since 12:40", "Off", or that it has no time. */
 export function nextWords(job: Pick<Job, "off" | "running_since" | "next_at">, now: number): string {
   if (job.off) return "Off";
