@@ -250,6 +250,20 @@ async fn a_device_that_is_not_answered_yet_is_pending_then_slowed_denied_or_expi
 }
 
 #[tokio::test]
+async fn a_devices_code_that_a_server_meant_for_a_day_was_good_for_an_hour() {
+    let stage = Stage::set(House::default()).await;
+    let server = stage.server("oidc").await.unwrap();
+    for (says, minutes) in [(86_400, 15), (600, 10)] {
+        let told = serde_json::json!({
+            "device_code": "code", "user_code": "WDJB", "verification_uri": "https://id.example.com/activate",
+            "expires_in": says, "interval": 5,
+        });
+        stage.authority.script(Desk::Device, [Mischief::Say(told.to_string())]);
+        assert_eq!(server.device().await.unwrap().lives, Duration::from_mins(minutes), "of {says} s");
+    }
+}
+
+#[tokio::test]
 async fn a_code_is_good_once_and_for_who_began_alone() {
     let stage = Stage::set(House::default()).await;
     let server = stage.server("oidc").await.unwrap();

@@ -28,8 +28,8 @@ use crate::{
     secrets::Sensitive,
 };
 
-/// A code lives for an hour at most, whatever the server says.
-const LONGEST_CODE: Duration = Duration::from_hours(1);
+/// A code lives for a quarter of an hour at most, whatever the server says.
+const LONGEST_CODE: Duration = Duration::from_mins(15);
 
 /// One authorisation server under the terms of one sign-in.
 #[derive(Debug, Clone)]
