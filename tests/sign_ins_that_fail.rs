@@ -57,6 +57,39 @@ async fn what_can_not_be_begun_says_what_is_missing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_did_not_say_whose_it_is_was_taken_where_each_says_so() {
+    let place = Place::with(&[]).await;
+    place.authority.furnish(|house| house.names_itself = true);
+    let cut = |back: &str| {
+        let at = back.find("&iss=").unwrap_or_else(|| panic!("{back} says whose it is"));
+        back[..at].to_owned()
+    };
+    let here = place.begin(place.order("here", "oidc", "loopback")).await;
+    let back = place.browse(&here).await;
+    assert_eq!(place.come_back(&cut(&back)).await.status, StatusCode::BAD_REQUEST);
+    let link = place.begin(place.order("link", "oidc", "deep_link")).await;
+    let far = place.browse(&link).await;
+    let refusal = place.house.app.api().sign_ins.take_callback(&cut(&far)).unwrap_err().to_string();
+    assert!(refusal.contains("does not say whose it is"), "{refusal}");
+    let paste = place.begin(place.order("paste", "oidc", "paste")).await;
+    let shown = place.browse(&paste).await;
+    let (status, said) = place.paste(&paste, "canary-code").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "a bare code says nothing: {said}");
+    assert!(said["message"].as_str().unwrap().contains("copy the whole address"), "{said}");
+    for begun in [&here, &link, &paste] {
+        place.is_untouched(begun).await;
+    }
+    // And the whole ones are taken.
+    place.come_back(&back).await;
+    place.house.app.api().sign_ins.take_callback(&far).unwrap();
+    assert_eq!(place.finish(&link).await, StatusCode::OK);
+    assert_eq!(place.paste(&paste, &shown).await.0, StatusCode::OK);
+    for begun in [&here, &link, &paste] {
+        assert_eq!(place.ended(begun).await["state"], "done");
+    }
+}
+
+#[tokio::test]
 async fn a_companys_token_went_to_anthropic_where_no_address_was_named() {
     let mut place = Place::with(&[FIRST]).await;
     for (with, provider) in [

@@ -58,6 +58,8 @@ struct Document {
     revocation_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 /// The places that an issuer's document names.
@@ -89,6 +91,7 @@ pub fn read(issuer: &Url, document: &[u8]) -> Result<Places, BadDiscovery> {
         device: place(told.device_authorization_endpoint)?,
         revoke: place(told.revocation_endpoint)?,
         secret,
+        names_itself: told.authorization_response_iss_parameter_supported,
     })
 }
 
@@ -154,6 +157,14 @@ mod tests {
     fn an_issuer_without_s256_is_refused() {
         assert_eq!(told(json!({ "code_challenge_methods_supported": ["plain"] })), Err(BadDiscovery::NoPkce));
         assert!(told(json!({})).is_ok(), "who says nothing may know it");
+    }
+
+    #[test]
+    fn whoever_says_so_names_itself_in_each_answer() {
+        let names = |change| told(change).unwrap().names_itself;
+        assert!(names(json!({ "authorization_response_iss_parameter_supported": true })));
+        assert!(!names(json!({ "authorization_response_iss_parameter_supported": false })));
+        assert!(!names(json!({})), "as RFC 9207, section 3, has it");
     }
 
     #[test]

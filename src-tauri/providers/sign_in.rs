@@ -141,6 +141,8 @@ pub struct Places {
     pub revoke: Option<Url>,
     /// How a client's secret is shown there.
     pub secret: SecretIn,
+    /// Whether each of its answers says whose it is (RFC 9207), so that one that does not is none of its own.
+    pub names_itself: bool,
 }
 
 /// A client that whoever built the package has registered for it.
@@ -270,6 +272,7 @@ impl Definition {
             device: read(&self.device_url),
             revoke: read(&self.revoke_url),
             secret: self.secret,
+            names_itself: false,
         }))
     }
 

@@ -99,6 +99,8 @@ pub struct House {
     pub client_secret: Option<String>,
     /// Seconds between two questions for a device's tokens.
     pub interval: u64,
+    /// Whether it says in each answer whose it is (RFC 9207), and in its document that it does.
+    pub names_itself: bool,
 }
 
 impl Default for House {
@@ -109,6 +111,7 @@ impl Default for House {
             rotates: true,
             client_secret: None,
             interval: 0,
+            names_itself: false,
         }
     }
 }
@@ -337,8 +340,8 @@ async fn answer(office: Arc<Office>, request: Request<Incoming>) -> io::Result<R
 fn properly(office: &Office, asked: &Asked, now: Timestamp) -> Said {
     let mut grants = lock(&office.grants);
     match asked.desk {
-        Desk::Discovery => Said::json(200, &document(&office.base_url)),
-        Desk::Authorise => grants.authorise(&asked.fields, now),
+        Desk::Discovery => Said::json(200, &document(&office.base_url, grants.house.names_itself)),
+        Desk::Authorise => grants.authorise(&asked.fields, &office.base_url, now),
         Desk::Code => grants.code(asked, now),
         Desk::Refresh => grants.refresh(asked, now),
         Desk::Device => grants.device(asked, &office.base_url, now),
@@ -369,7 +372,7 @@ fn desk(method: &Method, path: &str, fields: &BTreeMap<String, String>) -> Desk 
     }
 }
 
-fn document(base_url: &str) -> serde_json::Value {
+fn document(base_url: &str, names_itself: bool) -> serde_json::Value {
     serde_json::json!({
         "issuer": base_url,
         "authorization_endpoint": format!("{base_url}/authorize"),
@@ -377,6 +380,7 @@ fn document(base_url: &str) -> serde_json::Value {
         "device_authorization_endpoint": format!("{base_url}/device"),
         "revocation_endpoint": format!("{base_url}/revoke"),
         "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": names_itself,
     })
 }
 

@@ -70,7 +70,7 @@ impl Grants {
         secret
     }
 
-    pub fn authorise(&mut self, fields: &BTreeMap<String, String>, now: Timestamp) -> Said {
+    pub fn authorise(&mut self, fields: &BTreeMap<String, String>, base_url: &str, now: Timestamp) -> Said {
         let get = |name: &str| fields.get(name).map_or("", String::as_str);
         let is_plain = fields.contains_key("callback_url");
         let redirect = if is_plain { get("callback_url") } else { get("redirect_uri") }.to_owned();
@@ -87,6 +87,9 @@ impl Grants {
         back.query_pairs_mut().append_pair("code", &code);
         if let Some(state) = fields.get("state") {
             back.query_pairs_mut().append_pair("state", state);
+        }
+        if self.house.names_itself {
+            back.query_pairs_mut().append_pair("iss", base_url);
         }
         Said { status: 302, kind: "text/plain", location: Some(back.into()), text: String::new() }
     }

@@ -123,6 +123,10 @@ pub enum NotTaken {
     ByDevice,
     #[error("the answer comes from another provider than the one that was asked")]
     OtherIssuer,
+    #[error(
+        "the answer does not say whose it is, as all answers of this provider do; if you copied it, copy the whole address"
+    )]
+    NoIssuer,
     #[error("no answer has come back for this sign-in; open its address first")]
     NoAnswer,
     #[error("there is no such sign-in; it may have ended long ago")]
@@ -363,6 +367,8 @@ impl Entry {
             {
                 Err(NotTaken::OtherIssuer)
             }
+            // RFC 9207, section 2.4: it may come from somebody else who knows that nobody compares what is not there.
+            (None, _) if self.server.places().names_itself => Err(NotTaken::NoIssuer),
             _ => Ok(()),
         }
     }
