@@ -9,7 +9,7 @@ export const definitions: SignInDefinition[] = [
     has_client: false, yields_key: false,
   },
   {
-    id: "entra", title: "Microsoft Entra", about: "Sign in with a work account for Azure AI Foundry, or for a gateway behind Entra.",
+    id: "entra", title: "Microsoft Entra", about: "Sign in with a work account, for an address of your own that takes Entra's tokens: a resource of Azure AI Foundry, or a gateway.",
     providers: [], ways: ["loopback", "device", "paste"], scopes: [], wants_issuer: false, tenant: "organizations",
     client: "Register an application at entra.microsoft.com, and give its application (client) id.", has_client: true, yields_key: false,
   },
