@@ -170,7 +170,14 @@ fn pointing(to: &str, status: &str) -> wire::Reply {
 
 #[tokio::test]
 async fn where_an_upstream_points_no_credential_goes() {
-    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+    for status in [
+        "301 Moved Permanently",
+        "302 Found",
+        // The one that has a client ask with GET and without its body.
+        "303 See Other",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+    ] {
         let house = House::asking(Limits::default(), Scenario::of(Vec::<ScriptedAccount>::new())).await;
         let elsewhere = Wire::saying([]).await;
         // In whatever order it is asked: for its models by itself, for a message by a client, and by a test.
