@@ -14,8 +14,10 @@ use super::{
 /// The most items one secret may take: 80 KB on Windows, far beyond any token.
 const MOST_PARTS: usize = 32;
 
-/// An item that begins so holds no secret but says where its parts are: side and count follow.
+/// An item that begins so holds no secret but says where its parts are: side and count follow. Of none it says that it
+/// is being removed.
 const MARKER: &str = "\u{1}headgate-parts:";
+const SIDES: [char; 2] = ['a', 'b'];
 
 /// The items of one realm: a vault for whoever is on the keychain's thread.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,9 @@ impl Vault for Items<'_> {
     fn get(&self, name: &SecretName) -> Result<Option<Sensitive<String>>, VaultError> {
         let Some(head) = self.read(name.as_str())? else { return Ok(None) };
         let Some(split) = Split::of(&head) else { return Ok(Some(text(&head)?)) };
+        if split.count == 0 {
+            return Ok(None);
+        }
         let parts = split.names(name).map(|part| self.read(&part)).collect::<Result<Option<Vec<_>>, _>>()?;
         let Some(parts) = parts else {
             return Err(native::broken(&format!("a part of {name} is missing")));
@@ -57,20 +62,30 @@ impl Vault for Items<'_> {
     }
 
     fn put(&self, name: &SecretName, secret: &Sensitive<String>) -> Result<(), VaultError> {
-        let old = self.split(name)?;
         let bytes = secret.expose().as_bytes();
-        if bytes.len() <= self.limit && !secret.expose().starts_with(MARKER) {
+        let old = self.split(name)?;
+        let kept = if bytes.len() <= self.limit && !secret.expose().starts_with(MARKER) {
             self.write(name.as_str(), bytes)?;
+            None
         } else {
-            self.write_parts(name, bytes, old)?;
-        }
-        old.map_or(Ok(()), |old| self.erase_parts(name, old))
+            Some(self.write_parts(name, bytes, old)?)
+        };
+        if self.may_split(old) { self.erase_parts(name, kept) } else { Ok(()) }
     }
 
+    /// Gone with the first write, and found by its head until nothing is left of it, wherever it breaks off.
     fn remove(&self, name: &SecretName) -> Result<(), VaultError> {
-        let old = self.split(name)?;
-        self.erase(name.as_str())?;
-        old.map_or(Ok(()), |old| self.erase_parts(name, old))
+        if self.may_split(self.split(name)?) {
+            if self.holds(name)? {
+                self.write(name.as_str(), Split { side: 'a', count: 0 }.head().as_bytes())?;
+            }
+            self.erase_parts(name, None)?;
+        }
+        self.erase(name.as_str())
+    }
+
+    fn holds(&self, name: &SecretName) -> Result<bool, VaultError> {
+        Ok(self.read(name.as_str())?.is_some())
     }
 
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
@@ -84,7 +99,12 @@ impl Vault for Items<'_> {
 }
 
 impl Items<'_> {
-    fn write_parts(&self, name: &SecretName, bytes: &[u8], old: Option<Split>) -> Result<(), VaultError> {
+    /// Whether a secret may have parts, of which a head that there is says this.
+    fn may_split(&self, head: Option<Split>) -> bool {
+        self.limit < usize::MAX || head.is_some()
+    }
+
+    fn write_parts(&self, name: &SecretName, bytes: &[u8], old: Option<Split>) -> Result<Split, VaultError> {
         let count = bytes.len().div_ceil(self.limit);
         if count > MOST_PARTS {
             return Err(native::broken(&format!("the secret for {name} is too long for it")));
@@ -94,11 +114,19 @@ impl Items<'_> {
         for (part, piece) in split.names(name).zip(bytes.chunks(self.limit)) {
             self.write(&part, piece)?;
         }
-        self.write(name.as_str(), format!("{MARKER}{side}:{count}").as_bytes())
+        self.write(name.as_str(), split.head().as_bytes())?;
+        Ok(split)
     }
 
-    fn erase_parts(&self, name: &SecretName, old: Split) -> Result<(), VaultError> {
-        old.names(name).try_for_each(|part| self.erase(&part))
+    /// Every part that a secret of this name may ever have had, whatever its head says, but those of `kept`: what a crash
+    /// cut loose is named by nothing else.
+    fn erase_parts(&self, name: &SecretName, kept: Option<Split>) -> Result<(), VaultError> {
+        let is_kept = |side, part| kept.is_some_and(|kept| kept.side == side && part < kept.count);
+        for side in SIDES {
+            let loose = (0..MOST_PARTS).filter(|part| !is_kept(side, *part));
+            loose.map(|part| part_name(name, side, part)).try_for_each(|part| self.erase(&part))?;
+        }
+        Ok(())
     }
 
     fn split(&self, name: &SecretName) -> Result<Option<Split>, VaultError> {
@@ -139,9 +167,17 @@ impl Split {
         Some(Self { side, count: count.parse().ok().filter(|count| *count <= MOST_PARTS)? })
     }
 
-    fn names(self, name: &SecretName) -> impl Iterator<Item = String> {
-        (0..self.count).map(move |part| format!("{name}#{}{part}", self.side))
+    fn head(self) -> String {
+        format!("{MARKER}{}:{}", self.side, self.count)
     }
+
+    fn names(self, name: &SecretName) -> impl Iterator<Item = String> {
+        (0..self.count).map(move |part| part_name(name, self.side, part))
+    }
+}
+
+fn part_name(name: &SecretName, side: char, part: usize) -> String {
+    format!("{name}#{side}{part}")
 }
 
 fn text(bytes: &[u8]) -> Result<Sensitive<String>, VaultError> {
@@ -184,6 +220,66 @@ mod tests {
             items(&store, "r").remove(&name()).unwrap();
             prop_assert_eq!(held(&store), 0);
         }
+    }
+
+    /// The items that hold something, in the order in which they were made.
+    fn full(store: &mock::Store) -> Vec<std::sync::Arc<mock::Cred>> {
+        let all = store.inner.lock().unwrap();
+        let is_full =
+            |item: &&std::sync::Arc<mock::Cred>| item.inner.lock().unwrap().borrow().secret.is_some();
+        all.borrow().iter().filter(is_full).cloned().collect()
+    }
+
+    fn killed() -> Error {
+        Error::Invalid("call".into(), "the process was killed before it".into())
+    }
+
+    #[test]
+    fn a_crash_while_a_long_secret_was_removed_left_parts_that_nothing_named() {
+        let long = || Sensitive::new("x".repeat(8 * 5));
+        for killed_at in 0..6 {
+            let store = mock::Store::new().unwrap();
+            items(&store, "r").put(&name(), &long()).unwrap();
+            let all = full(&store);
+            assert_eq!(all.len(), 6, "a head and five parts");
+            all[killed_at].set_error(killed());
+
+            items(&store, "r").remove(&name()).unwrap_err();
+
+            let is_left = held(&store) > 0;
+            assert_eq!(items(&store, "r").holds(&name()).unwrap(), is_left, "what is left is found");
+            // The head is read first, before anything has happened.
+            if all[killed_at].specifiers.1 != "r/account/1" {
+                let read = items(&store, "r").get(&name()).unwrap();
+                assert!(read.is_none(), "it is gone, and a start does not stumble over it");
+            }
+            items(&store, "r").remove(&name()).unwrap();
+            assert_eq!(held(&store), 0, "killed before it touched item {killed_at}");
+        }
+    }
+
+    #[test]
+    fn parts_that_a_crash_cut_loose_go_with_the_next_value_and_with_the_removal() {
+        let store = mock::Store::new().unwrap();
+        for value in [Some("x".repeat(20)), Some("short".into()), None] {
+            for loose in ["account/1#a0", "account/1#a31", "account/1#b4"] {
+                items(&store, "r").write(loose, b"cut").unwrap();
+            }
+            match &value {
+                Some(value) => items(&store, "r").put(&name(), &Sensitive::new(value.clone())).unwrap(),
+                None => items(&store, "r").remove(&name()).unwrap(),
+            }
+            let read = items(&store, "r").get(&name()).unwrap();
+            assert_eq!(read.map(|read| read.expose().clone()), value);
+            let own = value.map_or(0, |value| if value.len() > 8 { 4 } else { 1 });
+            assert_eq!(held(&store), own);
+        }
+        let unlimited = Items { limit: usize::MAX, ..items(&store, "r") };
+        unlimited.put(&name(), &Sensitive::new("x".repeat(300))).unwrap();
+        let asked = store.inner.lock().unwrap().borrow().len();
+        unlimited.remove(&name()).unwrap();
+        let after = store.inner.lock().unwrap().borrow().len();
+        assert_eq!((held(&store), asked), (0, after), "where nothing is split nobody looks for parts");
     }
 
     #[test]

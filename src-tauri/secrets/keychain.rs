@@ -164,6 +164,11 @@ impl Vault for Keychain {
         self.ask(self.patience(), move |items| items.remove(&name))
     }
 
+    fn holds(&self, name: &SecretName) -> Result<bool, VaultError> {
+        let name = name.clone();
+        self.ask(self.patience(), move |items| items.holds(&name))
+    }
+
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError> {
         self.ask(self.patience(), |items| items.names())
     }

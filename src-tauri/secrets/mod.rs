@@ -50,6 +50,11 @@ pub trait Vault: Send + Sync + fmt::Debug {
     /// Forgets the secret of this name; it is no error if there was none.
     fn remove(&self, name: &SecretName) -> Result<(), VaultError>;
 
+    /// Whether something is kept under this name, be it what is left of a secret whose removal broke off.
+    fn holds(&self, name: &SecretName) -> Result<bool, VaultError> {
+        Ok(self.get(name)?.is_some())
+    }
+
     /// Every name held, to find what no account owns any more. `None` where the platform cannot tell.
     fn names(&self) -> Result<Option<Vec<SecretName>>, VaultError>;
 

@@ -336,7 +336,7 @@ impl Homes {
         } else {
             for id in self.0.roster.inner().store.account_names()?.into_keys() {
                 let name = SecretName::of_account(id);
-                if vault.get(&name)?.is_some() {
+                if vault.holds(&name)? {
                     names.push(name);
                 }
             }
