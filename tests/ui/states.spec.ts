@@ -146,6 +146,8 @@ test("a job that waits for news says so, and one that is off says why and has no
   const row = (id: string) => page.locator(`tr[data-job="${id}"]`);
   await expect(row("integrity")).toContainText("Never");
   await expect(row("models")).toContainText("When it is wanted");
+  await expect(row("models")).toContainText(/Last trouble: .*, found trouble: Asked 1 account, and 1 did not tell\. work: it answered 401\./);
+  await expect(row("integrity")).toContainText("at most 1\u202fh");
   await expect(row("retention")).toContainText("Off");
   await expect(row("retention")).toContainText("limits.keep_days");
   await expect(row("retention").getByRole("button")).toHaveCount(0);
