@@ -22,6 +22,18 @@ async fn run(house: &House, id: &str) -> Value {
     job(house, id, "?settled=true").await
 }
 
+/// An account at this upstream is added, and its upstream has been asked for its models.
+async fn is_asked_for_models(house: &House, wire: &Wire) {
+    let mut events = house.app.api().events.subscribe();
+    wire.account(house, "own", 0);
+    soon("the new account to be asked", async {
+        while job(house, "models", "?settled=true").await["last"].is_null() {
+            events.recv().await.unwrap();
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn jobs_are_listed_with_their_times_and_done_on_demand() {
     let house = House::with(&["work"]).await;
@@ -134,14 +146,7 @@ async fn upstreams_are_asked_for_their_models_on_demand_however_new_the_list_is(
         wire::Reply::Keep(wire::answer("200 OK", "application/json", &body))
     };
     let wire = Wire::saying([told("first"), told("second")]).await;
-    wire.account(&house, "own", 0);
-    let mut events = house.app.api().events.subscribe();
-    soon("the new account to be asked", async {
-        while job(&house, "models", "?settled=true").await["last"].is_null() {
-            events.recv().await.unwrap();
-        }
-    })
-    .await;
+    is_asked_for_models(&house, &wire).await;
     let done = run(&house, "models").await;
     assert_eq!(done["last"]["says"], "Asked 1 account, and all told.");
     let listed = house.client.get("/v1/models?limit=1000").await.text().await;
@@ -155,14 +160,7 @@ async fn what_went_wrong_was_forgotten_with_the_first_run_that_went_well_and_nam
     let refuses = wire::Reply::Keep(wire::answer("401 Unauthorized", "application/json", "{}"));
     let tells = wire::Reply::Keep(wire::answer("200 OK", "application/json", &body));
     let wire = Wire::saying([refuses, tells]).await;
-    wire.account(&house, "own", 0);
-    let mut events = house.app.api().events.subscribe();
-    soon("the new account to be asked", async {
-        while job(&house, "models", "?settled=true").await["last"].is_null() {
-            events.recv().await.unwrap();
-        }
-    })
-    .await;
+    is_asked_for_models(&house, &wire).await;
     let failed = job(&house, "models", "").await;
     let says = "Asked 1 account, and 1 did not tell. own: it answered 401.";
     assert_eq!((&failed["last"]["outcome"], &failed["last"]["says"]), (&json!("trouble"), &json!(says)));
