@@ -229,6 +229,10 @@ impl Renewals {
         match entry.course.wants(want, entry.life(), entry.part(id), now) {
             Answer::Begin(_) if is_closed => Err(NotRenewed::Closing),
             Answer::Begin(act) => Ok(self.begin(id, entry, act)),
+            // In the words of the one that failed, whoever comes behind it.
+            Answer::Rests(again_at, why) if entry.course.has_unkept => {
+                Err(NotRenewed::Unkept { why, again_at })
+            }
             Answer::Rests(again_at, why) => Err(NotRenewed::Failed { why, again_at }),
             Answer::Needs(why) => Err(NotRenewed::Needs(why)),
             Answer::Nothing => Err(NotRenewed::Nothing),

@@ -421,6 +421,21 @@ fn an_answer_that_was_lost_on_its_way_ends_a_sign_in_only_when_the_server_has_sa
 }
 
 #[test]
+fn whoever_came_behind_a_renewal_that_could_not_be_kept_was_told_that_there_was_none() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut life = Life::begin();
+        life.goes_through(Happens::Forward(1)).await;
+        life.goes_through(Happens::Vault { is_locked: true }).await;
+        let refused = life.roster.bearer(life.id).unwrap();
+        for _ in 0..2 {
+            let told = life.renewals.renew_refused(life.id, &refused).await.unwrap_err();
+            assert!(matches!(told, NotRenewed::Unkept { .. }), "{told:?}");
+        }
+    });
+}
+
+#[test]
 fn a_renewal_that_breaks_off_keeps_nobody_waiting() {
     // A panic in the middle once left a lock behind, and every later renewal waited for it.
     #[derive(Debug)]
