@@ -73,7 +73,7 @@ async fn an_answer_that_did_not_say_whose_it_is_was_taken_where_each_says_so() {
     assert!(refusal.contains("does not say whose it is"), "{refusal}");
     let paste = place.begin(place.order("paste", "oidc", "paste")).await;
     let shown = place.browse(&paste).await;
-    let (status, said) = place.paste(&paste, "canary-code").await;
+    let (status, said) = place.paste(&paste, "canary-authorisation-code").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "a bare code says nothing: {said}");
     assert!(said["message"].as_str().unwrap().contains("copy the whole address"), "{said}");
     for begun in [&here, &link, &paste] {

@@ -13,7 +13,6 @@ async fn beyond_its_rate_a_key_waits_out_the_minute() {
     let wait: u64 = reply.header("retry-after").parse().unwrap();
     assert!((58..=60).contains(&wait), "{wait} whole seconds");
     assert_eq!(reply.header("x-should-retry"), "true", "waiting helps");
-    assert_eq!(reply.header("x-should-retry"), "", "waiting helps");
     refused(reply, 429, "rate_limit_error", "2 requests a minute").await;
     assert_eq!(house.ask().await.status, StatusCode::OK, "others are not held up");
     house.clock.advance(Duration::from_secs(wait));

@@ -247,6 +247,7 @@ impl Life {
         let mut set = JoinSet::new();
         let [timer, upstream, person] = [0; 3].map(|_| self.renewals.clone());
         let (id, refused) = (self.id, Arc::clone(&before));
+        self.issuer.books(|books| books.is_wanted = true);
         set.spawn(async move { drop(timer.renew_due().await) });
         set.spawn(async move { drop(upstream.renew_refused(id, &refused).await) });
         set.spawn(async move { drop(person.renew(id).await) });
@@ -266,6 +267,7 @@ impl Life {
         self.issuer.is_open.send_replace(false);
         let mut set = JoinSet::new();
         let (renewals, id) = (self.renewals.clone(), self.id);
+        self.issuer.books(|books| books.is_wanted = true);
         set.spawn(async move { drop(renewals.renew(id).await) });
         let mut under_way = self.issuer.under_way.subscribe();
         tokio::select! {
