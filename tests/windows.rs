@@ -105,6 +105,26 @@ async fn a_reset_that_trembles_is_neither_news_nor_written_again() {
 }
 
 #[tokio::test]
+async fn a_full_window_without_a_reset_rests_the_account_and_is_asked_again_after_a_while() {
+    let mut house = house().await;
+    let full = fine(&[("anthropic-ratelimit-unified-5h-utilization", "1.0".into())]);
+    let free = fine(&[("anthropic-ratelimit-unified-5h-utilization", "0.1".into())]);
+    let upstream = Wire::saying([full.clone(), full, free]).await;
+    upstream.account(&house, "work", 0);
+    assert_eq!(asked(&mut house, OPUS).await.0, 200);
+    let (status, tried) = asked(&mut house, OPUS).await;
+    assert_eq!((status, tried.len()), (429, 0), "it is full, and nobody is asked");
+    let told = windows(&house).await;
+    assert_eq!((&told[0]["spent"], &told[0]["resets_at"]), (&true.into(), &Value::Null));
+    for _ in 0..2 {
+        // It still serves, so the second pause is no longer than the first.
+        house.clock.advance(Duration::from_secs(331));
+        assert_eq!(asked(&mut house, OPUS).await.0, 200);
+    }
+    assert_eq!(windows(&house).await[0]["spent"], false);
+}
+
+#[tokio::test]
 async fn one_models_week_keeps_out_that_model_alone() {
     let mut house = house().await;
     let reset = in_minutes(&house, 60 * 24).as_second().to_string();

@@ -4,7 +4,7 @@
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
-use super::windows_table::{Means, Pattern, Place};
+use super::windows_table::{Full, Means, Pattern, Place};
 use crate::domain::{Endpoint, Need, Window, WindowName, WindowSource};
 
 /// A reset further away than this is a mistake or another unit.
@@ -93,6 +93,7 @@ struct Draft<'a> {
     resets_at: Option<Timestamp>,
     resets_in: Option<Timestamp>,
     spent: bool,
+    allowed: bool,
 }
 
 impl Draft<'_> {
@@ -107,7 +108,10 @@ impl Draft<'_> {
             Means::Remaining => self.remaining = number(value),
             Means::Used => self.used = number(value),
             Means::Minutes => self.minutes = number(value),
-            Means::Status => self.spent = pattern.spent.iter().any(|word| word == value),
+            Means::Status => {
+                let is_one = |words: &[String]| words.iter().any(|word| word == value);
+                (self.spent, self.allowed) = (is_one(&pattern.spent), is_one(&pattern.allowed));
+            }
             Means::Epoch => self.resets_at = number(value).and_then(epoch),
             Means::Date => self.resets_at = value.parse().ok(),
             Means::Seconds => self.resets_in = number(value).and_then(|seconds| after(seconds, now)),
@@ -138,6 +142,12 @@ impl Draft<'_> {
         // What is told from now on holds whatever our clock says.
         let resets_at = self.resets_in.or(self.resets_at);
         let resets_at = resets_at.filter(|reset| name.may_end(*reset, now));
+        let is_closed = match pattern.full {
+            Full::Spent => true,
+            // Else it would be asked again and again, for as long as it says nothing.
+            Full::SpentWithoutReset => resets_at.is_none() && !self.allowed,
+            Full::Open => false,
+        };
         Some(Window {
             limits: match pattern.informs {
                 true => None,
@@ -147,7 +157,7 @@ impl Draft<'_> {
             utilization,
             resets_at,
             refills: pattern.refills,
-            spent: self.spent || (is_full && pattern.full_is_spent),
+            spent: self.spent || (is_full && is_closed),
             ..Window::new(name, WindowSource::Header, now)
         })
     }

@@ -27,7 +27,8 @@ pub(super) struct Entry {
     #[serde(default)]
     spent: Vec<String>,
     #[serde(default)]
-    full_is_spent: bool,
+    allowed: Vec<String>,
+    full_is_spent: Option<bool>,
     #[serde(default)]
     refills: bool,
     #[serde(default)]
@@ -82,9 +83,21 @@ pub(super) struct Pattern {
     known: Vec<Known>,
     every_model: Option<Vec<String>>,
     pub spent: Vec<String>,
-    pub full_is_spent: bool,
+    pub allowed: Vec<String>,
+    pub full: Full,
     pub refills: bool,
     pub informs: bool,
+}
+
+/// What it means that all of a window is used, where no word says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    /// It refuses until it starts anew.
+    Spent,
+    /// The same, where nobody says when that is; else its end tells, and a refusal what is refused.
+    SpentWithoutReset,
+    /// Nothing.
+    Open,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +192,12 @@ impl Pattern {
             known: Vec::new(),
             every_model,
             spent: entry.spent.clone(),
-            full_is_spent: entry.full_is_spent,
+            allowed: entry.allowed.clone(),
+            full: match entry.full_is_spent {
+                Some(true) => Full::Spent,
+                None if !entry.refills && !entry.informs => Full::SpentWithoutReset,
+                Some(false) | None => Full::Open,
+            },
             refills: entry.refills,
             informs: entry.informs,
         };

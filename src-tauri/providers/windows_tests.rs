@@ -73,6 +73,25 @@ fn a_subscriptions_windows_are_read_known_or_not() {
 }
 
 #[test]
+fn a_full_window_whose_end_nobody_tells_is_spent_unless_the_upstream_says_that_it_serves() {
+    let spent = |field: &[(&str, &str)]| {
+        let mut pairs = vec![("anthropic-ratelimit-unified-5h-utilization", "1.0")];
+        pairs.extend_from_slice(field);
+        read(&pairs)[0].spent
+    };
+    assert!(spent(&[]));
+    assert!(spent(&[("anthropic-ratelimit-unified-5h-status", "who_knows")]));
+    assert!(spent(&[("anthropic-ratelimit-unified-5h-reset", "never")]), "a reset that is none is none");
+    for word in ["allowed", "allowed_warning"] {
+        assert!(!spent(&[("anthropic-ratelimit-unified-5h-status", word)]), "{word}");
+    }
+    assert!(!spent(&[("anthropic-ratelimit-unified-5h-reset", "1795449600")]), "its end is known");
+    assert!(!read(&[("anthropic-ratelimit-unified-5h-utilization", "0.99")])[0].spent);
+    let pace = read(&[("x-ratelimit-limit", "10"), ("x-ratelimit-remaining", "0")]);
+    assert_eq!((used(&pace[0]), pace[0].spent), (Some(100.0), false), "so many a moment are soon back");
+}
+
+#[test]
 fn a_week_of_one_model_is_that_models_and_an_unknown_window_is_taken_for_the_family_that_asked() {
     let told = [
         ("anthropic-ratelimit-unified-7d-status", "allowed"),

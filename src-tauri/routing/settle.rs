@@ -59,6 +59,9 @@ pub fn is_news(contender: &Contender, lesson: &Lesson<'_>, now: Timestamp) -> bo
 pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) -> Learned {
     let mut learned = Learned::default();
     let was_on_probation = health::is_on_probation(contender, lesson.need, now);
+    if *lesson.verdict == Verdict::Fine {
+        forget_streaks(&mut contender.windows, lesson.need, now);
+    }
     for window in lesson.windows {
         take_window(contender, window, UNKNOWN_RESET, now, &mut learned);
     }
@@ -136,6 +139,13 @@ fn forgive(contender: &mut Contender, now: Timestamp) -> bool {
         contender.account.refused = None;
     }
     is_over
+}
+
+/// Who serves again refuses no more: where it still says that its window is full, the next pause is a first one.
+fn forget_streaks(known: &mut [Window], need: Need, now: Timestamp) {
+    for again in known.iter_mut().filter(|window| health::has_reopened(window, need, now)) {
+        again.again = again.again.map(|again| Again { streak: 0, ..again });
+    }
 }
 
 /// A success opens the windows whose time is up, if the reply does not speak of them itself.
