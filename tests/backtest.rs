@@ -114,6 +114,80 @@ async fn other_plans_move_requests_and_no_upstream_hears_of_them() {
     );
 }
 
+/// What one of the six used, tokens of every kind.
+async fn tokens_of_one(house: &mut House) -> u64 {
+    let usage = house.written().await.remove(0).usage;
+    [usage.input, usage.output, usage.cache_read, usage.cache_write].into_iter().flatten().sum()
+}
+
+#[tokio::test]
+async fn a_cap_begins_with_what_was_spent_before_the_first_request_and_not_with_all_of_its_hour() {
+    let mut house =
+        House::of(Limits::default(), Scenario::of([ScriptedAccount::new("work", "key-work")])).await;
+    six(&mut house).await;
+    let (work, used) = (house.id("work"), tokens_of_one(&mut house).await);
+    let caps = json!({ "guards": { "caps": { "day": { "tokens": used * 3 } } } });
+    house.done(Method::PATCH, &format!("/api/v1/accounts/{work}"), caps).await;
+    let wider = json!({ "day": { "tokens": used * 5 } });
+    let alternatives = json!([
+        { "guards": [{ "account": work, "caps": wider }] },
+        { "guards": [{ "account": work, "caps": {} }] },
+        { "another": [work] },
+    ]);
+    let view = played(&house, json!({ "alternatives": alternatives })).await;
+    let [fact, plan, wider, none, two] = &view.rows[..] else { panic!("{view:?}") };
+    assert_eq!((fact.served, plan.served, plan.refused), (6, 3, 3), "it ends where the cap is reached");
+    assert_eq!((wider.name.as_str(), wider.served), ("other caps of work", 5));
+    assert_eq!((none.served, none.refused), (6, 0));
+    assert_eq!((two.name.as_str(), by(two)), ("another work", vec![("work", 3), ("like work", 3)]));
+}
+
+#[tokio::test]
+async fn what_was_spent_in_the_hour_before_the_first_request_counts_exactly() {
+    let mut house =
+        House::of(Limits::default(), Scenario::of([ScriptedAccount::new("work", "key-work")])).await;
+    // An hour begins, and six come in its first minutes.
+    let hour = 3_600_000 - house.clock.now().as_millisecond().rem_euclid(3_600_000);
+    house.clock.advance(Duration::from_millis(hour.unsigned_abs()));
+    six(&mut house).await;
+    let used = tokens_of_one(&mut house).await;
+    let store = house.app.api().store.clone();
+    let account = headgate::domain::AccountId(house.id("work"));
+    let (now, day) = (house.clock.now(), headgate::domain::Period::day(house.clock.now()));
+    let spent = |moment| store.spent_until(account, day.since, moment).unwrap().tokens;
+    // The newest stands first.
+    let fourth = house.written().await[2].started_at;
+    assert_eq!(spent(now), used * 6);
+    assert_eq!(spent(fourth), used * 3, "what began at that moment or later is not in it");
+    assert_eq!(spent(now - jiff::SignedDuration::from_mins(60)), 0);
+}
+
+#[tokio::test]
+async fn a_larger_plan_and_a_route_that_is_off_are_alternatives_of_their_own() {
+    let mut house = house().await;
+    six(&mut house).await;
+    let (work, spare) = (house.id("work"), house.id("spare"));
+    let route = json!({ "name": "night", "models": "opus", "enabled": false,
+        "slots": [{ "account_id": spare }], "falls_through": false });
+    let route = house.done(Method::POST, "/api/v1/routes", route).await["id"].as_i64().unwrap();
+    let holds = played(&house, json!({})).await.limits[0].tokens.unwrap();
+    let capacity = |times: f64| json!([{ "account": work, "window": "5h", "tokens": holds * times }]);
+    let alternatives = json!([
+        { "capacities": capacity(2.0) }, { "capacities": capacity(0.5) },
+        { "routes": [{ "route": route, "enabled": true }] },
+    ]);
+    let view = played(&house, json!({ "alternatives": alternatives })).await;
+    let [_, plan, larger, smaller, routed] = &view.rows[..] else { panic!("{view:?}") };
+    assert_eq!(
+        by(plan),
+        [("work", 4), ("spare", 2)],
+        "what is said of an alternative is not said of the plan"
+    );
+    assert_eq!(by(larger), [("work", 6), ("spare", 0)]);
+    assert_eq!(by(smaller), [("work", 2), ("spare", 4)]);
+    assert_eq!((routed.name.as_str(), by(routed)), ("route night on", vec![("work", 0), ("spare", 6)]));
+}
+
 #[tokio::test]
 async fn a_limit_is_what_was_said_it_holds_or_else_left_away_with_the_reason() {
     let week = ScriptedAccount::new("work", "key-work").with_window("7d", 0.3, Duration::from_hours(24));
@@ -188,6 +262,15 @@ async fn what_makes_no_sense_gets_a_sentence_with_a_next_step() {
             "two alternatives",
         ),
         (json!({ "alternatives": [{ "without": [99] }] }), 404, "headgate accounts"),
+        (json!({ "alternatives": [{ "another": [99] }] }), 404, "headgate accounts"),
+        (json!({ "alternatives": [{ "another": vec![work; 17] }] }), 422, "up to 16"),
+        (
+            json!({ "alternatives": [{ "routes": [{ "route": 9, "enabled": true }] }] }),
+            404,
+            "headgate routes",
+        ),
+        (json!({ "alternatives": [{ "guards": [{ "account": work }] }] }), 422, "reserves or caps"),
+        (json!({ "alternatives": [{ "capacities": [capacity(work, "requests", 5.0)] }] }), 422, "5h"),
         (json!({ "alternatives": [{ "priorities": [priority(99, 1)] }] }), 404, "headgate accounts"),
         (json!({ "alternatives": [{ "priorities": [priority(work, 1001)] }] }), 422, "-1000 to 1000"),
         (
@@ -303,11 +386,26 @@ async fn the_command_line_compares_plans() {
     ]);
     assert_eq!(together["rows"][2]["name"], "priority of work 9, without spare");
     assert_eq!(together["rows"].as_array().unwrap().len(), 3);
+    let plans =
+        ["--another", "work", "--holds", "work:5h=1M", "--holds", "work:7d=9M", "--cap", "work:day=$5"];
+    let plans = program.json(&[&["backtest", "--reserve", "work:5h=80"], &plans[..]].concat());
+    let names: Vec<_> =
+        plans["rows"].as_array().unwrap()[2..].iter().map(|row| row["name"].clone()).collect();
+    assert_eq!(
+        names,
+        [
+            "another work",
+            "5h of work holds 1000000, 7d of work holds 9000000",
+            "other reserves and caps of work"
+        ]
+    );
     for (arguments, code, says) in [
         (&["--without", "nobody"][..], 3, "headgate accounts"),
         (&["--policy", "elsewhere=priority"], 3, "headgate pools"),
         (&["--policy", "fastest"], 2, "soonest_reset"),
         (&["--capacity", "work:5h=-1"], 2, "work:5h=2500000"),
+        (&["--cap", "work:day=5$"], 2, "day=2M"),
+        (&["--route", "night=off"], 3, "headgate routes"),
         (&["--capacity", "work:5h=1M", "--capacity", "work:5h=2M"], 1, "two capacities"),
     ] {
         let (got, text) = run(arguments);

@@ -32,7 +32,7 @@ impl GuardsChange {
     ///
     /// # Errors
     /// If they can't be kept.
-    pub(super) fn of(self, before: Option<&Guards>) -> Result<Option<Guards>, EditError> {
+    pub fn of(self, before: Option<&Guards>) -> Result<Option<Guards>, EditError> {
         let mut guards = before.cloned().unwrap_or_default();
         guards.reserves = self.reserves.unwrap_or(guards.reserves);
         guards.caps = self.caps.unwrap_or(guards.caps);

@@ -10,7 +10,7 @@ use super::{
     Store, StoreError,
     columns::{Count, Ms},
 };
-use crate::domain::{AccountId, Exchange, KeyId, Micros, Period, Spent};
+use crate::domain::{AccountId, Exchange, ExchangeId, KeyId, Micros, Period, Spent};
 
 const HOUR: i64 = 3_600_000;
 /// Where an exchange has no account or came with no key.
@@ -49,6 +49,22 @@ impl Store {
     /// The same of what an account served.
     pub fn spent_by(&self, account: AccountId, period: Period) -> Result<Spent, StoreError> {
         self.sum(BY_ACCOUNT, params![account.0, Ms(period.since), Ms(period.until)])
+    }
+
+    /// What an account served from the beginning of a period, which begins with an hour, to a moment within it: whole
+    /// hours as they were summed up, and of the last one what began before that moment.
+    pub fn spent_until(
+        &self,
+        account: AccountId,
+        since: Timestamp,
+        moment: Timestamp,
+    ) -> Result<Spent, StoreError> {
+        let hour = hour_of(moment);
+        let begin = Timestamp::from_millisecond(hour).unwrap_or(since).max(since);
+        let mut spent = self.spent_by(account, Period { since, until: begin })?;
+        let (first, last) = (ExchangeId::first_of(hour), ExchangeId::first_of(hour + HOUR + BACK));
+        spent += self.sum(PART, params![account.0, Ms(begin), Ms(moment), first.0, last.0])?;
+        Ok(spent)
     }
 
     fn sum(&self, sql: &str, values: impl Params) -> Result<Spent, StoreError> {

@@ -12,15 +12,23 @@ use crate::{
     domain::{AccountId, Window, WindowName},
     routing::{
         Contender, Snapshot,
-        replay::{Limit, Past, Player, is_played, measure},
+        replay::{ALLOTMENT, Limit, Past, Player, is_played, measure},
     },
 };
 
 /// What the order says that a limit holds.
 pub(in crate::api) struct Capacity {
-    account: AccountId,
-    window: WindowName,
-    tokens: f64,
+    pub account: AccountId,
+    pub window: WindowName,
+    pub tokens: f64,
+}
+
+impl Capacity {
+    /// The limit that it is, of this account.
+    pub fn limit(&self, contender: &Contender) -> Option<Limit> {
+        let told = contender.windows.iter().filter(|window| is_played(window));
+        limit(&self.window, self.tokens, told.into_iter().find(|window| window.name == self.window))
+    }
 }
 
 /// The accounts with their limits, and the limits as they are shown.
@@ -34,7 +42,6 @@ const MOST_TOKENS: f64 = 1e15;
 const LONGEST_NAME: usize = 64;
 /// No window is longer.
 const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Shorter ones begin with their first use; these go by the calendar.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -70,9 +77,12 @@ pub(in crate::api) fn given(orders: &[CapacityOrder], snapshot: &Snapshot) -> Re
 }
 
 /// The length of the longest limit: as far back as that, what was used still counted at the beginning.
-pub(in crate::api) fn longest(snapshot: &Snapshot, given: &[Capacity]) -> SignedDuration {
+pub(in crate::api) fn longest<'a>(
+    snapshot: &'a Snapshot,
+    given: impl Iterator<Item = &'a WindowName>,
+) -> SignedDuration {
     let told = snapshot.contenders.iter().flat_map(|one| &one.windows).filter(|window| is_played(window));
-    let names = told.map(|window| &window.name).chain(given.iter().map(|capacity| &capacity.window));
+    let names = told.map(|window| &window.name).chain(given);
     names.filter_map(WindowName::length).max().unwrap_or_default().min(LONGEST)
 }
 
@@ -118,8 +128,9 @@ pub(in crate::api) fn of(
         }
         let told = contender.windows.iter().filter(|window| is_played(window)).map(|window| &window.name);
         let played = limits.iter().map(|limit| &limit.name);
-        // What is shorter is a pace and no allotment.
-        let has_allotment = told.chain(played).any(|name| name.length().is_some_and(|length| length >= HOUR));
+        let is_allotment =
+            |name: &WindowName| name.length().is_some_and(|length| length.unsigned_abs() >= ALLOTMENT);
+        let has_allotment = told.chain(played).any(is_allotment);
         let is_paid_by_use = !contender.provider.passes_logins() && !has_allotment;
         Player { contender: Contender::clone(contender), limits, is_paid_by_use }
     };

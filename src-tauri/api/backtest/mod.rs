@@ -19,14 +19,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{
     Api, Refused,
-    backtest::order::Question,
+    backtest::order::{Added, Question},
     backtest::views::{BacktestAccount, BacktestOrder, BacktestRow, BacktestView},
     input::Body,
     make,
     views::Problem,
 };
 use crate::{
-    domain::{Ask, Binding, Caps, ExchangeId, KeyId, Outlay, Period, Subject, counted},
+    domain::{AccountId, Ask, Binding, Caps, ExchangeId, KeyId, Outlay, Period, Subject, counted},
     routing::{
         Contender, Ration, Snapshot,
         replay::{AccountScore, Alternative, Backtest, Past, Player, Score, Terms, is_played},
@@ -87,11 +87,22 @@ pub async fn backtest(
 }
 
 impl Question {
+    /// Whether what the account has spent matters: it has caps, or it would have.
+    fn counts(&self, contender: &Contender) -> bool {
+        let of_others = self.alternatives.iter().flat_map(|(_, alternative)| &alternative.guards);
+        let of_others = of_others.filter(|(id, _)| *id == contender.account.id);
+        let guards = of_others.map(|(_, guards)| guards).chain([&contender.account.guards]);
+        guards.flatten().any(|guards| guards.caps != Caps::default())
+    }
+
     fn answer(self, api: &Api, goes_on: &dyn Fn() -> bool) -> Result<BacktestView, Refused> {
         let now = api.clock.now();
         let back = |from: Timestamp, by: SignedDuration| from.checked_sub(by).unwrap_or(Timestamp::MIN);
         let since = back(now, SignedDuration::from_hours(24 * i64::from(self.days)));
-        let before = back(since, limits::longest(&self.snapshot, &self.capacities));
+        let of_others = self.alternatives.iter().flat_map(|(_, alternative)| &alternative.limits);
+        let given = self.capacities.iter().map(|capacity| &capacity.window);
+        let given = given.chain(of_others.map(|(_, limit)| &limit.name));
+        let before = back(since, limits::longest(&self.snapshot, given));
         let first = ExchangeId::first_of(before.as_millisecond());
         let read = api.store.recorded(first, MOST_REQUESTS, goes_on)?.ok_or_else(Refused::stopping)?;
         // A cut takes the oldest ones: as much of the time as is left is known whole.
@@ -115,14 +126,16 @@ impl Question {
         let limits = limits::of(&self.snapshot, &self.capacities, &past, known_since);
         let mut players = limits.players;
         for player in &mut players {
-            player.contender.outlay = outlay(api, &player.contender, first)?;
+            if self.counts(&player.contender) {
+                player.contender.outlay = outlay(api, player.contender.account.id, first)?;
+            }
         }
         let (guessed, left_out) = (past.guessed(), past.rows().len() as u64 - requests);
         let is_cut = known_since > since;
         let mut notes = notes(&past, &self.snapshot, &players);
         let paid =
             |id| players.iter().find(|one| one.contender.account.id == id).map(|one| one.is_paid_by_use);
-        let mut rows = vec![row("as it happened", true, past.score(paid), api)];
+        let mut rows = vec![row("as it happened", true, past.score(paid), &self.added, api)];
         let keys = past.keys();
         let terms: HashMap<_, _> = keys.iter().filter_map(|key| Some((*key, terms(api, *key)?))).collect();
         if terms.len() < keys.len() {
@@ -145,7 +158,7 @@ impl Question {
         let as_it_is = ("the plan as it is".to_owned(), Alternative::default());
         for (name, alternative) in std::iter::once(as_it_is).chain(self.alternatives) {
             let score = backtest.play(&alternative, goes_on).ok_or_else(Refused::stopping)?;
-            rows.push(row(&name, false, score, api));
+            rows.push(row(&name, false, score, &self.added, api));
         }
         Ok(BacktestView {
             since: first,
@@ -169,13 +182,9 @@ fn terms(api: &Api, key: KeyId) -> Option<Terms> {
     Some(Terms { only: ask.only, pools: ask.pools })
 }
 
-/// What an account with caps had spent when the first request came.
-fn outlay(api: &Api, contender: &Contender, at: Timestamp) -> Result<Outlay, StoreError> {
-    if contender.account.guards.as_ref().is_none_or(|guards| guards.caps == Caps::default()) {
-        return Ok(Outlay::default());
-    }
-    let id = contender.account.id;
-    let until_then = |period: Period| api.store.spent_by(id, Period { until: at, ..period });
+/// What an account had spent when the first request came.
+fn outlay(api: &Api, id: AccountId, at: Timestamp) -> Result<Outlay, StoreError> {
+    let until_then = |period: Period| api.store.spent_until(id, period.since, at);
     Ok(Outlay {
         at,
         day: until_then(Period::day(at))?,
@@ -184,11 +193,15 @@ fn outlay(api: &Api, contender: &Contender, at: Timestamp) -> Result<Outlay, Sto
     })
 }
 
-fn row(name: &str, recorded: bool, score: Score, api: &Api) -> BacktestRow {
+fn row(name: &str, recorded: bool, score: Score, added: &[Added], api: &Api) -> BacktestRow {
     let is_unknown = score.unpriced > 0 && score.cost == 0.0;
+    let named = |id: AccountId| {
+        let added = added.iter().find(|added| added.id == id).map(|added| added.name.to_string());
+        added.unwrap_or_else(|| make::name(&api.gateway.roster, id))
+    };
     let account = |one: AccountScore| BacktestAccount {
         account: one.account.0,
-        name: make::name(&api.gateway.roster, one.account),
+        name: named(one.account),
         served: one.served,
         tokens: one.weight,
         limits_hit: one.limits_hit,

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{domain::Policy, routing::replay::LimitScore};
+use crate::{
+    api::plan::views::CapsOrder,
+    domain::{Policy, Reserve},
+    routing::replay::LimitScore,
+};
 
 /// The recorded requests of the last days, to be played under the plan as it is and under alternatives.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -13,7 +17,7 @@ pub struct BacktestOrder {
     /// How many days, back from now: 1 to 366; 7 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days: Option<u16>,
-    /// What limits hold, where that can't be measured, or not well enough.
+    /// What limits hold in every play, where that can't be measured, or not well enough.
     pub capacities: Vec<CapacityOrder>,
     /// Up to 16, besides the plan as it is.
     pub alternatives: Vec<AlternativeOrder>,
@@ -40,6 +44,39 @@ pub struct AlternativeOrder {
     pub priorities: Vec<PriorityOrder>,
     /// Ids of accounts that are not there.
     pub without: Vec<i64>,
+    /// Ids of accounts like which there is one more: at the same provider, in the same pool, with the same guards and
+    /// limits, and nothing used of them. One id twice is two more. Keys that are limited to accounts don't allow it,
+    /// and a slot that names the other one does not lead to it.
+    pub another: Vec<i64>,
+    /// What limits hold under another plan, in place of what they hold in every play.
+    pub capacities: Vec<CapacityOrder>,
+    /// What is kept back of accounts, in place of what is.
+    pub guards: Vec<KeptBackOrder>,
+    /// Routes that are switched on or off.
+    pub routes: Vec<RouteSwitch>,
+}
+
+/// What is kept back of an account. What is left out stays as it is, as its hours do.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeptBackOrder {
+    /// The account's id.
+    pub account: i64,
+    /// All reserves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserves: Option<Vec<Reserve>>,
+    /// All caps: one that is absent is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<CapsOrder>,
+}
+
+/// A route that is on or off.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSwitch {
+    /// The route's id.
+    pub route: i64,
+    pub enabled: bool,
 }
 
 /// By what one of a pool's accounts is chosen.

@@ -176,6 +176,40 @@ pub(in crate::cli) fn days(text: &str) -> Option<Days> {
     Some(found.into_iter().collect())
 }
 
+/// What else is kept back of an account, as a back-test takes it: `day=$5`, `5h=80`.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::cli) struct KeptBack(Word);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Word {
+    Reserve(ReserveWord),
+    Cap(CapWord),
+}
+
+impl KeptBack {
+    /// As `--cap` has it.
+    pub fn cap(text: &str) -> Result<Self, String> {
+        cap(text).map(|word| Self(Word::Cap(word)))
+    }
+
+    /// As `--reserve` has it.
+    pub fn reserve(text: &str) -> Result<Self, String> {
+        reserve(text).map(|word| Self(Word::Reserve(word)))
+    }
+
+    /// What all these make of the guards that there are.
+    pub fn change(words: impl Iterator<Item = Self>, now: Option<&GuardsView>) -> GuardsOrder {
+        let mut guarding = Guarding::default();
+        for Self(word) in words {
+            match word {
+                Word::Reserve(word) => guarding.reserves.push(word),
+                Word::Cap(word) => guarding.caps.push(word),
+            }
+        }
+        guarding.change(now)
+    }
+}
+
 impl Guarding {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {

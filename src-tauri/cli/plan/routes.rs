@@ -92,7 +92,7 @@ impl Routes {
 async fn perform(act: Act, core: &Core, global: &Global) -> Result<(), Trouble> {
     match act {
         Act::List => {
-            let routes: Vec<RouteView> = core.get("/api/v1/routes").await?;
+            let routes = all(core).await?;
             if global.json {
                 table::json(&routes);
             } else {
@@ -151,11 +151,16 @@ fn leads<'a>(route: &RouteView, all: &'a [RouteView]) -> Option<&'a RouteView> {
     all.iter().filter(is_same).min_by_key(|one| one.id).filter(|first| route.enabled && first.id != route.id)
 }
 
+/// Every route.
+pub(in crate::cli) async fn all(core: &Core) -> Result<Vec<RouteView>, Trouble> {
+    core.get("/api/v1/routes").await
+}
+
 async fn warn(route: &RouteView, core: &Core, global: &Global) -> Result<(), Trouble> {
     if global.json {
         return Ok(());
     }
-    let all: Vec<RouteView> = core.get("/api/v1/routes").await?;
+    let all = all(core).await?;
     if let Some(first) = leads(route, &all) {
         say!(
             "{} is for {} too and leads, as it is older: {} is not taken.",
@@ -212,7 +217,7 @@ fn slot_of(text: &str, accounts: &[AccountView], pools: &[PoolView]) -> Result<S
 }
 
 async fn path_of(core: &Core, given: &str) -> Result<String, Trouble> {
-    let routes: Vec<RouteView> = core.get("/api/v1/routes").await?;
+    let routes = all(core).await?;
     Ok(format!("/api/v1/routes/{}", found(&routes, given)?.id))
 }
 

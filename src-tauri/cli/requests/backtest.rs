@@ -6,19 +6,22 @@ use jiff::Timestamp;
 
 use crate::cli::{
     Core, Global, Trouble,
-    accounts::{self, guards::amount_of},
+    accounts::{
+        self,
+        guards::{KeptBack, amount_of},
+    },
     named::found,
     out::say,
-    plan::pools,
+    plan::{pools, routes},
     table,
 };
 use crate::{
     api::{
         backtest::views::{
             AlternativeOrder, BacktestLimit, BacktestOrder, BacktestRow, BacktestView, CapacityOrder,
-            CapacitySource, PolicyOrder, PriorityOrder,
+            CapacitySource, KeptBackOrder, PolicyOrder, PriorityOrder, RouteSwitch,
         },
-        plan::views::PoolView,
+        plan::views::{PoolView, RouteView},
         views::AccountView,
     },
     clock::Clock,
@@ -28,8 +31,10 @@ use crate::{
 /// Play recorded requests again: under the plan as it is, and under others.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each --policy, --priority and --without is an alternative of its own, beside the plan as it is and what \
-    happened; with --together they are one. Nothing is sent and nothing is spent."
+    after_help = "Each --policy, --priority, --without, --another and --route is an alternative of its own, beside the plan as \
+    it is and what happened; so is all that --holds, --cap and --reserve say of one account. With --together they are one. \
+    Other slots of a route, hours, maps of models and accounts at another provider can't be tried. Nothing is sent and \
+    nothing is spent."
 )]
 pub struct Backtest {
     /// How many days, back from now.
@@ -45,10 +50,26 @@ pub struct Backtest {
     /// An account that is not there. May be repeated.
     #[arg(long, value_name = "ACCOUNT")]
     without: Vec<String>,
+    /// One more account like this one, of which nothing is used yet. May be repeated.
+    #[arg(long, value_name = "ACCOUNT")]
+    another: Vec<String>,
+    /// A larger or smaller plan: what a limit of an account holds there, in tokens of plain input: work:5h=10M. May be
+    /// repeated.
+    #[arg(long, value_name = "ACCOUNT:WINDOW=TOKENS", value_parser = capacity)]
+    holds: Vec<(String, String, u64)>,
+    /// Another cap of an account: work:day=$5, work:month=none. May be repeated.
+    #[arg(long = "cap", value_name = "ACCOUNT:CAP", value_parser = cap)]
+    caps: Vec<(String, KeptBack)>,
+    /// Another reserve of an account: work:90, work:5h=80, work:none. May be repeated.
+    #[arg(long = "reserve", value_name = "ACCOUNT:PERCENT", value_parser = reserve)]
+    reserves: Vec<(String, KeptBack)>,
+    /// A route that is switched on or off: night=off. May be repeated.
+    #[arg(long = "route", value_name = "ROUTE=on|off", value_parser = route)]
+    routes: Vec<(String, bool)>,
     /// All of these at once, as one alternative.
     #[arg(long)]
     together: bool,
-    /// What a limit of an account holds, in tokens of plain input: work:5h=2.5M. Otherwise it is measured, where that can
+    /// What a limit of an account holds in every play, in tokens of plain input: work:5h=2.5M. Otherwise it is measured, where that can
     /// be done. May be repeated.
     #[arg(long = "capacity", value_name = "ACCOUNT:WINDOW=TOKENS", value_parser = capacity)]
     capacities: Vec<(String, String, u64)>,
@@ -77,6 +98,44 @@ fn capacity(text: &str) -> Result<(String, String, u64), String> {
     Ok((account.trim().to_owned(), window.trim().to_owned(), tokens.ok_or(usage)?))
 }
 
+fn cap(text: &str) -> Result<(String, KeptBack), String> {
+    let (account, cap) = text.rsplit_once(':').ok_or("write an account and its cap, as in work:day=$5")?;
+    Ok((account.trim().to_owned(), KeptBack::cap(cap.trim())?))
+}
+
+fn reserve(text: &str) -> Result<(String, KeptBack), String> {
+    let (account, reserve) =
+        text.rsplit_once(':').ok_or("write an account and its reserve, as in work:90 or work:5h=80")?;
+    Ok((account.trim().to_owned(), KeptBack::reserve(reserve.trim())?))
+}
+
+fn route(text: &str) -> Result<(String, bool), String> {
+    let usage = "write a route and its state, as in night=off";
+    let (route, word) = text.rsplit_once('=').ok_or(usage)?;
+    let enabled = match word.trim() {
+        "on" => true,
+        "off" => false,
+        _ => return Err(usage.into()),
+    };
+    Ok((route.trim().to_owned(), enabled))
+}
+
+/// What was said of each account, in the order in which they were named.
+fn by_account<T>(
+    words: impl IntoIterator<Item = (String, T)>,
+    id: impl Fn(&str) -> Result<i64, Trouble>,
+) -> Result<Vec<(i64, Vec<T>)>, Trouble> {
+    let mut all: Vec<(i64, Vec<T>)> = Vec::new();
+    for (name, word) in words {
+        let id = id(&name)?;
+        match all.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, words)) => words.push(word),
+            None => all.push((id, vec![word])),
+        }
+    }
+    Ok(all)
+}
+
 impl Backtest {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
@@ -85,7 +144,8 @@ impl Backtest {
 
     async fn tell(self, core: &Core, json: bool) -> Result<(), Trouble> {
         let (accounts, pools) = (accounts::all(core).await?, pools::all(core).await?);
-        let order = self.order(&accounts, &pools)?;
+        let routes = routes::all(core).await?;
+        let order = self.order(&accounts, &pools, &routes)?;
         let view: BacktestView = core.call(Method::POST, "/api/v1/backtest", Some(&order)).await?;
         if json {
             table::json(&view);
@@ -95,7 +155,12 @@ impl Backtest {
         Ok(())
     }
 
-    fn order(self, accounts: &[AccountView], pools: &[PoolView]) -> Result<BacktestOrder, Trouble> {
+    fn order(
+        self,
+        accounts: &[AccountView],
+        pools: &[PoolView],
+        routes: &[RouteView],
+    ) -> Result<BacktestOrder, Trouble> {
         let id = |name: &str| found(accounts, name).map(|account| account.id);
         let mut alternatives = Vec::new();
         for (pool, policy) in self.policies {
@@ -111,12 +176,36 @@ impl Backtest {
             let without = vec![id(&name)?];
             alternatives.push(AlternativeOrder { without, ..AlternativeOrder::default() });
         }
+        for name in self.another {
+            let another = vec![id(&name)?];
+            alternatives.push(AlternativeOrder { another, ..AlternativeOrder::default() });
+        }
+        let holds = self.holds.into_iter().map(|(name, window, tokens)| (name, (window, tokens)));
+        for (account, limits) in by_account(holds, id)? {
+            let limit = |(window, tokens)| CapacityOrder { account, window, tokens: tokens as f64 };
+            let capacities = limits.into_iter().map(limit).collect();
+            alternatives.push(AlternativeOrder { capacities, ..AlternativeOrder::default() });
+        }
+        for (account, words) in by_account(self.caps.into_iter().chain(self.reserves), id)? {
+            let now = accounts.iter().find(|one| one.id == account).and_then(|one| one.guards.as_ref());
+            let change = KeptBack::change(words.into_iter(), now);
+            let guards = vec![KeptBackOrder { account, reserves: change.reserves, caps: change.caps }];
+            alternatives.push(AlternativeOrder { guards, ..AlternativeOrder::default() });
+        }
+        for (name, enabled) in self.routes {
+            let routes = vec![RouteSwitch { route: found(routes, &name)?.id, enabled }];
+            alternatives.push(AlternativeOrder { routes, ..AlternativeOrder::default() });
+        }
         if self.together && !alternatives.is_empty() {
             let mut all = AlternativeOrder::default();
             for one in alternatives.drain(..) {
                 all.policies.extend(one.policies);
                 all.priorities.extend(one.priorities);
                 all.without.extend(one.without);
+                all.another.extend(one.another);
+                all.capacities.extend(one.capacities);
+                all.guards.extend(one.guards);
+                all.routes.extend(one.routes);
             }
             alternatives.push(all);
         }
@@ -224,6 +313,8 @@ mod tests {
         assert_eq!(policy("my=pool = headroom"), Ok((Some("my=pool".into()), Policy::Headroom)));
         assert_eq!(priority("a=b=-3"), Ok(("a=b".into(), -3)));
         assert_eq!(capacity("a:b:5h=2.5M"), Ok(("a:b".into(), "5h".into(), 2_500_000)));
+        assert_eq!(cap("a:b:day=$5").unwrap().0, "a:b");
+        assert_eq!(route("a=b=off"), Ok(("a=b".into(), false)));
     }
 
     #[test]

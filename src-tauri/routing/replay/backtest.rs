@@ -11,18 +11,29 @@ use jiff::Timestamp;
 
 use super::{Limit, Past, Player, PriceOf, Replay, Score, Terms, capacity, player};
 use crate::{
-    domain::{AccountId, CachePrice, Conversation, KeyId, Policy, Pool, PoolId, Recorded, Window},
+    domain::{
+        AccountId, AccountName, CachePrice, Conversation, Guards, KeyId, Outlay, Policy, Pool, PoolId,
+        Recorded, RouteId, Window,
+    },
     routing::{Contender, Load, Plan, Ration, Weather},
 };
 
 /// What is other than it is. Empty is the plan as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Alternative {
     /// By pool; `None` is every pool.
     pub policies: Vec<(Option<PoolId>, Policy)>,
     pub priorities: Vec<(AccountId, i32)>,
     /// Accounts that are not there.
     pub without: Vec<AccountId>,
+    /// One more account like another one, under an id and a name that nobody has.
+    pub another: Vec<(AccountId, AccountName, AccountId)>,
+    /// What limits hold, each once.
+    pub limits: Vec<(AccountId, Limit)>,
+    /// All that is kept back of accounts.
+    pub guards: Vec<(AccountId, Option<Arc<Guards>>)>,
+    /// Whether routes are switched on.
+    pub routes: Vec<(RouteId, bool)>,
 }
 
 /// What reading a model's prompt from a cache costs, and writing it there; `None` where nobody knows.
@@ -45,6 +56,8 @@ pub struct Backtest {
     pub cache_prices: Box<CachePriceOf>,
 }
 
+/// A limit that is shorter is a pace and no allotment.
+pub const ALLOTMENT: Duration = Duration::from_hours(1);
 /// Between two looks at whether anybody still wants the answer.
 const LOOK: usize = 64;
 
@@ -95,12 +108,33 @@ impl Backtest {
     fn players(&self, alternative: &Alternative, since: Timestamp) -> Vec<Player> {
         let ration = Ration::of(self.ration.most);
         let is_there = |player: &&Player| !alternative.without.contains(&player.contender.account.id);
+        let another = |(id, name, like): &(AccountId, AccountName, AccountId)| {
+            let like = self.players.iter().find(|player| player.contender.account.id == *like)?;
+            let mut another = like.clone();
+            (another.contender.account.id, another.contender.account.name) = (*id, name.clone());
+            another.contender.outlay = Outlay::default();
+            another.limits.iter_mut().for_each(|limit| limit.open = None);
+            Some(another)
+        };
+        let others: Vec<Player> = alternative.another.iter().filter_map(another).collect();
         let player = |player: &Player| {
             let mut account = player.contender.account.clone();
             let priority = alternative.priorities.iter().rev().find(|(id, _)| *id == account.id);
             account.priority = priority.map_or(account.priority, |(_, priority)| *priority);
+            let guards = alternative.guards.iter().rev().find(|(id, _)| *id == account.id);
+            account.guards = guards.map_or(account.guards, |(_, guards)| guards.clone());
             (account.bench, account.refused) = (None, None);
-            let limits = player.limits.clone();
+            let mut limits = player.limits.clone();
+            for (_, limit) in alternative.limits.iter().filter(|(id, _)| *id == account.id) {
+                match limits.iter_mut().find(|known| known.name == limit.name) {
+                    Some(known) => known.capacity = limit.capacity,
+                    None => limits.push(capacity::opened(limit.clone(), self.past.uses(account.id), since)),
+                }
+            }
+            limits.sort_by(|a, b| (a.length, &a.name).cmp(&(b.length, &b.name)));
+            // Who has an allotment is paid for already.
+            let is_paid_by_use =
+                player.is_paid_by_use && !limits.iter().any(|limit| limit.length >= ALLOTMENT);
             let windows = known(&player.contender.windows, &limits, since);
             let contender = Contender {
                 account,
@@ -109,9 +143,9 @@ impl Backtest {
                 weather: Weather::default(),
                 ..player.contender.clone()
             };
-            Player { contender, limits, is_paid_by_use: player.is_paid_by_use }
+            Player { contender, limits, is_paid_by_use }
         };
-        self.players.iter().filter(is_there).map(player).collect()
+        self.players.iter().filter(is_there).chain(&others).map(player).collect()
     }
 
     fn plan(&self, alternative: &Alternative) -> Plan {
@@ -122,6 +156,9 @@ impl Backtest {
                 alternative.policies.iter().rev().find(ours).map_or(pool.policy, |(_, policy)| *policy);
         };
         plan.pools.iter_mut().for_each(change);
+        for (id, enabled) in &alternative.routes {
+            plan.routes.iter_mut().filter(|route| route.id == *id).for_each(|route| route.enabled = *enabled);
+        }
         plan
     }
 }

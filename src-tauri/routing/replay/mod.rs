@@ -17,7 +17,7 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use backtest::{Alternative, Backtest};
+pub use backtest::{ALLOTMENT, Alternative, Backtest};
 pub use capacity::{Unmeasured, is_played, measure};
 pub use past::{Past, Terms};
 pub use player::{Limit, Player};

@@ -54,6 +54,7 @@ fn s15_every_hot_query_uses_its_index() {
                 decisions::OF,
                 spent::BY_KEY,
                 spent::BY_ACCOUNT,
+                spent::PART,
                 recorded::ROWS,
                 retention::FORGET,
                 retention::STALE,
