@@ -86,8 +86,6 @@ async fn a_cap_in_money_holds_by_the_price_list() {
     let mut house = House::with(&["work"]).await;
     let guards = guard(&house, "work", json!({ "caps": { "month": { "usd": 0.000_001 } } })).await;
     assert_eq!(guards["caps"]["month"]["usd"], 0.000_001);
-    let reply = house.ask().await;
-    house.answered_by(reply).await;
     let priced = ask("claude-opus-5", false);
     let reply = house.client.post("/v1/messages", priced.clone()).await;
     house.answered_by(reply).await;
@@ -95,7 +93,36 @@ async fn a_cap_in_money_holds_by_the_price_list() {
     assert!(house.refused(reply).await.contains("its monthly cap is reached"));
     let accounts = house.api(Method::GET, "/api/v1/accounts", json!({})).await.json().await;
     let month = &accounts[0]["guards"]["caps"]["month"];
-    assert_eq!(month["unpriced_requests"], 1, "the first one has no price that is known");
+    assert_eq!((&month["unpriced_requests"], &month["unpriced_usd"]), (&json!(0), &json!(0.0)));
+}
+
+#[tokio::test]
+async fn a_cap_in_money_counts_what_has_no_price_at_the_dearest_of_its_family_and_says_so() {
+    let mut house = House::with(&["work"]).await;
+    let million = || Behaviour::Answer(Answer { input: Some(1_000_000), tokens: 0, ..Answer::default() });
+    house.script("work", [million(), million()]);
+    guard(&house, "work", json!({ "caps": { "day": { "usd": 20.0 } } })).await;
+    for _ in 0..2 {
+        let reply = house.client.post("/v1/messages", ask("claude-opus-99", false)).await;
+        house.answered_by(reply).await;
+    }
+    let reply = house.client.post("/v1/messages", ask("claude-opus-99", false)).await;
+    assert!(house.refused(reply).await.contains("its daily cap is reached"));
+    let day =
+        house.api(Method::GET, "/api/v1/accounts/1", json!({})).await.json().await["guards"]["caps"]["day"]
+            .take();
+    assert_eq!(
+        (&day["used_usd"], &day["unpriced_requests"]),
+        (&json!(0.0), &json!(2)),
+        "the price is still unknown"
+    );
+    assert_eq!(day["unpriced_usd"], json!(33.0), "16.50 each: the dearest of its family, in a region");
+    let requests = house.written().await;
+    assert!(requests.iter().all(|request| request.cost_usd.is_none()), "{requests:?}");
+    // As after a restart: from the disk.
+    guard(&house, "work", json!({ "caps": {} })).await;
+    let caps = guard(&house, "work", json!({ "caps": { "month": { "usd": 20.0 } } })).await;
+    assert_eq!(caps["caps"]["month"]["unpriced_usd"], json!(33.0));
 }
 
 #[tokio::test]

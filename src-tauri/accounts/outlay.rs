@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{EditError, Roster, roster::Inner};
 use crate::{
-    domain::{AccountId, Caps, Micros, Outlay, Period, Spent, Sums, Usage},
+    domain::{AccountId, Caps, Cost, Outlay, Period, Spent, Sums, Usage},
     events::Event,
     store::{Store, StoreError},
 };
@@ -79,7 +79,7 @@ impl Outlays {
 
 impl Roster {
     /// Counts what an exchange used that began at `began` and that this account served.
-    pub fn spend(&self, id: AccountId, usage: &Usage, cost: Option<Micros>, began: Timestamp) {
+    pub fn spend(&self, id: AccountId, usage: &Usage, cost: Cost, began: Timestamp) {
         let inner = self.inner();
         if inner.outlays.is_idle() {
             return;
@@ -175,7 +175,8 @@ impl Tally {
         self.months.take_in(&other.months);
     }
 
-    fn add(&mut self, tokens: u64, cost: Option<Micros>, began: Timestamp) {
+    fn add(&mut self, tokens: u64, cost: impl Into<Cost>, began: Timestamp) {
+        let cost = cost.into();
         for sums in [&mut self.days, &mut self.weeks, &mut self.months] {
             sums.add(tokens, cost, began);
         }
@@ -201,14 +202,14 @@ fn levels(caps: &Caps, outlay: &Outlay, now: Timestamp) -> [[u8; 2]; 3] {
     };
     caps.with(outlay).map(|cap| {
         let (budget, spent) = (cap.budget, cap.spent(now));
-        [level(spent.tokens, budget.tokens), level(spent.money.0, budget.money.map(|money| money.0))]
+        [level(spent.tokens, budget.tokens), level(spent.counted().0, budget.money.map(|money| money.0))]
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Budget;
+    use crate::domain::{Budget, Micros};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -237,10 +238,10 @@ mod tests {
         let now = at("2026-11-24T13:00:00Z");
         let mut tally = Tally::new(now);
         tally.add(5, Some(Micros(2)), now);
-        let spent = Spent { tokens: 100, money: Micros(7), unpriced: 3 };
+        let spent = Spent { tokens: 100, money: Micros(7), unpriced: 3, at_most: Micros(1) };
         tally.take_in(&Tally::load(now, |_| Ok::<_, ()>(spent)).unwrap());
         let day = tally.at(now).day;
-        assert_eq!(day, Spent { tokens: 105, money: Micros(9), unpriced: 3 });
+        assert_eq!(day, Spent { tokens: 105, money: Micros(9), unpriced: 3, at_most: Micros(1) });
         assert_eq!(tally.at(at("2026-11-23T13:00:00Z")).day.tokens, 100, "and yesterday is as it was");
     }
 }

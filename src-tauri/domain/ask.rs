@@ -126,8 +126,10 @@ impl Needs {
 pub struct CachePrice {
     /// Read from the cache.
     pub read: u64,
-    /// Written to it.
+    /// Written to it, where it stays for five minutes.
     pub write: u64,
+    /// The same where it stays for an hour.
+    pub write_1h: u64,
 }
 
 /// A conversation: a session, or one subagent's part in it. Each has a prompt of its own in the cache.

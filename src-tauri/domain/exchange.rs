@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, Ask, ExchangeId, KeptDecision, KeyId, Micros, Usage, VerdictKind};
+use super::{AccountId, Ask, Cost, ExchangeId, KeptDecision, KeyId, Micros, Usage, VerdictKind};
 
 /// What is known when a request is admitted. Written at once, so that a crash leaves a trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,9 @@ pub struct Exchange {
     /// What that costs by the public price list; `None` where no price is known. Of an answer that broke
     /// off it is what was told until then.
     pub cost: Option<Micros>,
+    /// Where that is unknown: what it would cost at the dearest price of its family. Caps count it; it is written
+    /// into their sums alone.
+    pub at_most: Option<Micros>,
     /// From arrival to the first byte of the answer's body.
     pub first_byte: Option<Duration>,
     /// From arrival to the end; `None` while it runs, or if we died before its end.
@@ -60,6 +63,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// What it cost, as far as anybody knows.
+    pub fn paid(&self) -> Cost {
+        Cost { known: self.cost, at_most: self.at_most }
+    }
+
     /// A request of which nothing is known but its beginning.
     pub fn open(start: impl Into<Arc<ExchangeStart>>) -> Self {
         Self {
@@ -71,6 +79,7 @@ impl Exchange {
             served_model: None,
             usage: Usage::default(),
             cost: None,
+            at_most: None,
             first_byte: None,
             duration: None,
             changes: Vec::new(),

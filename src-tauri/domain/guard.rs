@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Budget, Micros, Period, Spent, WindowName};
+use super::{Budget, Cost, Period, Spent, WindowName};
 
 /// What is kept back of one account.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -117,8 +117,8 @@ pub struct Outlay {
 
 impl Outlay {
     /// Adds what was spent now. Periods that have ended since it was summed up begin anew.
-    pub fn add(&mut self, tokens: u64, cost: Option<Micros>, now: Timestamp) {
-        let before = self.at;
+    pub fn add(&mut self, tokens: u64, cost: impl Into<Cost>, now: Timestamp) {
+        let (before, cost) = (self.at, cost.into());
         let add = |sum: &mut Spent, period: Period| {
             if !period.holds(before) {
                 *sum = Spent::default();
@@ -161,7 +161,7 @@ impl Cap {
     pub fn is_reached(&self, now: Timestamp) -> bool {
         let reaches = |spent: Spent| {
             self.budget.tokens.is_some_and(|limit| spent.tokens >= limit)
-                || self.budget.money.is_some_and(|limit| spent.money >= limit)
+                || self.budget.money.is_some_and(|limit| spent.counted() >= limit)
         };
         // The calendar is asked only where it matters.
         reaches(self.summed) && reaches(self.spent(now))

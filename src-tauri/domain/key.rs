@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, KeyName, Micros, PoolId};
+use super::{AccountId, Cost, KeyName, Micros, PoolId};
 
 /// One key, for life: a new secret, name or grant keeps the id and the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -74,17 +74,28 @@ pub struct Spent {
     pub money: Micros,
     /// Exchanges that used tokens at a price that nobody knows.
     pub unpriced: u64,
+    /// What these would cost at the dearest prices of their families.
+    pub at_most: Micros,
 }
 
 impl Spent {
     /// Adds what one exchange used. One that has no known price is numbered, and not taken for free.
-    pub fn add(&mut self, tokens: u64, cost: Option<Micros>) {
+    pub fn add(&mut self, tokens: u64, cost: impl Into<Cost>) {
+        let Cost { known, at_most } = cost.into();
         self.tokens = self.tokens.saturating_add(tokens);
-        match cost {
+        match known {
             Some(cost) => self.money += cost,
-            None if tokens > 0 => self.unpriced += 1,
+            None if tokens > 0 => {
+                self.unpriced += 1;
+                self.at_most += at_most.unwrap_or_default();
+            }
             None => {}
         }
+    }
+
+    /// What a cap in money counts: the price of what has one, and of all else the most that it may have cost.
+    pub fn counted(&self) -> Micros {
+        Micros(self.money.0.saturating_add(self.at_most.0))
     }
 }
 
@@ -93,6 +104,7 @@ impl std::ops::AddAssign for Spent {
         self.tokens = self.tokens.saturating_add(more.tokens);
         self.money += more.money;
         self.unpriced = self.unpriced.saturating_add(more.unpriced);
+        self.at_most += more.at_most;
     }
 }
 

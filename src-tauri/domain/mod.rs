@@ -51,7 +51,7 @@ pub use job::{JobId, JobOutcome, JobRun};
 pub use key::{BadModelRule, Budget, ClientKey, Grant, KeyId, ModelRule, Scope, Scopes, Spent};
 pub use model::Model;
 pub use model_map::{BadModelMap, ModelMap};
-pub use money::Micros;
+pub use money::{Cost, Micros};
 pub use name::{AccountName, BadName, KeyName, PoolName, RouteName};
 pub use period::Period;
 pub use pool::{Policy, Pool, PoolId};

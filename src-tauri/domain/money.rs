@@ -6,6 +6,21 @@ use std::{fmt, ops::AddAssign};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Micros(pub u64);
 
+/// What something cost, as far as anybody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// By the price list; `None` where it has no price.
+    pub known: Option<Micros>,
+    /// Where it has none: what it would cost at the dearest price of its family. No price, but a bound to count by.
+    pub at_most: Option<Micros>,
+}
+
+impl From<Option<Micros>> for Cost {
+    fn from(known: Option<Micros>) -> Self {
+        Self { known, at_most: None }
+    }
+}
+
 /// How many make a dollar.
 const PER_DOLLAR: f64 = 1e6;
 /// A billion dollars; nobody means more.

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Micros, Period, Spent};
+use super::{Cost, Period, Spent};
 
 /// The sums of periods of one length, the one that the clock is in first. There is always one; more than
 /// [`KEPT`] are not kept, and one that is forgotten begins anew.
@@ -74,7 +74,7 @@ impl Sums {
     }
 
     /// Adds what began at `began`. Of a period that was forgotten nobody asks any more.
-    pub fn add(&mut self, tokens: u64, cost: Option<Micros>, began: Timestamp) {
+    pub fn add(&mut self, tokens: u64, cost: impl Into<Cost>, began: Timestamp) {
         if let Some(sum) = self.sums.iter_mut().find(|sum| sum.period.holds(began)) {
             sum.spent.add(tokens, cost);
         }

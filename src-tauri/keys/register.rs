@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{Ask, ClientKey, KeyId, KeyName, Micros, ModelRule, Scope, Scopes, Usage},
+    domain::{Ask, ClientKey, Cost, KeyId, KeyName, ModelRule, Scope, Scopes, Usage},
     events::Events,
     store::{Digest, Store},
 };
@@ -239,7 +239,7 @@ impl Holder {
     }
 
     /// Adds what an exchange of its holder used.
-    pub fn spend(&self, usage: &Usage, cost: Option<Micros>, began: Timestamp) {
+    pub fn spend(&self, usage: &Usage, cost: impl Into<Cost>, began: Timestamp) {
         lock(&self.counts.spending).add(usage, cost, began);
     }
 

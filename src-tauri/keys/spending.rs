@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Budget, Grant, Micros, Period, Spent, Sum, Sums, Usage, counted};
+use crate::domain::{Budget, Cost, Grant, Micros, Period, Spent, Sum, Sums, Usage, counted};
 
 /// Days and months of one key.
 #[derive(Debug)]
@@ -60,7 +60,8 @@ impl Spending {
     }
 
     /// Adds what an exchange used that began at `began`.
-    pub fn add(&mut self, usage: &Usage, cost: Option<Micros>, began: Timestamp) {
+    pub fn add(&mut self, usage: &Usage, cost: impl Into<Cost>, began: Timestamp) {
+        let cost = cost.into();
         for sums in [&mut self.days, &mut self.months] {
             sums.add(usage.total(), cost, began);
         }
@@ -194,7 +195,7 @@ mod tests {
         spending.add(&used(0), None, now);
         spending.add(&used(5), Some(Micros(7)), now);
         let day = spending.usages(now).day.0;
-        assert_eq!(day, Spent { tokens: 105, money: Micros(7), unpriced: 1 });
+        assert_eq!(day, Spent { tokens: 105, money: Micros(7), unpriced: 1, ..Spent::default() });
     }
 
     #[test]

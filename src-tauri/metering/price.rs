@@ -6,13 +6,20 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::Deserialize;
 
-use crate::domain::{CachePrice, Micros, Usage};
+use crate::domain::{CachePrice, Family, Micros, Usage};
 
 const TEXT: &str = include_str!("prices.toml");
 
 /// The price list. Clones are the same one.
 #[derive(Debug, Clone)]
-pub struct Prices(Arc<HashMap<String, Price>>);
+pub struct Prices(Arc<List>);
+
+#[derive(Debug)]
+struct List {
+    by_model: HashMap<String, Price>,
+    /// The dearest of each kind of token: of each family, and of all.
+    dearest: Vec<(Option<Family>, Price)>,
+}
 
 /// Thousandths of a micro-dollar per token: the cheapest kind of token costs 80 of them.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +35,7 @@ struct Price {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct List {
+struct Text {
     model: Vec<Entry>,
 }
 
@@ -61,12 +68,20 @@ impl Prices {
     }
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        let list: List = toml::from_str(text)?;
-        let prices = list.model.into_iter().flat_map(|entry| {
+        let text: Text = toml::from_str(text)?;
+        let prices = text.model.into_iter().flat_map(|entry| {
             let price = Price::of(&entry);
             entry.ids.into_iter().map(move |id| (id, price))
         });
-        Ok(Self(Arc::new(prices.collect())))
+        let by_model: HashMap<String, Price> = prices.collect();
+        let dearest = |family: Option<Family>| {
+            let is_of = |id: &str| family.is_none() || Family::of(id) == family;
+            let of_family = by_model.iter().filter(|(id, _)| is_of(id)).map(|(_, price)| *price);
+            Some((family, of_family.reduce(Price::dearer)?))
+        };
+        let families = Family::ALL.into_iter().map(Some).chain([None]);
+        let dearest = families.filter_map(dearest).collect();
+        Ok(Self(Arc::new(List { by_model, dearest })))
     }
 
     /// What this usage of this model costs; `None` where the model's price, the terms or the counts of input
@@ -78,26 +93,32 @@ impl Prices {
             return None;
         }
         let (price, plain) = self.find(model)?;
-        let written = usage.cache_write.unwrap_or(0);
-        let for_an_hour = usage.cache_write_1h.unwrap_or(0).min(written);
-        let kinds = [
-            (input, price.input),
-            (output, price.output),
-            (usage.cache_read.unwrap_or(0), price.cache_read),
-            (written - for_an_hour, price.cache_write_5m),
-            (for_an_hour, price.cache_write_1h),
-        ];
-        let sum: u128 = kinds.into_iter().map(|(tokens, each)| u128::from(tokens) * u128::from(each)).sum();
-        let sum = if plain.regional && price.regional { sum * 11 / 10 } else { sum };
-        Some(Micros(u64::try_from((sum + 500) / 1000).unwrap_or(u64::MAX)))
+        let sum = price.sum(input, output, usage);
+        Some(micros(if plain.regional && price.regional { sum * 11 / 10 } else { sum }))
     }
 
-    /// What a token of this model's prompt costs from the cache and into it, there for five minutes; `None`
-    /// where the model's price is not known.
+    /// What this usage would cost at the dearest price of the model's family, or of the whole list where it has none
+    /// there, in a region. No price of it: something that a cap can count, so that what is not on the list is not free.
+    /// `None` where no tokens were told of.
+    pub fn at_most(&self, model: &str, usage: &Usage) -> Option<Micros> {
+        let family = Family::of(model);
+        let of = |family| self.0.dearest.iter().find(|(known, _)| *known == family);
+        let (_, price) = of(family).or_else(|| of(None))?;
+        let (input, output) = (usage.input.unwrap_or(0), usage.output.unwrap_or(0));
+        let sum = price.sum(input, output, usage) * 11 / 10;
+        (usage.total() > 0).then(|| micros(sum))
+    }
+
+    /// What a token of this model's prompt costs from the cache and into it; `None` where the model's price is not
+    /// known.
     pub fn of_cache(&self, model: &str) -> Option<CachePrice> {
         let (price, plain) = self.find(model)?;
         let here = |each| if plain.regional && price.regional { each * 11 / 10 } else { each };
-        Some(CachePrice { read: here(price.cache_read), write: here(price.cache_write_5m) })
+        Some(CachePrice {
+            read: here(price.cache_read),
+            write: here(price.cache_write_5m),
+            write_1h: here(price.cache_write_1h),
+        })
     }
 
     /// What a token of plain input of this model costs, in thousandths of a micro-dollar; `None` where the model's
@@ -109,7 +130,7 @@ impl Prices {
 
     fn find<'a>(&self, model: &'a str) -> Option<(Price, Plain<'a>)> {
         let plain = Plain::of(model);
-        let price = self.0.get(plain.id).filter(|price| price.dated || !plain.dated)?;
+        let price = self.0.by_model.get(plain.id).filter(|price| price.dated || !plain.dated)?;
         Some((*price, plain))
     }
 }
@@ -126,6 +147,37 @@ impl Price {
             regional: entry.regional,
         }
     }
+
+    /// In thousandths of a micro-dollar.
+    fn sum(&self, input: u64, output: u64, usage: &Usage) -> u128 {
+        let written = usage.cache_write.unwrap_or(0);
+        let for_an_hour = usage.cache_write_1h.unwrap_or(0).min(written);
+        let kinds = [
+            (input, self.input),
+            (output, self.output),
+            (usage.cache_read.unwrap_or(0), self.cache_read),
+            (written - for_an_hour, self.cache_write_5m),
+            (for_an_hour, self.cache_write_1h),
+        ];
+        kinds.into_iter().map(|(tokens, each)| u128::from(tokens) * u128::from(each)).sum()
+    }
+
+    /// Of each kind of token the dearer price.
+    fn dearer(self, other: Self) -> Self {
+        Self {
+            input: self.input.max(other.input),
+            cache_write_5m: self.cache_write_5m.max(other.cache_write_5m),
+            cache_write_1h: self.cache_write_1h.max(other.cache_write_1h),
+            cache_read: self.cache_read.max(other.cache_read),
+            output: self.output.max(other.output),
+            ..self
+        }
+    }
+}
+
+/// Of thousandths, to the nearest.
+fn micros(thousandths: u128) -> Micros {
+    Micros(u64::try_from((thousandths + 500) / 1000).unwrap_or(u64::MAX))
 }
 
 /// A dollar per million tokens is a micro-dollar per token.
@@ -177,6 +229,21 @@ mod tests {
 
     fn a_million_in() -> Usage {
         Usage { input: Some(1_000_000), output: Some(0), ..Usage::default() }
+    }
+
+    #[test]
+    fn what_has_no_price_may_cost_as_much_as_the_dearest_of_its_family_and_never_nothing() {
+        let at_most =
+            |model: &str, usage: &Usage| Prices::built_in().at_most(model, usage).map(|most| most.0);
+        let million = a_million_in();
+        assert_eq!(cost("claude-sonnet-9", million), None, "it is still unknown");
+        assert_eq!(at_most("claude-sonnet-9", &million), Some(3_300_000));
+        assert_eq!(at_most("claude-opus-9", &million), Some(16_500_000));
+        assert_eq!(at_most("glm-5", &million), Some(16_500_000), "of no family, it is the dearest of all");
+        assert_eq!(at_most("glm-5", &Usage::default()), None);
+        for model in ["claude-opus-5", "claude-haiku-3-5", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"] {
+            assert!(at_most(model, &million) >= cost(model, million), "{model}");
+        }
     }
 
     #[test]
@@ -247,7 +314,7 @@ mod tests {
 
     #[test]
     fn cache_prices_follow_their_rule() {
-        for (id, price) in Prices::built_in().0.iter() {
+        for (id, price) in &Prices::built_in().0.by_model {
             assert_eq!(price.cache_write_5m * 4, price.input * 5, "{id}");
             assert_eq!(price.cache_write_1h, price.input * 2, "{id}");
             assert_eq!(price.cache_read * 10, price.input, "{id}");

@@ -178,6 +178,7 @@ fn exchange(row: &Row<'_>) -> rusqlite::Result<Exchange> {
         served_model: row.get("served_model")?,
         usage: usage(row)?,
         cost: row.get::<_, Option<Count>>("cost_micros")?.map(|count| Micros(count.0)),
+        at_most: None,
         first_byte: row.get::<_, Option<Us>>("first_byte_us")?.map(|us| us.0),
         duration: row.get::<_, Option<Us>>("duration_us")?.map(|us| us.0),
         changes: changes(row)?,

@@ -17,18 +17,20 @@ const HOUR: i64 = 3_600_000;
 const NONE: i64 = 0;
 
 // As floats, since an integer sum that overflows is an error and upstreams may say any number.
-const ADD: &str = "INSERT INTO spent (hour, account_id, key_id, tokens, micros, unpriced)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+const ADD: &str = "INSERT INTO spent (hour, account_id, key_id, tokens, micros, unpriced, at_most)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (hour, account_id, key_id) DO UPDATE SET
         tokens = CAST(tokens * 1.0 + excluded.tokens AS INTEGER),
         micros = CAST(micros * 1.0 + excluded.micros AS INTEGER),
-        unpriced = unpriced + excluded.unpriced";
+        unpriced = unpriced + excluded.unpriced,
+        at_most = CAST(at_most * 1.0 + excluded.at_most AS INTEGER)";
 
 macro_rules! sums {
     ($of:literal) => {
         concat!(
             "SELECT CAST(coalesce(sum(tokens * 1.0), 0) AS INTEGER) AS tokens,
-                CAST(coalesce(sum(micros * 1.0), 0) AS INTEGER) AS micros, coalesce(sum(unpriced), 0) AS unpriced
+                CAST(coalesce(sum(micros * 1.0), 0) AS INTEGER) AS micros, coalesce(sum(unpriced), 0) AS unpriced,
+                CAST(coalesce(sum(at_most * 1.0), 0) AS INTEGER) AS at_most
             FROM spent WHERE hour >= ?2 AND hour < ?3 AND ",
             $of,
             " = ?1"
@@ -38,6 +40,19 @@ macro_rules! sums {
 
 pub(super) const BY_KEY: &str = sums!("key_id");
 pub(super) const BY_ACCOUNT: &str = sums!("account_id");
+
+// A part of an hour, from the exchanges themselves. Their ids never go back, so they are looked for from the first id of
+// that time to a day behind it.
+pub(super) const PART: &str = "SELECT CAST(coalesce(sum(coalesce(input, 0) * 1.0 + coalesce(output, 0)
+            + coalesce(cache_read, 0) + coalesce(cache_write, 0)), 0) AS INTEGER) AS tokens,
+        CAST(coalesce(sum(cost_micros * 1.0), 0) AS INTEGER) AS micros,
+        count(*) FILTER (WHERE cost_micros IS NULL AND coalesce(input, 0) * 1.0 + coalesce(output, 0)
+            + coalesce(cache_read, 0) + coalesce(cache_write, 0) > 0) AS unpriced,
+        0 AS at_most
+    FROM exchanges INDEXED BY exchanges_account
+    WHERE account_id = ?1 AND id >= ?4 AND id < ?5 AND ending IS NOT NULL AND started_at >= ?2 AND started_at < ?3";
+/// A clock that was set back by less than this hides nothing.
+const BACK: i64 = 24 * HOUR;
 
 impl Store {
     /// What a key has used in exchanges that began in a period, which begins and ends with an hour. Their ids would
@@ -74,6 +89,7 @@ impl Store {
                     tokens: row.get::<_, Count>("tokens")?.0,
                     money: Micros(row.get::<_, Count>("micros")?.0),
                     unpriced: row.get::<_, Count>("unpriced")?.0,
+                    at_most: Micros(row.get::<_, Count>("at_most")?.0),
                 })
             };
             Ok(conn.prepare_cached(sql)?.query_row(values, sums)?)
@@ -88,8 +104,8 @@ pub(super) fn write<'a>(
 ) -> rusqlite::Result<()> {
     let mut sums: HashMap<(i64, i64, i64), Spent> = HashMap::new();
     for exchange in finished {
-        let (tokens, cost) = (exchange.usage.total(), exchange.cost);
-        if tokens == 0 && cost.is_none() {
+        let (tokens, cost) = (exchange.usage.total(), exchange.paid());
+        if tokens == 0 && cost.known.is_none() {
             continue;
         }
         let account = exchange.account.map_or(NONE, |id| id.0);
@@ -97,8 +113,10 @@ pub(super) fn write<'a>(
         sums.entry((hour_of(exchange.start.started_at), account, key)).or_default().add(tokens, cost);
     }
     let mut add = conn.prepare_cached(ADD)?;
-    for ((hour, account, key), Spent { tokens, money, unpriced }) in sums {
-        add.execute(params![hour, account, key, Count(tokens), Count(money.0), Count(unpriced)])?;
+    for ((hour, account, key), Spent { tokens, money, unpriced, at_most }) in sums {
+        let amounts = [tokens, money.0, unpriced, at_most.0].map(Count);
+        let [tokens, money, unpriced, at_most] = amounts;
+        add.execute(params![hour, account, key, tokens, money, unpriced, at_most])?;
     }
     Ok(())
 }

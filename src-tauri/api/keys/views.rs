@@ -76,6 +76,10 @@ pub struct BudgetView {
     pub used_usd: f64,
     /// Requests that used tokens at a price that nobody knows; `used_usd` is without them.
     pub unpriced_requests: u64,
+    /// What these would cost at the dearest prices of their families. An account's cap counts it, a key's budget does
+    /// not.
+    #[serde(default)]
+    pub unpriced_usd: f64,
     /// When it starts anew.
     #[schema(value_type = String, format = DateTime)]
     pub resets_at: Timestamp,
@@ -294,6 +298,7 @@ impl BudgetView {
             used_tokens: spent.tokens,
             used_usd: spent.money.dollars(),
             unpriced_requests: spent.unpriced,
+            unpriced_usd: spent.at_most.dollars(),
             resets_at,
         }
     }

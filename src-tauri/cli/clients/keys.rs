@@ -348,7 +348,8 @@ pub(in crate::cli) fn used(budget: &BudgetView) -> String {
         None => table::counted_tokens(budget.used_tokens),
     };
     let unpriced = if budget.unpriced_requests > 0 {
-        format!(" + {} unpriced", budget.unpriced_requests)
+        let most = table::dollars(Some(budget.unpriced_usd));
+        format!(" + {} unpriced, {most} at most", budget.unpriced_requests)
     } else {
         String::new()
     };

@@ -207,7 +207,12 @@ impl Record {
             self.gateway.roster.has_cached(&self.exchange.start.ask, account, &heard.usage, now);
         }
         let model = self.exchange.served_model.as_deref().or(self.exchange.start.ask.model.as_deref());
-        self.exchange.cost = model.and_then(|model| self.gateway.prices.cost(model, &heard.usage));
+        let prices = &self.gateway.prices;
+        self.exchange.cost = model.and_then(|model| prices.cost(model, &heard.usage));
+        self.exchange.at_most = match self.exchange.cost {
+            Some(_) => None,
+            None => prices.at_most(model.unwrap_or_default(), &heard.usage),
+        };
     }
 
     /// Ends it well, with an answer that we made ourselves; `how` says so.
@@ -255,11 +260,11 @@ impl Drop for Record {
         self.end(ending, None);
         self.exchange.duration = Some(now.duration_since(self.arrived));
         if let Some(holder) = &self.holder {
-            holder.spend(&self.exchange.usage, self.exchange.cost, self.exchange.start.started_at);
+            holder.spend(&self.exchange.usage, self.exchange.paid(), self.exchange.start.started_at);
         }
         if let Some(account) = self.exchange.account {
             let (usage, began) = (&self.exchange.usage, self.exchange.start.started_at);
-            self.gateway.roster.spend(account, usage, self.exchange.cost, began);
+            self.gateway.roster.spend(account, usage, self.exchange.paid(), began);
         }
         if let Some(prompt) = self.prompt.take()
             && self.exchange.ending == Some(Ending::Complete)

@@ -341,7 +341,7 @@ mod tests {
             body: vec![b' '; bytes].into(),
             ask: Ask::default(),
         };
-        let price = CachePrice { read: 500, write: 6250 };
+        let price = CachePrice { read: 500, write: 6250, write_1h: 10_000 };
         let conversation = Conversation { session: session.into(), agent: None };
         Some(Kept { conversation, request, used_at: at(used), times: 0, tokens: 100_000, price })
     }

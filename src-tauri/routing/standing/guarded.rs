@@ -72,7 +72,7 @@ pub(in crate::routing) fn used(
     let caps = guards.caps.with(&contender.outlay).into_iter().filter_map(|cap| {
         let spent = cap.spent(now);
         let tokens = cap.budget.tokens.map(|limit| share(spent.tokens as f64, limit as f64));
-        let money = cap.budget.money.map(|limit| share(spent.money.dollars(), limit.dollars()));
+        let money = cap.budget.money.map(|limit| share(spent.counted().dollars(), limit.dollars()));
         [tokens, money].into_iter().flatten().max_by(f64::total_cmp)
     });
     windows.chain(caps).max_by(f64::total_cmp)

@@ -111,6 +111,7 @@ prop_compose! {
     ) -> Exchange {
         Exchange {
             start: start.into(), ending, error, status, account, served_model, usage, cost, first_byte, duration, changes, decision: None, attempts,
+            at_most: None,
         }
     }
 }

@@ -124,15 +124,15 @@ fn what_a_key_used_is_summed_by_when_it_began_and_not_by_its_id() {
     let spent = |key, since, until| {
         store.spent(KeyId(key), Period { since: hour(since), until: hour(until) }).unwrap()
     };
-    assert_eq!(spent(7, 0, 9), Spent { tokens: 345, money: Micros(1_030), unpriced: 1 });
+    assert_eq!(spent(7, 0, 9), Spent { tokens: 345, money: Micros(1_030), unpriced: 1, ..Spent::default() });
     assert_eq!(
         spent(7, 2, 9),
-        Spent { tokens: 230, money: Micros(30), unpriced: 1 },
+        Spent { tokens: 230, money: Micros(30), unpriced: 1, ..Spent::default() },
         "the first is before it"
     );
     assert_eq!(
         spent(7, 1, 2),
-        Spent { tokens: 115, money: Micros(1_000), unpriced: 0 },
+        Spent { tokens: 115, money: Micros(1_000), unpriced: 0, ..Spent::default() },
         "the second behind it"
     );
     assert_eq!(spent(9, 0, 9), Spent::default());

@@ -196,9 +196,13 @@ fn what_an_account_served_is_summed_by_when_it_began() {
     let spent = |account, since, until| {
         store.spent_by(AccountId(account), Period { since: hour(since), until: hour(until) }).unwrap()
     };
-    assert_eq!(spent(1, 50, 60), Spent { tokens: 60, money: Micros(1_006), unpriced: 1 });
-    assert_eq!(spent(1, 50, 51), Spent { tokens: 30, money: Micros(1_001), unpriced: 0 }, "of two commits");
-    assert_eq!(spent(1, 52, 60), Spent { tokens: 15, money: Micros(5), unpriced: 0 });
-    assert_eq!(spent(1, 60, 100), Spent { tokens: 15, money: Micros(30), unpriced: 0 });
+    assert_eq!(spent(1, 50, 60), Spent { tokens: 60, money: Micros(1_006), unpriced: 1, ..Spent::default() });
+    assert_eq!(
+        spent(1, 50, 51),
+        Spent { tokens: 30, money: Micros(1_001), unpriced: 0, ..Spent::default() },
+        "of two commits"
+    );
+    assert_eq!(spent(1, 52, 60), Spent { tokens: 15, money: Micros(5), unpriced: 0, ..Spent::default() });
+    assert_eq!(spent(1, 60, 100), Spent { tokens: 15, money: Micros(30), unpriced: 0, ..Spent::default() });
     assert_eq!(spent(3, 0, 100), Spent::default());
 }

@@ -1,6 +1,6 @@
 // What is kept back of an account, in words: a line for each reserve, cap and hour.
 import type { Account, Budget, Day } from "../api/types.ts";
-import { dollars, short, tokens } from "./numbers.ts";
+import { dollars, plural, short, tokens } from "./numbers.ts";
 import { capital } from "./plan.ts";
 
 type Guards = NonNullable<Account["guards"]>;
@@ -23,6 +23,9 @@ function used(cap: Budget): string {
   return [
     ...(cap.tokens == null ? [] : [`${short(cap.used_tokens)} of ${tokens(cap.tokens)}`]),
     ...(cap.usd == null ? [] : [`${dollars(cap.used_usd)} of ${dollars(cap.usd)}`]),
+    ...(cap.usd == null || !cap.unpriced_requests ? [] : [
+      `${plural(cap.unpriced_requests, "request")} without a known price counted as ${dollars(cap.unpriced_usd ?? 0)} at most`,
+    ]),
   ].join(", ");
 }
 
