@@ -45,7 +45,11 @@ impl Roster {
         }
         let Some(conversation) = ask.conversation() else { return };
         let tokens = usage.cache_read.unwrap_or(0).saturating_add(usage.cache_write.unwrap_or(0));
-        let lives = if usage.cache_write_1h.is_some_and(|tokens| tokens > 0) { LONG } else { SHORT };
+        let lives = match (usage.cache_write_1h.unwrap_or(0), usage.cache_write.unwrap_or(0)) {
+            (1.., _) => Some(LONG),
+            (0, 1..) => Some(SHORT),
+            (0, 0) => None,
+        };
         let bound = self.inner().affinities.cached(&conversation, account, ask.family(), tokens, lives, now);
         self.keep(conversation, bound);
     }
@@ -78,6 +82,8 @@ fn binding(row: AffinityRow) -> (Conversation, Bound) {
         prefix: row.prefix,
         family: row.family,
         warm_until: row.warm_until,
+        // It is not written down, and can be told from how far its end lies ahead.
+        for_an_hour: Bound::lives_long(row.last_used, row.warm_until),
         refuge: row.refuge.map(|(account, warm_until)| Refuge { account, warm_until }),
     };
     (row.conversation, bound)

@@ -27,6 +27,8 @@ pub struct Bound {
     pub family: Option<Family>,
     /// Until when the cache of its account holds it.
     pub warm_until: Timestamp,
+    /// It is written into the cache that lives for an hour, which is the dearer one.
+    pub for_an_hour: bool,
     /// Where it went on while its account could not take it.
     pub refuge: Option<Refuge>,
 }
@@ -44,7 +46,13 @@ impl Bound {
     /// A conversation that an account has just begun to answer.
     pub fn new(account: AccountId, family: Option<Family>, now: Timestamp) -> Self {
         let warm_until = later(now, CACHE_LIVES);
-        Self { account, since: now, last_used: now, prefix: None, family, warm_until, refuge: None }
+        let (prefix, for_an_hour, refuge) = (None, false, None);
+        Self { account, since: now, last_used: now, prefix, family, warm_until, for_an_hour, refuge }
+    }
+
+    /// Whether a cache that holds what was used last until then is the one that lives for an hour.
+    pub fn lives_long(last_used: Timestamp, warm_until: Timestamp) -> bool {
+        warm_until > later(last_used, CACHE_LIVES + STALE)
     }
 
     /// Whether a restart with this one leads where one with the other would.
@@ -166,7 +174,9 @@ impl Affinities {
             _ if pick.why.binds => {
                 // Its prompt is as long as before, wherever it is.
                 let prefix = before.filter(|before| before.family == family).and_then(|before| before.prefix);
-                let bound = Bound { prefix, ..Bound::new(account, family, now) };
+                // What the client asks its prompt to be kept for does not change with the account.
+                let for_an_hour = before.is_some_and(|before| before.for_an_hour);
+                let bound = Bound { prefix, for_an_hour, ..Bound::new(account, family, now) };
                 let entry = Entry::new(bound, Some(bound), pick.contender.load.seat());
                 known.insert(conversation.clone(), entry);
                 Some(bound)
@@ -175,21 +185,23 @@ impl Affinities {
         }
     }
 
-    /// An answer has ended: so many tokens of its prompt are in that account's cache now, for so long. Gives the
-    /// binding back where it is to be kept.
+    /// An answer has ended: so many tokens of its prompt are in that account's cache now, for so long; `None`: it was
+    /// only read, and stays as long as it did. Gives the binding back where it is to be kept.
     pub fn cached(
         &self,
         conversation: &Conversation,
         account: AccountId,
         family: Option<Family>,
         tokens: u64,
-        lives: Duration,
+        lives: Option<Duration>,
         now: Timestamp,
     ) -> Option<Bound> {
         let mut known = self.known();
         let entry = known.get_mut(conversation)?;
         let bound = &mut entry.bound;
         bound.last_used = bound.last_used.max(now);
+        let known = if bound.for_an_hour { AFFINITY_LIVES } else { CACHE_LIVES };
+        let lives = lives.unwrap_or(known);
         let warm_until = later(now, lives);
         if bound.account == account {
             // The longest prompt is the conversation; what is asked beside it, with another model, is not.
@@ -197,6 +209,7 @@ impl Affinities {
                 return entry.worth_keeping();
             }
             (bound.family, bound.prefix, bound.warm_until) = (family, Some(tokens), warm_until);
+            bound.for_an_hour = lives > CACHE_LIVES;
             return entry.worth_keeping();
         }
         let refuge = bound.refuge.as_mut().filter(|refuge| refuge.account == account);

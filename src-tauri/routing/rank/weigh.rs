@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Choice, Gain, Micros, Policy, StandingState, Weighed};
+use crate::domain::{CachePrice, Choice, Gain, Micros, Policy, StandingState, Weighed};
 use crate::routing::{
     Bound,
     case::Case,
@@ -31,8 +31,9 @@ const ROOM: f64 = 50_000.0;
 /// What a whole week that would end unspent is worth. New conversations go there anyway.
 const WEEK: f64 = 500_000.0;
 /// A token costs so many times as much to write into the cache as to read plainly, and from it: Anthropic's price
-/// list, for the cache that lives five minutes.
+/// list, for the cache that lives five minutes and for the one that lives an hour.
 const WRITE: f64 = 1.25;
+const WRITE_1H: f64 = 2.0;
 const READ: f64 = 0.1;
 
 /// Who takes the request of a bound conversation, why, and whether it is bound to that account from now on.
@@ -102,11 +103,10 @@ fn weigh<'a>(
     let cold_tokens = if is_warm { bound.prefix.unwrap_or_else(|| case.ask.input_tokens()) } else { 0 };
     let weighed = Weighed {
         cold_tokens,
-        cold_cost: case
-            .ask
-            .cache_price
-            .map(|price| Micros(cold_tokens.saturating_mul(price.write.saturating_sub(price.read)) / 1_000)),
-        charge: whole(cold_tokens as f64 * dearer(case)),
+        cold_cost: case.ask.cache_price.map(|price| {
+            Micros(cold_tokens.saturating_mul(write(price, bound).saturating_sub(price.read)) / 1_000)
+        }),
+        charge: whole(cold_tokens as f64 * dearer(case, bound)),
         gain,
         worth: whole(worth),
     };
@@ -115,13 +115,20 @@ fn weigh<'a>(
 }
 
 /// How many tokens of plain input it costs more to write a token into the cache than to read it from there.
-fn dearer(case: &Case<'_>) -> f64 {
+fn dearer(case: &Case<'_>, bound: &Bound) -> f64 {
+    let usual = if bound.for_an_hour { WRITE_1H } else { WRITE };
     match case.ask.cache_price {
-        Some(price) if price.write > 0 => {
-            WRITE * price.write.saturating_sub(price.read) as f64 / price.write as f64
+        Some(price) if write(price, bound) > 0 => {
+            let write = write(price, bound);
+            usual * write.saturating_sub(price.read) as f64 / write as f64
         }
-        _ => WRITE - READ,
+        _ => usual - READ,
     }
+}
+
+/// What a token costs that is written into the kind of cache that this conversation has.
+fn write(price: CachePrice, bound: &Bound) -> u64 {
+    if bound.for_an_hour { price.write_1h } else { price.write }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast keeps to what fits")]
@@ -241,17 +248,28 @@ mod tests {
 
     #[test]
     fn a_price_that_is_known_is_told_and_one_without_a_discount_keeps_nobody() {
-        let price = |read, write| Ask { cache_price: Some(CachePrice { read, write }), ..ask() };
+        let price =
+            |read, write, write_1h| Ask { cache_price: Some(CachePrice { read, write, write_1h }), ..ask() };
         let both = || vec![account(1).with_priority(1), account(2)];
-        let pick = decide(Policy::Priority, both(), &price(500, 6_250), bound(100_000));
+        let pick = decide(Policy::Priority, both(), &price(500, 6_250, 10_000), bound(100_000));
         assert_eq!(pick.why.weighed.unwrap().cold_cost, Some(Micros(575_000)), "57 cents");
-        let flat = decide(Policy::Priority, both(), &price(3_000, 3_000), bound(100_000));
+        let long = Bound { for_an_hour: true, ..bound(100_000) };
+        let hour = decide(Policy::Priority, both(), &price(500, 6_250, 10_000), long).why.weighed.unwrap();
+        assert_eq!(
+            hour.cold_cost,
+            Some(Micros(950_000)),
+            "what is kept for an hour is written for twice the price"
+        );
+        assert_eq!((hour.charge, pick.why.weighed.unwrap().charge), (190_000, 115_000));
+        let unpriced = decide(Policy::Priority, both(), &ask(), long).why.weighed.unwrap();
+        assert_eq!((unpriced.charge, unpriced.cold_cost), (190_000, None));
+        let flat = decide(Policy::Priority, both(), &price(3_000, 3_000, 3_000), bound(100_000));
         assert_eq!(
             gist(&flat),
             (2, Choice::Moved, true),
             "where a cache saves nothing, leaving it costs nothing"
         );
-        let odd = decide(Policy::Priority, both(), &price(9_000, 0), bound(100_000));
+        let odd = decide(Policy::Priority, both(), &price(9_000, 0, 0), bound(100_000));
         assert_eq!(odd.why.weighed.unwrap().cold_cost, Some(Micros(0)), "absurd prices are no panic");
     }
 

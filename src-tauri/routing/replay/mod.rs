@@ -178,7 +178,8 @@ impl Replay {
         let Resumed { conversation, account, family, tokens, at, lives } = begun;
         let until = at.checked_add(*lives).unwrap_or(Timestamp::MAX);
         let bound = Bound { prefix: Some(*tokens), ..Bound::new(*account, *family, *at) };
-        let bound = Bound { warm_until: bound.warm_until.max(until), ..bound };
+        let for_an_hour = Bound::lives_long(*at, until);
+        let bound = Bound { warm_until: bound.warm_until.max(until), for_an_hour, ..bound };
         self.affinities.restore(vec![(conversation.clone(), bound)], &self.snapshot, self.now.max(*at));
         let cached = vec![(*account, *family, *tokens, until)];
         self.last.insert(conversation.clone(), Last { account: *account, cached });
@@ -295,7 +296,7 @@ impl Replay {
             self.affinities.served(conversation, pick, family, now);
             let lives = played.weights.cache_lives;
             if played.keeps > 0 {
-                self.affinities.cached(conversation, id, family, played.keeps, lives, now);
+                self.affinities.cached(conversation, id, family, played.keeps, Some(lives), now);
             }
         }
         let model = pick.sent(&played.ask).or(played.ask.model.as_ref());

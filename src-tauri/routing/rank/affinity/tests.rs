@@ -32,12 +32,29 @@ fn turn(
     let Decision::Take(pick) = pick(&ask, snapshot, bound.as_ref(), &[], at) else { panic!("somebody can") };
     let id = pick.contender.account.id;
     affinities.served(&conversation, &pick, ask.family(), at);
-    affinities.cached(&conversation, id, ask.family(), tokens, Duration::from_mins(5), at);
+    affinities.cached(&conversation, id, ask.family(), tokens, Some(Duration::from_mins(5)), at);
     id
 }
 
 fn snapshot(accounts: i64) -> Snapshot {
     Snapshot::of((1..=accounts).map(account))
+}
+
+#[test]
+fn what_is_kept_for_an_hour_is_known_as_that_also_where_a_turn_only_reads_it() {
+    let (affinities, snapshot) = (Affinities::default(), snapshot(1));
+    let id = turn(&affinities, &snapshot, 1, 90_000, now());
+    let cached = |lives, at| {
+        affinities.cached(&conversation(1), id, OPUS, 90_000, lives, at);
+        let bound = affinities.of(&conversation(1), at).unwrap();
+        (bound.for_an_hour, bound.warm_until)
+    };
+    let at = in_minutes(1);
+    assert_eq!(cached(None, at), (false, in_minutes(6)));
+    assert_eq!(cached(Some(AFFINITY_LIVES), at), (true, in_minutes(61)));
+    assert_eq!(cached(None, in_minutes(30)), (true, in_minutes(90)), "reading it renews it");
+    assert_eq!(cached(Some(CACHE_LIVES), in_minutes(31)), (false, in_minutes(36)));
+    assert!(Bound::lives_long(now(), in_minutes(60)) && !Bound::lives_long(now(), in_minutes(5)));
 }
 
 #[test]
@@ -131,7 +148,14 @@ fn what_is_asked_beside_with_another_model_leaves_the_conversations_cache_alone(
     let (affinities, snapshot) = (Affinities::default(), snapshot(1));
     let id = turn(&affinities, &snapshot, 1, 90_000, now());
     let beside = |tokens| {
-        affinities.cached(&conversation(1), id, Some(Family::Haiku), tokens, AFFINITY_LIVES, in_minutes(1));
+        affinities.cached(
+            &conversation(1),
+            id,
+            Some(Family::Haiku),
+            tokens,
+            Some(AFFINITY_LIVES),
+            in_minutes(1),
+        );
         affinities.of(&conversation(1), in_minutes(1)).unwrap()
     };
     assert_eq!((beside(500).prefix, beside(500).family), (Some(90_000), OPUS));
@@ -182,7 +206,7 @@ fn a_binding_is_handed_out_to_be_kept_when_it_has_changed_and_not_with_each_requ
     let at = |seconds| now() + SignedDuration::from_secs(seconds);
     let served = |seconds| affinities.served(&conversation, &pick, None, at(seconds)).is_some();
     let cached = |tokens, seconds| {
-        affinities.cached(&conversation, AccountId(1), None, tokens, CACHE_LIVES, at(seconds)).is_some()
+        affinities.cached(&conversation, AccountId(1), None, tokens, Some(CACHE_LIVES), at(seconds)).is_some()
     };
     assert!(served(0), "it is new");
     assert!(cached(50_000, 1), "now it is known how long it is");
