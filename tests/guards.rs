@@ -151,6 +151,44 @@ async fn an_account_is_spared_in_its_peak_hours_and_back_when_they_are_over() {
 }
 
 #[tokio::test]
+async fn what_an_account_does_not_take_goes_to_another() {
+    let mut house = House::with(&["work", "spare"]).await;
+    let path = format!("/api/v1/accounts/{}", house.id("work"));
+    let image = r#"{"model":"claude-opus-5","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":
+        {"type":"base64","media_type":"image/png","data":"AA=="}}]}]}"#;
+    let tools = r#"{"model":"claude-opus-5","max_tokens":9,"tools":[{"name":"a","input_schema":{}}],
+        "messages":[{"role":"user","content":"hi"}]}"#;
+    let plain = ask("claude-opus-5", false);
+    let by = async |house: &mut House, body: &str, beta: Option<&str>| {
+        let mut request = http::Request::post("/v1/messages");
+        if let Some(beta) = beta {
+            request = request.header("anthropic-beta", beta);
+        }
+        let reply = house.client.send(request.body(body.to_owned().into()).unwrap()).await;
+        house.answered_by(reply).await
+    };
+    assert_eq!(by(&mut house, image, None).await, "work", "nobody has said that it takes none");
+    let lacks = json!({ "images": true, "betas": ["context-1m-"] });
+    let changed = house.done(Method::PATCH, &path, json!({ "lacks": lacks })).await;
+    assert_eq!(changed["lacks"], json!({ "images": true, "tools": false, "betas": ["context-1m-"] }));
+    assert_eq!(by(&mut house, image, None).await, "spare");
+    assert_eq!(by(&mut house, tools, None).await, "work");
+    assert_eq!(by(&mut house, &plain, Some("other-1, context-1m-2025-08-07")).await, "spare");
+    assert_eq!(by(&mut house, &plain, Some("other-1")).await, "work");
+    let dry = json!({ "model": "opus", "images": true });
+    let told = house.done(Method::POST, "/api/v1/explain", dry).await;
+    let whys: Vec<_> = told["candidates"].as_array().unwrap().iter().map(|one| one["why"].clone()).collect();
+    assert!(whys.contains(&json!("its upstream takes no images")), "{whys:?}");
+    let store = house.app.api().store.clone();
+    assert!(store.accounts().unwrap()[0].lacks.images, "it is kept");
+    for bad in [json!({ "betas": [""] }), json!({ "betas": ["a b"] }), json!({ "sound": true })] {
+        assert_eq!(house.api(Method::PATCH, &path, json!({ "lacks": bad })).await.status, 422, "{bad}");
+    }
+    house.done(Method::PATCH, &path, json!({ "lacks": {} })).await;
+    assert_eq!(by(&mut house, image, None).await, "work");
+}
+
+#[tokio::test]
 async fn guards_that_can_not_be_meant_are_refused_with_a_next_step() {
     let house = House::with(&["work"]).await;
     let peak = |zone: &str, days: &[&str]| json!({ "peaks": [{ "days": days, "from": "09:00", "to": "17:00", "zone": zone, "then": "last" }] });

@@ -14,7 +14,8 @@ pub(super) use wanted::{check_key, goes_where_a_login_may};
 use super::{Brought, EditError, GuardsChange, Roster, guards::zones, purse::filled, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, Caps, ModelMap, OpenWhen, Pause, PausedBy, PoolId, Provider, SpillTo,
+        Account, AccountId, AccountName, Caps, Lacks, ModelMap, OpenWhen, Pause, PausedBy, PoolId, Provider,
+        SpillTo,
     },
     events::Event,
     providers::{PlainHttp, base_url},
@@ -48,6 +49,8 @@ pub struct Change {
     pub key: Option<Sensitive<String>>,
     /// The whole map, asked to sent, in place of the one there is.
     pub models: Option<BTreeMap<String, String>>,
+    /// All that it does not take, in place of what was said.
+    pub lacks: Option<Lacks>,
     /// Where requests that came with a sign-in may spill over to.
     pub spill: Option<SpillOrder>,
     /// The pool that it is put into.
@@ -58,6 +61,21 @@ pub struct Change {
     pub open_window: Option<Option<OpenWhen>>,
     /// How often a prompt of it is kept warm; 0: none is.
     pub keep_warm: Option<u8>,
+}
+
+/// What an account does not take, if these can be beta features; none is named twice.
+fn checked_lacks(lacks: Lacks) -> Result<Lacks, EditError> {
+    let is_beta = |name: &Arc<str>| {
+        (1..=Lacks::LONGEST_BETA).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    let mut betas = lacks.betas.to_vec();
+    betas.sort();
+    betas.dedup();
+    if betas.len() > Lacks::MOST_BETAS || !betas.iter().all(is_beta) {
+        return Err(EditError::BadBeta);
+    }
+    Ok(Lacks { betas: betas.into(), ..lacks })
 }
 
 /// What a person says of the paths out of an account that passes sign-ins on.
@@ -168,6 +186,7 @@ impl Roster {
         });
         let address = address.transpose()?;
         let models = change.models.map(ModelMap::new).transpose()?;
+        let lacks = change.lacks.map(checked_lacks).transpose()?;
         let has_new_key = key.is_some();
         let now = self.inner().clock.now();
         if let Some(SpillOrder::To(SpillTo::Only(ids))) = &change.spill {
@@ -197,6 +216,7 @@ impl Roster {
             account.priority = change.priority.unwrap_or(account.priority);
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
             account.models = models.clone().unwrap_or_else(|| account.models.clone());
+            account.lacks = lacks.clone().unwrap_or_else(|| account.lacks.clone());
             if has_new_key {
                 // What the old one brought about says nothing of it.
                 (account.refused, account.bench) = (None, None);

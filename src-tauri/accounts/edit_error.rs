@@ -1,7 +1,7 @@
 //! Why an act of a person was not done. Each is a sentence with a next step, and none holds a secret.
 
 use crate::{
-    domain::{BadModelMap, BadName, MOST_GUARDS, MOST_REPEATS},
+    domain::{BadModelMap, BadName, Lacks, MOST_GUARDS, MOST_REPEATS},
     providers::BadAddress,
     secrets::VaultError,
     store::StoreError,
@@ -35,6 +35,12 @@ pub enum EditError {
     BadPriority,
     #[error(transparent)]
     BadModelMap(#[from] BadModelMap),
+    #[error(
+        "a beta feature has up to {longest} letters, digits, `-`, `_` and `.`, and an account lacks {most} of them at most: \
+         name `images`, `tools`, or how a feature begins in the header anthropic-beta",
+        longest = Lacks::LONGEST_BETA, most = Lacks::MOST_BETAS
+    )]
+    BadBeta,
     #[error("that is no key: it is empty, or holds blanks or control characters")]
     BadKey,
     #[error("{0} needs a key; give it one through standard input with --key-stdin")]

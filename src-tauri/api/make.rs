@@ -51,6 +51,7 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
         pool: plan.pool(pool).map_or_else(|| "main".into(), |pool| pool.name.to_string()),
         guards: account.guards.as_ref().map(|guards| GuardsView::of(guards, &outlay(), now)),
         models: account.models.iter().map(|(asked, sent)| (asked.to_string(), sent.to_string())).collect(),
+        lacks: account.lacks.clone(),
         standing: StandingView {
             state: standing.state,
             reason: standing.reason.map(|reason| reason.to_string()),

@@ -38,6 +38,9 @@ pub struct AccountView {
     pub guards: Option<GuardsView>,
     /// Models that its upstream knows under another name: asked for to sent.
     pub models: BTreeMap<String, String>,
+    /// What a person says that it does not take, besides what its provider is known to lack.
+    #[serde(default)]
+    pub lacks: Lacks,
     pub standing: StandingView,
     /// What a person keeps back of it and that keeps it back now, although it may stand ready.
     #[serde(default)]
@@ -279,6 +282,9 @@ pub struct AccountChange {
     /// are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<BTreeMap<String, String>>,
+    /// All that it does not take: requests that need it are not sent to it. Replaces what was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Lacks>,
     /// A new key for the same account; lifts "needs sign-in".
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use super::{AccountId, AccountName, Bench, Guards, Model, ModelMap, Pause, PoolId, SignIn, Timed};
 
@@ -27,6 +28,8 @@ pub struct Account {
     pub guards: Option<Arc<Guards>>,
     /// Models that its upstream knows under another name.
     pub models: ModelMap,
+    /// What a person says that it does not take, besides what its provider is known to lack.
+    pub lacks: Lacks,
     /// Set by a person or a rule; only a person lifts a person's pause.
     pub pause: Option<Pause>,
     /// Set by a verdict; ends by itself.
@@ -110,14 +113,28 @@ pub struct Provider {
 }
 
 /// What an upstream is known not to take. Whatever is not known, it may.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Lacks {
     /// Requests that show images.
     pub images: bool,
     /// Requests that offer tools.
     pub tools: bool,
     /// Beta features: the beginnings of their names.
+    #[schema(value_type = Vec<String>)]
     pub betas: Arc<[Arc<str>]>,
+}
+
+impl Lacks {
+    /// More are never kept of one account.
+    pub const MOST_BETAS: usize = 32;
+    /// No beta feature has a longer name.
+    pub const LONGEST_BETA: usize = 64;
+
+    /// Whether it lacks this beta feature.
+    pub fn beta(&self, name: &str) -> bool {
+        self.betas.iter().any(|beginning| name.starts_with(beginning.as_ref()))
+    }
 }
 
 /// What the accounts of a provider pay with.

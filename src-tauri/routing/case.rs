@@ -15,7 +15,7 @@ use super::{
     standing::health,
     standing_for,
 };
-use crate::domain::{Ask, Family, Need, Provider, StandingState};
+use crate::domain::{Ask, Family, Need, StandingState};
 
 /// See the file.
 #[derive(Clone, Copy)]
@@ -130,7 +130,7 @@ impl<'a> Case<'a> {
         if sent.is_some() && self.snapshot.plan.asked_model_only {
             return Some(Obstacle::AnotherModel);
         }
-        if let Some(lack) = self.is_needy.then(|| self.lack(&contender.provider)).flatten() {
+        if let Some(lack) = self.is_needy.then(|| self.lack(contender)).flatten() {
             return Some(Obstacle::Lack(lack));
         }
         let family = self.family(sent);
@@ -199,16 +199,17 @@ impl<'a> Case<'a> {
         Need { family, endpoint: self.ask.endpoint }
     }
 
-    fn lack(&self, provider: &Provider) -> Option<Lack> {
-        let (needs, lacks) = (&self.ask.needs, &provider.lacks);
+    /// What of it its provider or the account itself does not take.
+    fn lack(&self, contender: &Contender) -> Option<Lack> {
+        let needs = &self.ask.needs;
+        let all = [&contender.provider.lacks, &contender.account.lacks];
         let lacks_beta = || {
-            let is_lacking =
-                |beta: &str| lacks.betas.iter().any(|beginning| beta.starts_with(beginning.as_ref()));
-            !lacks.betas.is_empty() && needs.betas().any(is_lacking)
+            let is_lacking = |beta: &str| all.iter().any(|lacks| lacks.beta(beta));
+            all.iter().any(|lacks| !lacks.betas.is_empty()) && needs.betas().any(is_lacking)
         };
         match () {
-            () if needs.images && lacks.images => Some(Lack::Images),
-            () if needs.tools && lacks.tools => Some(Lack::Tools),
+            () if needs.images && all.iter().any(|lacks| lacks.images) => Some(Lack::Images),
+            () if needs.tools && all.iter().any(|lacks| lacks.tools) => Some(Lack::Tools),
             () if lacks_beta() => Some(Lack::Beta),
             () => None,
         }

@@ -51,7 +51,8 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
         bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
-        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20, timed = ?21
+        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20, timed = ?21,
+        lacks = ?22
     WHERE id = ?1 AND removed_at IS NULL";
 
 /// In the column `spill_to`, in place of a list.
@@ -140,6 +141,7 @@ impl Store {
                     account.guards.as_deref().map(guards::text),
                     account.sign_in.as_deref().map(sign_in_text),
                     (account.timed != Timed::default()).then(|| timed_text(&account.timed)),
+                    (account.lacks != Lacks::default()).then(|| lacks_text(&account.lacks)),
                 ],
             );
             one(changed.map_err(name_taken)?)
@@ -223,6 +225,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         pool: PoolId(row.get("pool_id")?),
         guards: guards(row)?,
         models: models(row)?,
+        lacks: lacks(row)?,
         pause: pause(row)?,
         bench: bench(row)?,
         refused: row.get("refused")?,
@@ -291,6 +294,15 @@ fn timed(row: &Row<'_>) -> rusqlite::Result<Timed> {
 
 fn timed_text(timed: &Timed) -> String {
     serde_json::to_string(timed).expect("days and times are JSON")
+}
+
+fn lacks(row: &Row<'_>) -> rusqlite::Result<Lacks> {
+    let text = row.get_ref("lacks")?.as_str_or_null()?;
+    Ok(text.map(serde_json::from_str).transpose().map_err(FromSqlError::other)?.unwrap_or_default())
+}
+
+fn lacks_text(lacks: &Lacks) -> String {
+    serde_json::to_string(lacks).expect("words are JSON")
 }
 
 fn guards(row: &Row<'_>) -> rusqlite::Result<Option<Arc<Guards>>> {

@@ -35,6 +35,7 @@ fn account(when: OpenWhen, since: &str) -> Contender {
         bench: None,
         refused: None,
         models: ModelMap::default(),
+        lacks: crate::domain::Lacks::default(),
         spill: None,
         sign_in: None,
         timed: Timed { open_window: Some(Opening { when, since: at(since) }), ..Timed::default() },

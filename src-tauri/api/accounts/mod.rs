@@ -161,6 +161,7 @@ pub async fn change(
         plain_http: PlainHttp::allowed(change.allow_plaintext),
         key: change.key,
         models: change.models,
+        lacks: change.lacks,
         spill: change.spill_to.map(Into::into),
         pool: change.pool_id.map(PoolId),
         open_window: change.open_window.map(Into::into),

@@ -7,7 +7,7 @@ use crate::{
     api::views::{AccountView, KeptBackView, RenewalView, SpillView},
     cli::{out::say, table},
     clock::Clock,
-    domain::StandingState,
+    domain::{Lacks, StandingState},
     providers::Catalog,
     proxy::shell_word,
 };
@@ -61,6 +61,10 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
                 let gap = if why.is_empty() { "" } else { "; " };
                 why += &format!("{gap}{told}");
             }
+            if let Some(lacks) = lacking(&account.lacks) {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{lacks}");
+            }
             if let Some(guards) = &account.guards {
                 let gap = if why.is_empty() { "" } else { "; " };
                 why += &format!("{gap}{}", guards::shown(guards));
@@ -110,6 +114,18 @@ pub fn kept_back(kept: &KeptBackView, now: Timestamp, zone: &TimeZone) -> String
     let until =
         kept.until.map_or_else(String::new, |until| format!(", back {}", table::time(until, now, zone)));
     format!("{whom}{}{until}", kept.reason)
+}
+
+/// `takes no images, no tools, no beta computer-use-`
+fn lacking(lacks: &Lacks) -> Option<String> {
+    let word = |is_so: bool, word: &str| is_so.then(|| format!("no {word}"));
+    let betas = lacks.betas.iter().map(|beta| format!("no beta {}…", table::printable(beta)));
+    let all: Vec<String> = [word(lacks.images, "images"), word(lacks.tools, "tools")]
+        .into_iter()
+        .flatten()
+        .chain(betas)
+        .collect();
+    (!all.is_empty()).then(|| format!("takes {}", all.join(", ")))
 }
 
 /// How a sign-in is kept alive: until when it is good, when it is renewed, and what keeps it from that. Of one that needs

@@ -1,6 +1,6 @@
 //! `headgate accounts set …`: what an account is used for, beside its name, address and key.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use clap::Args;
 
@@ -8,6 +8,7 @@ use super::{change, guards::Guarding, opening, path_of};
 use crate::{
     api::views::{AccountChange, AccountView, OpenWindow, SpillTo, SpillWord},
     cli::{Code, Core, Global, Trouble, named::found, plan::pools},
+    domain::Lacks,
 };
 
 /// What to change of an account beside its name, address and key.
@@ -21,6 +22,10 @@ pub struct Setting {
     /// Send this model under its own name again; may be repeated.
     #[arg(long, value_name = "ASKED")]
     unmap: Vec<String>,
+    /// What it does not take, so that requests with it go elsewhere: images, tools, the beginning of a beta feature's
+    /// name, or none. Replaces what was said; repeat it for more.
+    #[arg(long, value_name = "WHAT")]
+    lacks: Vec<String>,
     /// Where requests that came with Claude Code's own sign-in may spill over to when it is spent, which may cost
     /// money: an account by name or id, all, or none. Repeat it for more.
     #[arg(long, value_name = "ACCOUNT")]
@@ -42,7 +47,7 @@ pub struct Setting {
 
 /// Changes it.
 pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), Trouble> {
-    let Setting { account, map, unmap, spill_to, pool, open_window, keep_warm, guarding } = setting;
+    let Setting { account, map, unmap, lacks, spill_to, pool, open_window, keep_warm, guarding } = setting;
     let twice = map.iter().enumerate().find(|(at, (asked, _))| {
         map[..*at].iter().any(|(before, _)| before == asked) || unmap.contains(asked)
     });
@@ -54,7 +59,7 @@ pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), T
     }
     let names_models = !map.is_empty() || !unmap.is_empty();
     let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
-    let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none();
+    let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none() && lacks.is_empty();
     if says_nothing && guarding.is_empty() {
         return Err(Trouble::no_change("accounts set"));
     }
@@ -72,6 +77,7 @@ pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), T
     };
     let new = AccountChange {
         models,
+        lacks: if lacks.is_empty() { None } else { Some(lacking(lacks)?) },
         spill_to,
         pool_id,
         guards,
@@ -102,6 +108,25 @@ async fn renamed(
     models.retain(|asked, _| !unmap.contains(asked));
     models.extend(map);
     Ok(models)
+}
+
+/// `images`, `tools`, beginnings of beta features, or `none`.
+fn lacking(given: Vec<String>) -> Result<Lacks, Trouble> {
+    if given.len() > 1 && given.iter().any(|word| word == "none") {
+        let why = "`--lacks none` takes all back, and others are named beside it: say one or the other";
+        return Err(Trouble::new(Code::Usage, why));
+    }
+    let mut lacks = Lacks::default();
+    let mut betas: Vec<Arc<str>> = Vec::new();
+    for word in given {
+        match word.trim() {
+            "none" => {}
+            "images" => lacks.images = true,
+            "tools" => lacks.tools = true,
+            beta => betas.push(beta.into()),
+        }
+    }
+    Ok(Lacks { betas: betas.into(), ..lacks })
 }
 
 /// `all`, `none`, or the ids of the accounts that were named.

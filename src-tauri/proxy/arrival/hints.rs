@@ -88,8 +88,8 @@ impl Wanted {
             betas: wanted.betas || !lacks.betas.is_empty(),
             ..wanted
         };
-        let providers = snapshot.contenders.iter().map(|contender| &contender.provider.lacks);
-        providers.fold(Self { folder, ..Self::default() }, lacks)
+        let all = snapshot.contenders.iter().flat_map(|one| [&one.provider.lacks, &one.account.lacks]);
+        all.fold(Self { folder, ..Self::default() }, lacks)
     }
 
     /// Looks for it.

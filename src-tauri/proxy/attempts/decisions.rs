@@ -179,6 +179,7 @@ mod tests {
                 bench: None,
                 refused: None,
                 models: ModelMap::default(),
+                lacks: crate::domain::Lacks::default(),
                 spill: None,
                 sign_in: None,
                 timed: Timed::default(),

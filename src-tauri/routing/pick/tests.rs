@@ -49,6 +49,7 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         bench: None,
         refused: None,
         models: ModelMap::default(),
+        lacks: Lacks::default(),
         spill: None,
         sign_in: None,
         timed: Timed::default(),

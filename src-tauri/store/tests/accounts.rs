@@ -27,6 +27,7 @@ fn an_account_comes_back_as_it_was_written() {
     account.pause = Some(Pause { reason: "".into(), by: PausedBy::User, at: at(300) });
     account.bench = Some(bench("too many requests"));
     account.refused = Some("the key was revoked".into());
+    account.lacks = Lacks { images: true, tools: false, betas: ["context-1m-".into()].into() };
     account.base_url = None;
     let to = SpillTo::Only([AccountId(7), AccountId(9)].into());
     account.spill = Some(Spill { to, allowed_at: at(400) });

@@ -13,6 +13,7 @@ import { Choice, Field } from "../../parts/Field.tsx";
 import { vaultWord } from "../../parts/Foot.tsx";
 import { FormProblem } from "../../parts/Notice.tsx";
 import { changesIn, filledIn, modelsIn, newAccountIn } from "./filled.ts";
+import { LacksFields } from "./LacksFields.tsx";
 import { ModelNames } from "./ModelNames.tsx";
 import { PaysWith } from "./PaysWith.tsx";
 import { SpillField } from "./SpillField.tsx";
@@ -57,6 +58,7 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
         {account && <PoolField account={account} />}
         {account && provider?.credential === "client" && <SpillField account={account} />}
         {account && provider?.credential === "key" && <TimedFields account={account} />}
+        {account && <LacksFields account={account} />}
         {account && <ModelNames models={account.models} />}
         <FormProblem message={problem} />
         <DialogEnd>

@@ -22,6 +22,16 @@ test("an account is moved only where another pool was chosen", () => {
   expect(changesIn(filled, inPool)).toEqual({});
 });
 
+test("what an account does not take is sent only where it differs", () => {
+  const form = new FormData();
+  for (const [name, value] of [["lacks_images", "on"], ["lacks_betas", " context-1m-,\nfast-mode- "]] as const) form.append(name, value);
+  const { lacks } = filledIn(form);
+  expect(lacks).toEqual({ images: true, tools: false, betas: ["context-1m-", "fast-mode-"] });
+  expect(changesIn({ ...filled, lacks }, account)).toEqual({ lacks });
+  expect(changesIn({ ...filled, lacks }, { ...account, lacks } as Account)).toEqual({});
+  expect(changesIn({ ...filled, lacks: { images: false, tools: false, betas: [] } }, account)).toEqual({});
+});
+
 test("a new account names an address only where one was typed", () => {
   expect(newAccountIn({ ...filled, provider: "anthropic", base_url: "", key: "sk" })).toEqual({ name: "Work", provider: "anthropic", priority: 5, key: "sk" });
 });

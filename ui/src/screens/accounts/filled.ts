@@ -14,10 +14,13 @@ const same = (one: Record<string, string>, other: Record<string, string>) =>
 
 const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
 
-export type Filled = { name: string; base_url: string; priority: string; key: string; plaintext?: boolean; provider?: string; pool?: string; spill?: Spill; opening?: Opening; warm?: string };
+export type Filled = { name: string; base_url: string; priority: string; key: string; plaintext?: boolean; provider?: string; pool?: string; lacks?: Lacks; spill?: Spill; opening?: Opening; warm?: string };
 
 /** When windows are opened by themselves: a word, and days and time if it is at one. */
 export type Opening = { when: "off" | "at_reset" | "at"; days: string[]; time: string };
+
+/** What it does not take. Beginnings of beta features stand apart by commas or blanks. */
+export type Lacks = NonNullable<AccountChange["lacks"]>;
 
 /** Where requests that came with a sign-in may spill over to: a word, or the ids of accounts. */
 export type Spill = { word: string; ids: number[] };
@@ -32,8 +35,16 @@ export function filledIn(form: FormData): Filled {
     ...(form.has("pool") && { pool: text("pool") }),
     ...(form.has("open_when") && { opening: { when: text("open_when") as Opening["when"], days: form.getAll("open_days").map(String), time: text("open_time") } }),
     ...(form.has("keep_warm") && { warm: text("keep_warm") }),
+    ...(form.has("lacks_betas") && {
+      lacks: { images: form.has("lacks_images"), tools: form.has("lacks_tools"), betas: text("lacks_betas").split(/[\s,]+/).filter(Boolean).sort() },
+    }),
     ...(form.has("spill") && { spill: { word: text("spill"), ids: form.getAll("spill_ids").map(Number) } }),
   };
+}
+
+/** What an account does not take, whole. */
+export function lacksIn({ lacks }: Account): Required<Lacks> {
+  return { images: lacks?.images ?? false, tools: lacks?.tools ?? false, betas: lacks?.betas ?? [] };
 }
 
 /** As it is sent. A path to nobody is none. */
@@ -88,6 +99,7 @@ export function changesIn(filled: Filled, account: Account, models = account.mod
     ...(!same(models, account.models) && { models }),
     ...(key && { key }),
     ...(filled.pool !== undefined && Number(filled.pool) !== account.pool_id && { pool_id: Number(filled.pool) }),
+    ...(filled.lacks && differs(filled.lacks, lacksIn(account)) && { lacks: filled.lacks }),
     ...(spill_to !== undefined && { spill_to }),
     ...(open_window !== undefined && { open_window }),
     ...(keep_warm !== undefined && keep_warm !== (account.keep_warm ?? 0) && { keep_warm }),
