@@ -36,7 +36,7 @@ async fn an_account_is_added_changed_paused_resumed_and_removed() {
         .await;
     assert_eq!(
         paused["standing"],
-        json!({ "state": "paused", "reason": "on holiday", "until": null, "paused_by": "user" })
+        json!({ "state": "paused", "reason": "on holiday", "until": null, "paused_by": "program" })
     );
     assert_eq!(house.ask().await.status, StatusCode::PAYMENT_REQUIRED, "a paused account takes nothing");
 
@@ -48,6 +48,30 @@ async fn an_account_is_added_changed_paused_resumed_and_removed() {
     let removed = call(&house, Method::DELETE, &path, json!({})).await.json().await;
     assert_eq!((&removed["routes"], &removed["keys"]), (&json!(["Mine"]), &json!(["laptop"])), "{removed}");
     assert_eq!(call(&house, Method::GET, &path, json!({})).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn who_paused_an_account_is_told_by_the_door_they_came_through() {
+    let house = House::with(&["work"]).await;
+    let new = json!({ "name": "night shift", "scopes": ["manage"] });
+    let key = house.done(Method::POST, "/api/v1/keys", new).await["secret"].as_str().unwrap().to_owned();
+    let ticket = house.app.api().keys.ticket(house.clock.now()).unwrap().expose().clone();
+    let page =
+        house.done(Method::POST, "/api/v1/session", json!({ "ticket": ticket })).await["token"].clone();
+    let page = page.as_str().unwrap().to_owned();
+    for (token, by, reason) in [
+        (house.token(), json!("program"), "paused by you"),
+        (&page, json!("page"), "paused by you"),
+        (&key, json!({ "key": "night shift" }), "paused with the key night shift"),
+    ] {
+        let path = "/api/v1/accounts/1/pause";
+        let paused = house.client.call(token, Method::POST, path, r#"{"reason":""}"#).await.json().await;
+        let standing = &paused["standing"];
+        assert_eq!((&standing["paused_by"], &standing["reason"]), (&by, &json!(reason)));
+        let store = house.app.api().store.clone();
+        let kept = store.accounts().unwrap().remove(0).pause.unwrap().by;
+        assert_eq!(serde_json::to_value(kept).unwrap(), by, "it is kept");
+    }
 }
 
 #[tokio::test]

@@ -318,7 +318,8 @@ async fn a_paused_account_keeps_its_reason_whatever_a_late_answer_says() {
         done(request).await;
         house.ended().await;
         let standing = house.standing("work").await;
-        let paused = json!({ "state": "paused", "reason": "on holiday", "until": null, "paused_by": "user" });
+        let paused =
+            json!({ "state": "paused", "reason": "on holiday", "until": null, "paused_by": "program" });
         assert_eq!(standing, paused);
     }
 }

@@ -265,8 +265,16 @@ impl Roster {
     /// # Errors
     /// If there is no such account, or it can't be kept.
     pub fn pause(&self, id: AccountId, reason: &str) -> Result<Arc<Contender>, EditError> {
+        self.pause_by(id, reason, &PausedBy::User)
+    }
+
+    /// The same, by whom is known.
+    ///
+    /// # Errors
+    /// As [`Roster::pause`].
+    pub fn pause_by(&self, id: AccountId, reason: &str, by: &PausedBy) -> Result<Arc<Contender>, EditError> {
         let reason: String = reason.trim().chars().filter(|c| !c.is_control()).take(200).collect();
-        let pause = Pause { reason: reason.into(), by: PausedBy::User, at: self.inner().clock.now() };
+        let pause = Pause { reason: reason.into(), by: by.clone(), at: self.inner().clock.now() };
         self.act(id, None, |account, _| {
             account.pause = Some(pause.clone());
             Ok(())

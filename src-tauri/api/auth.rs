@@ -4,7 +4,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -31,6 +31,17 @@ const DRY_RUNS: [&str; 2] = ["/api/v1/explain", "/api/v1/backtest"];
 /// Beyond these, the oldest is forgotten.
 const MAX_TICKETS: usize = 16;
 const MAX_PAGES: usize = 64;
+
+/// What somebody came in by, over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// The core's own token.
+    Token,
+    /// A page's.
+    Page,
+    /// A client's key, of this name.
+    Key(Arc<str>),
+}
 
 /// The tokens that open the API.
 #[derive(Debug)]
@@ -85,10 +96,13 @@ impl Keys {
         Some(token)
     }
 
-    /// Whether this token opens the API.
-    pub fn open_with(&self, token: &str) -> bool {
+    /// The door that this token opens, if it opens the API.
+    pub fn open_with(&self, token: &str) -> Option<Door> {
+        if is_same(&self.core, token) {
+            return Some(Door::Token);
+        }
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        is_same(&self.core, token) || pages.iter().any(|known| is_same(known, token))
+        pages.iter().any(|known| is_same(known, token)).then_some(Door::Page)
     }
 }
 
@@ -109,10 +123,10 @@ fn random() -> Result<Sensitive<String>, getrandom::Error> {
 }
 
 /// Lets through who brings a token, or a client's key that opens this.
-pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| value.strip_prefix("Bearer "));
-    let Some(token) = token else { return Refused::unauthorized().into_response() };
+    let token = header.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let Some(token) = token.as_deref() else { return Refused::unauthorized().into_response() };
     if looks_like_a_key(token.as_bytes()) {
         let only_looks = matches!(*request.method(), Method::GET | Method::HEAD)
             || DRY_RUNS.contains(&request.uri().path());
@@ -120,8 +134,13 @@ pub async fn guard(State(api): State<Api>, request: Request, next: Next) -> Resp
             let name = api.gateway.keys.name_of_secret(token.as_bytes());
             return Refused::denied(&denial, name.as_ref()).into_response();
         }
-    } else if !api.keys.open_with(token) {
-        return Refused::unauthorized().into_response();
+        let name = api.gateway.keys.name_of_secret(token.as_bytes());
+        request
+            .extensions_mut()
+            .insert(Door::Key(name.map_or_else(Arc::default, |name| name.as_str().into())));
+    } else {
+        let Some(door) = api.keys.open_with(token) else { return Refused::unauthorized().into_response() };
+        request.extensions_mut().insert(door);
     }
     next.run(request).await
 }
@@ -146,7 +165,8 @@ mod tests {
         let keys = Keys::new().unwrap();
         let ticket = keys.ticket(now()).unwrap();
         let token = keys.redeem(ticket.expose(), now()).unwrap();
-        assert!(keys.open_with(token.expose()));
+        assert_eq!(keys.open_with(token.expose()), Some(Door::Page));
+        assert_eq!(keys.open_with(keys.core().expose()), Some(Door::Token));
         assert!(keys.redeem(ticket.expose(), now()).is_none(), "a second time");
         let late = keys.ticket(now()).unwrap();
         assert!(keys.redeem(late.expose(), now() + jiff::SignedDuration::from_mins(2)).is_none(), "too late");
@@ -156,8 +176,8 @@ mod tests {
     fn neither_a_ticket_nor_a_guess_opens_the_api() {
         let keys = Keys::new().unwrap();
         let ticket = keys.ticket(now()).unwrap();
-        assert!(!keys.open_with(ticket.expose()));
-        assert!(!keys.open_with("") && !keys.open_with("x"));
+        assert!(keys.open_with(ticket.expose()).is_none());
+        assert!(keys.open_with("").is_none() && keys.open_with("x").is_none());
         assert!(keys.redeem("", now()).is_none());
     }
 
@@ -174,7 +194,7 @@ mod tests {
             let ticket = keys.ticket(now()).unwrap();
             tokens.push(keys.redeem(ticket.expose(), now()).unwrap());
         }
-        assert!(!keys.open_with(tokens[0].expose()), "the oldest page made room");
-        assert!(keys.open_with(tokens[MAX_PAGES].expose()));
+        assert!(keys.open_with(tokens[0].expose()).is_none(), "the oldest page made room");
+        assert!(keys.open_with(tokens[MAX_PAGES].expose()).is_some());
     }
 }

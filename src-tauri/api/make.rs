@@ -56,7 +56,7 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
             state: standing.state,
             reason: standing.reason.map(|reason| reason.to_string()),
             until: standing.until,
-            paused_by: account.pause.as_ref().map(|pause| pause.by),
+            paused_by: account.pause.as_ref().map(|pause| pause.by.clone()),
         },
         kept_back: kept_back(contender, plan, now).map(|kept| KeptBackView {
             reason: kept.reason.to_string(),

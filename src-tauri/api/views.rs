@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Days, DecisionRecord, Ending, Endpoint, MinuteOfDay, OpenWhen, PausedBy, Role, StandingState,
+        Days, DecisionRecord, Ending, Endpoint, Lacks, MinuteOfDay, OpenWhen, PausedBy, Role, StandingState,
         VerdictKind, WindowSource,
     },
     secrets::Sensitive,

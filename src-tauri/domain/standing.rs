@@ -50,12 +50,18 @@ pub struct Pause {
     pub at: Timestamp,
 }
 
-/// Who paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Who paused, by the door that they came through. What can't be told is a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PausedBy {
-    /// From the page, the window, the CLI or the API.
+    /// A person: in the window, by a command while nothing ran, or in a time when doors were not told apart.
     User,
+    /// A page in a browser.
+    Page,
+    /// A program with the core's own token, which its owner's files hold: the command line, or a script.
+    Program,
+    /// Whoever has the client's key of this name, as it was called then.
+    Key(String),
 }
 
 /// A rest that a verdict imposed.

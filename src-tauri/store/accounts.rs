@@ -2,7 +2,7 @@
 //! history keeps its name, and gives its name free. A person's edits wait for their commit; what a
 //! verdict says of an account is queued and touches other columns, so neither undoes the other.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params, types::FromSqlError};
@@ -14,8 +14,8 @@ use super::{
     guards,
 };
 use crate::domain::{
-    Account, AccountId, AccountName, Bench, Guards, ModelMap, Pause, PausedBy, PoolId, ProviderId, SignIn,
-    Spill, SpillTo, Timed,
+    Account, AccountId, AccountName, Bench, Guards, Lacks, ModelMap, Pause, PausedBy, PoolId, ProviderId,
+    SignIn, Spill, SpillTo, Timed,
 };
 
 /// An account before it has an id.
@@ -127,7 +127,7 @@ impl Store {
                     account.base_url.as_ref().map(Url::as_str),
                     account.priority,
                     pause.map(|pause| &pause.reason),
-                    pause.map(|pause| by_word(pause.by)),
+                    pause.map(|pause| by_word(&pause.by)),
                     pause.map(|pause| Ms(pause.at)),
                     bench.map(|bench| Ms(bench.until)),
                     bench.map(|bench| &bench.reason),
@@ -314,6 +314,9 @@ fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {
     let Some(Ms(at)) = row.get("paused_at")? else { return Ok(None) };
     let by = match row.get_ref("paused_by")?.as_str()? {
         "user" => PausedBy::User,
+        "page" => PausedBy::Page,
+        "program" => PausedBy::Program,
+        other if other.starts_with(KEY) => PausedBy::Key(other[KEY.len()..].into()),
         other => return Err(unknown_word(other).into()),
     };
     Ok(Some(Pause { reason: row.get("pause_reason")?, by, at }))
@@ -325,9 +328,15 @@ fn bench(row: &Row<'_>) -> rusqlite::Result<Option<Bench>> {
     Ok(Some(Bench { since, until, reason: row.get("bench_reason")?, streak: row.get("bench_streak")? }))
 }
 
-fn by_word(by: PausedBy) -> &'static str {
+/// In the column `paused_by`, before the name of a client's key.
+const KEY: &str = "key ";
+
+fn by_word(by: &PausedBy) -> Cow<'static, str> {
     match by {
-        PausedBy::User => "user",
+        PausedBy::User => "user".into(),
+        PausedBy::Page => "page".into(),
+        PausedBy::Program => "program".into(),
+        PausedBy::Key(name) => format!("{KEY}{name}").into(),
     }
 }
 

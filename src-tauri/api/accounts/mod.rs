@@ -7,10 +7,12 @@ pub(super) mod sign_ins;
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 
 use crate::api::{
-    Api, Refused, blocking,
+    Api, Refused,
+    auth::Door,
+    blocking,
     input::{Body, Id},
     make,
     plan::views::GuardsOrder,
@@ -18,7 +20,7 @@ use crate::api::{
 };
 use crate::{
     accounts::{self, Change, EditError, PlainHttp, Tokens},
-    domain::{AccountId, PoolId, Route, SignIn, SpillTo, Target},
+    domain::{AccountId, PausedBy, PoolId, Route, SignIn, SpillTo, Target},
     keys::Holder,
     proxy::{self, Opened, is_key},
     routing::Contender,
@@ -197,11 +199,19 @@ pub async fn remove(State(api): State<Api>, Id(id): Id<i64>) -> Result<Json<Remo
 ))]
 pub async fn pause(
     State(api): State<Api>,
+    door: Option<Extension<Door>>,
     Id(id): Id<i64>,
     Body(order): Body<PauseOrder>,
 ) -> Result<Json<AccountView>, Refused> {
     let roster = api.gateway.roster.clone();
-    let paused = blocking(move || roster.pause(AccountId(id), &order.reason)).await?;
+    // Who comes in process has no door to come through.
+    let by = match door {
+        None => PausedBy::User,
+        Some(Extension(Door::Page)) => PausedBy::Page,
+        Some(Extension(Door::Token)) => PausedBy::Program,
+        Some(Extension(Door::Key(name))) => PausedBy::Key(name.to_string()),
+    };
+    let paused = blocking(move || roster.pause_by(AccountId(id), &order.reason, &by)).await?;
     Ok(Json(api.view(&paused)))
 }
 

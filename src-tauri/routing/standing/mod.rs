@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::{Need, Standing, StandingState, Window};
+use crate::domain::{Family, Need, PausedBy, Standing, StandingState, Window};
 use crate::routing::Contender;
 
 /// The account's standing as a person sees it: windows of a single family do not count, and a credential that
@@ -26,7 +26,11 @@ pub fn standing(contender: &Contender, now: Timestamp) -> Standing {
 pub fn standing_for(contender: &Contender, need: impl Into<Need>, now: Timestamp) -> Standing {
     let (account, need) = (&contender.account, need.into());
     if let Some(pause) = &account.pause {
-        let reason = if pause.reason.is_empty() { "paused by you".into() } else { Arc::clone(&pause.reason) };
+        let reason = match &pause.by {
+            _ if !pause.reason.is_empty() => Arc::clone(&pause.reason),
+            PausedBy::Key(name) => format!("paused with the key {name}").into(),
+            PausedBy::User | PausedBy::Page | PausedBy::Program => "paused by you".into(),
+        };
         return Standing { state: StandingState::Paused, reason: Some(reason), until: None };
     }
     let bench = account.bench.as_ref().filter(|bench| bench.holds(now));
@@ -61,7 +65,7 @@ fn spent_reason(window: &Window) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Bench, Family, Pause, PausedBy};
+    use crate::domain::{Bench, Family, Pause};
     use crate::routing::pick::tests::{account, in_minutes, now, window};
 
     #[test]

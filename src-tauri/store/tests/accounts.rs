@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Folder, add, at};
 use crate::{
     domain::{
-        AccountId, AccountName, Bench, Pause, PausedBy, Spill, SpillTo, Window, WindowName, WindowSource,
+        AccountId, AccountName, Bench, Lacks, Pause, PausedBy, Spill, SpillTo, Window, WindowName,
+        WindowSource,
     },
     store::{NewAccountRow, StoreError},
 };

@@ -39,7 +39,8 @@ export function standingDetail(standing: Shown, now: number): string {
 }
 
 function byWhom({ paused_by }: Pick<Standing, "paused_by">): string {
-  return paused_by === "user" ? "by you" : "";
+  if (!paused_by) return "";
+  return typeof paused_by === "object" ? `with the key ${paused_by.key}` : "by you";
 }
 
 /** One line for a narrow place: "back 14:20". */

@@ -94,13 +94,15 @@ describe("standings", () => {
   });
 
   test("by whom an account is paused is not told twice", () => {
-    const paused = (reason: string) => ({ standing: { state: "paused", reason, until: null, paused_by: "user" }, kept_back: null }) as unknown as Account;
-    const told = (reason: string) => {
-      const shown = shownStanding(paused(reason));
+    const paused = (reason: string, paused_by: unknown) => ({ standing: { state: "paused", reason, until: null, paused_by }, kept_back: null }) as unknown as Account;
+    const told = (reason: string, by: unknown = "user") => {
+      const shown = shownStanding(paused(reason, by));
       return [standingDetail(shown, now), shown.reason];
     };
     expect(told("paused by you")).toEqual(["by you", null]);
     expect(told("until the invoice is paid")).toEqual(["by you", "until the invoice is paid"]);
+    expect(told("paused with the key CI", { key: "CI" })).toEqual(["with the key CI", null]);
+    expect(told("nightly", { key: "CI" })).toEqual(["with the key CI", "nightly"]);
   });
 
   test("an account that is kept back is not shown as ready", () => {
