@@ -145,6 +145,15 @@ async fn one_models_week_keeps_out_that_model_alone() {
     assert_eq!(upstream.heard(), 3);
     let told = windows(&house).await;
     assert_eq!((&told[1]["name"], &told[1]["family"]), (&"7d_fable".into(), &"fable".into()));
+    let accounts =
+        house.client.call(house.token(), http::Method::GET, "/api/v1/accounts", "").await.json().await;
+    assert_eq!(accounts[0]["standing"]["state"], "ready");
+    let out = accounts[0]["families_out"].as_array().unwrap();
+    assert_eq!(
+        (out.len(), &out[0]["family"], &out[0]["reason"]),
+        (1, &"fable".into(), &"its 7d_fable window is spent".into())
+    );
+    assert!(out[0]["until"].is_string());
 }
 
 #[tokio::test]

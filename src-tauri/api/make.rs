@@ -5,18 +5,18 @@ use jiff::Timestamp;
 use super::accounts::sign_in_views::SignedInView;
 use super::plan::views::GuardsView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, KeptBackView, OpenWindow, OpeningView, ProviderView,
+    AccountView, AttemptView, CredentialKind, FamilyOut, KeptBackView, OpenWindow, OpeningView, ProviderView,
     RenewalView, RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView,
     WindowView,
 };
 use crate::{
     accounts::{OpeningDue, Question, Roster, SpillOrder, renewal::Look},
     domain::{
-        self, AccountId, Attempt, Endpoint, Exchange, KeyId, Micros, OpenWhen, Provider, Spill, Usage,
-        Window, WindowSource,
+        self, AccountId, Attempt, Endpoint, Exchange, Family, KeyId, Micros, OpenWhen, Provider, Spill,
+        Standing, Usage, Window, WindowSource,
     },
     proxy::Gateway,
-    routing::{Contender, bad_weather, kept_back, standing},
+    routing::{Contender, bad_weather, families_out, kept_back, rush, standing},
 };
 
 /// An account as it stands at `now`.
@@ -63,6 +63,8 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
             until: kept.until,
             family: kept.family.map(|family| family.to_string()),
         }),
+        families_out: families_out(contender, now).into_iter().map(family_out).collect(),
+        rush: rush(contender, now).map(Into::into),
         trouble_until: bad_weather(contender, now),
         sign_in: SignedInView::of(contender, roster),
         renewal: gateway.renewals.look(account.id).map(renewal),
@@ -74,6 +76,14 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
         keep_warm: account.timed.keep_warm,
         in_flight: contender.load.count(),
         created_at: account.created_at,
+    }
+}
+
+fn family_out((family, standing): (Family, Standing)) -> FamilyOut {
+    FamilyOut {
+        family: family.to_string(),
+        reason: standing.reason.map(|reason| reason.to_string()).unwrap_or_default(),
+        until: standing.until,
     }
 }
 

@@ -45,6 +45,12 @@ pub struct AccountView {
     /// What a person keeps back of it and that keeps it back now, although it may stand ready.
     #[serde(default)]
     pub kept_back: Option<KeptBackView>,
+    /// Families of models that it can't be asked for now although it stands ready for others.
+    #[serde(default)]
+    pub families_out: Vec<FamilyOut>,
+    /// What makes others go first at this moment, as a sentence: it serves as many as it may, or has just come back.
+    #[serde(default)]
+    pub rush: Option<String>,
     /// Until when its upstream is in trouble; it is still asked where nobody else can serve.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -194,6 +200,18 @@ pub struct StandingView {
     pub until: Option<Timestamp>,
     /// Who paused it, when paused.
     pub paused_by: Option<PausedBy>,
+}
+
+/// A family of models that an account can't be asked for, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FamilyOut {
+    /// `opus`, `sonnet`, `haiku`, `fable`.
+    pub family: String,
+    /// A sentence without its full stop.
+    pub reason: String,
+    /// When it is expected back; absent where nobody knows.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
 }
 
 /// Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used.

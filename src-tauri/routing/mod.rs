@@ -25,9 +25,9 @@ pub use rank::affinity::{AFFINITY_LIVES, Affinities, Bound, MOST_AFFINITIES, Ref
 pub use settle::{Learned, Lesson, is_news, reopen, settle, take_readings};
 pub use snapshot::{Contender, Lease, Load, Purse, Ration, Seat, Snapshot};
 pub use standing::health;
-pub use standing::kept_back::{KeptBack, bad_weather, kept_back};
+pub use standing::kept_back::{KeptBack, bad_weather, kept_back, rush};
 pub use standing::weather::{Sign, UnderWay, Weather};
-pub use standing::{standing, standing_for};
+pub use standing::{families_out, standing, standing_for};
 
 #[cfg(test)]
 mod promises_tests;

@@ -43,6 +43,17 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
                 let gap = if why.is_empty() { "" } else { "; " };
                 why += &format!("{gap}{}", kept_back(kept, now, &zone));
             }
+            for out in &account.families_out {
+                let gap = if why.is_empty() { "" } else { "; " };
+                let until = out
+                    .until
+                    .map_or_else(String::new, |at| format!(", back {}", table::time(at, now, &zone)));
+                why += &format!("{gap}{} goes elsewhere: {}{until}", out.family, out.reason);
+            }
+            if let Some(rush) = &account.rush {
+                let gap = if why.is_empty() { "" } else { "; " };
+                why += &format!("{gap}{rush}");
+            }
             if let Some(until) = account.trouble_until {
                 let gap = if why.is_empty() { "" } else { "; " };
                 let until = table::time(until, now, &zone);

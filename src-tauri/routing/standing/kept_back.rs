@@ -43,6 +43,24 @@ pub fn bad_weather(contender: &Contender, now: Timestamp) -> Option<Timestamp> {
     needs.filter_map(until).max()
 }
 
+/// What makes others go first at this moment, although it stands ready; over in seconds, and never a refusal where
+/// nobody else can serve, but for the last.
+pub fn rush(contender: &Contender, now: Timestamp) -> Option<&'static str> {
+    let needs = std::iter::once(Need::from(None)).chain(Family::ALL.into_iter().map(|one| Some(one).into()));
+    let hindrances: Vec<Hindrance> =
+        needs.filter_map(|need| health::hindrance(contender, need, now)).collect();
+    match () {
+        () if !contender.load.has_room() => Some("it serves as many requests as it may"),
+        () if hindrances.contains(&Hindrance::Probation) => {
+            Some("it has just come back, and one request goes ahead to see whether it works")
+        }
+        () if hindrances.contains(&Hindrance::Crowd) => {
+            Some("its upstream has just come back from a storm, and requests go there step by step")
+        }
+        () => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

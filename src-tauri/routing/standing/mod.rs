@@ -50,6 +50,16 @@ pub fn standing_for(contender: &Contender, need: impl Into<Need>, now: Timestamp
     }
 }
 
+/// The families that it can't be asked for although it stands ready for others, each with why and until when.
+pub fn families_out(contender: &Contender, now: Timestamp) -> Vec<(Family, Standing)> {
+    if standing(contender, now).state != StandingState::Ready {
+        return Vec::new();
+    }
+    let of = |family: Family| (family, standing_for(contender, Some(family), now));
+    let all = Family::ALL.into_iter().map(of);
+    all.filter(|(_, standing)| standing.state != StandingState::Ready).collect()
+}
+
 fn needs_sign_in(refused: &Arc<str>) -> Standing {
     Standing { state: StandingState::NeedsSignIn, reason: Some(Arc::clone(refused)), until: None }
 }
@@ -81,6 +91,12 @@ mod tests {
         assert_eq!(standing_for(&work, Some(Family::Opus), now()).state, StandingState::Cooling);
         assert_eq!(standing_for(&work, Some(Family::Sonnet), now()).state, StandingState::Ready);
         assert_eq!(standing(&work, now()).state, StandingState::Ready);
+        let [(family, out)] = &families_out(&work, now())[..] else { panic!("Opus alone is out") };
+        assert_eq!((*family, out.until), (Family::Opus, Some(in_minutes(60))));
+        assert_eq!(out.reason.as_deref(), Some("its 7d_opus window is spent"));
+        assert_eq!(families_out(&work, in_minutes(60)), []);
+        let all = work.with(window("5h", 1.0, true, 60));
+        assert_eq!(families_out(&all, now()), [], "where it can't be asked at all, that is said");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // The standings of an account in words, and what keeps back one that stands ready. Their colours and shapes are drawn
 // by parts/Standing.
 import type { Account, Standing } from "../api/types.ts";
+import { capital } from "./plan.ts";
 import { clock, until } from "./times.ts";
 
 export type ShownState = Standing["state"] | "kept_back";
@@ -15,8 +16,8 @@ export function shownStanding({ standing, kept_back }: Account): Shown {
 }
 
 /** What else speaks against it now, each as a line. */
-export function hindrances({ standing, kept_back, trouble_until }: Account, now: number): string[] {
-  const lines: string[] = [];
+export function hindrances({ standing, kept_back, families_out = [], trouble_until }: Account, now: number): string[] {
+  const lines = families_out.map(({ family, reason, until: back }) => `${capital(family)}: ${reason}${back ? `, until ${until(back, now)}` : ""}`);
   if (kept_back && (kept_back.family || standing.state !== "ready")) {
     lines.push(`${kept_back.family ? `Kept back from ${kept_back.family}: ` : ""}${kept_back.reason}${kept_back.until ? `, until ${until(kept_back.until, now)}` : ""}`);
   }

@@ -120,6 +120,13 @@ describe("standings", () => {
     ]);
   });
 
+  test("a family that is out of an account that stands ready is told with its reason", () => {
+    const out = { family: "opus", reason: "its 7d_opus window is spent", until: "2026-11-26T12:30:00+01:00" };
+    const account = { standing: { state: "ready" }, held: null, trouble_until: null, families_out: [out] } as unknown as Account;
+    expect(hindrances(account, now).map(plain)).toEqual(["Opus: its 7d_opus window is spent, until 12:30 (in 30 min)"]);
+    expect(hindrances({ ...account, families_out: [] }, now)).toEqual([]);
+  });
+
   test("accounts stand by priority and then by age", () => {
     const accounts = [[3, 10], [2, 10], [1, 20], [4, 0]].map(([id, priority]) => ({ id, priority }) as Account);
     expect(inOrder(accounts).map((a) => a.id)).toEqual([4, 2, 3, 1]);
