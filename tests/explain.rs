@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headgate::{
-    domain::{DecisionRecord, Need, Outcome, Verdict},
+    domain::{DecisionRecord, Need, Outcome, Verdict, WindowName},
     routing::Lesson,
     sandbox::{Answer, Behaviour},
     settings::Limits,
@@ -129,6 +129,27 @@ async fn a_dry_run_says_what_the_next_request_does_and_spends_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_of_a_count_goes_by_the_limits_of_counts() {
+    let house = House::with(&["work"]).await;
+    let token = house.token();
+    let work = account(&house, "work");
+    let spent = Verdict::QuotaSpent {
+        window: WindowName("5h".into()),
+        until: Some(house.clock.now() + jiff::SignedDuration::from_mins(60)),
+        again: Duration::from_mins(5),
+    };
+    let lesson = Lesson { verdict: &spent, windows: &[], need: Need::default() };
+    house.app.api().gateway.roster.learn(work, &lesson);
+    let (_, message) = dry(&house, token, json!({ "model": "opus" })).await;
+    assert_eq!(message["account"], Value::Null, "its messages are spent");
+    let (_, count) = dry(&house, token, json!({ "model": "opus", "endpoint": "counts" })).await;
+    assert_eq!(count["account"], json!(work), "{count}");
+    house.app.api().gateway.roster.pause(work, "").unwrap();
+    let (_, nobody) = dry(&house, token, json!({ "model": "opus", "endpoint": "counts" })).await;
+    assert!(nobody["notes"].to_string().contains("an estimate of Headgate's own"), "{nobody}");
+}
+
+#[tokio::test]
 async fn a_dry_run_says_that_it_is_taken_to_come_with_a_sign_in() {
     let house = House::with(&["work"]).await;
     let says = async |order: Value| {
@@ -209,6 +230,13 @@ async fn the_command_line_explains_a_request_and_a_dry_run() {
     assert!(dry.contains("priority 7 comes after 0"), "{dry}");
     assert_eq!(program.json(&["explain", "--model", "opus"])["candidates"][1]["name"], "spare");
     assert!(text(&["explain", "--prevented"]).contains("No request was kept"));
+    assert!(text(&["explain", "--model", "opus", "--count"]).starts_with("Would go to work"));
+    let set = program.json(&["accounts", "set", "work", "--lacks", "images", "--lacks", "context-1m-"]);
+    assert_eq!(set["lacks"], json!({ "images": true, "tools": false, "betas": ["context-1m-"] }));
+    assert!(text(&["accounts"]).contains("takes no images, no beta context-1m-…"));
+    let image = text(&["explain", "--model", "opus", "--images"]);
+    assert!(image.starts_with("Would go to spare") && image.contains("takes no images"), "{image}");
+    assert_eq!(program.json(&["accounts", "set", "work", "--lacks", "none"])["lacks"]["images"], false);
     assert!(text(&["explain", "req_0000000000001"]).contains("no such request"));
 
     let served = program.serve();

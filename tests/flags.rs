@@ -119,7 +119,7 @@ fn the_help_names_every_scenario() {
 #[test]
 fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
     let program = Program::new();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["keys", "add", "ci", "--account", "any", "--account", "work"], "say one or the other"),
         (&["keys", "add", "ci", "--pool", "main", "--pool", "any"], "`--pool any` takes the list away"),
         (&["keys", "add", "ci", "--model", "any", "--model", "claude-*"], "say one or the other"),
@@ -132,6 +132,7 @@ fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
         (&["keys", "add", "ci", "--daily-tokens", "-5"], "write a whole number above 0, or none"),
         (&["keys", "add", "ci", "--monthly-usd", "-5"], "an amount of US dollars above 0"),
         (&["accounts", "set", "work", "--cap", "-5"], "write day=2M"),
+        (&["accounts", "set", "work", "--lacks", "none", "--lacks", "images"], "say one or the other"),
     ];
     for (arguments, says) in cases {
         let refused = program.run(arguments);

@@ -17,8 +17,8 @@ use super::{
     standing_for,
 };
 use crate::domain::{
-    AccountId, Ask, Candidate, Choice, DecisionRecord, MOST_CANDIDATES, Outcome, Policy, Prevented, Standing,
-    StandingState, Target, counted,
+    AccountId, Ask, Candidate, Choice, DecisionRecord, Endpoint, MOST_CANDIDATES, Outcome, Policy, Prevented,
+    Standing, StandingState, Target, counted,
 };
 
 /// The whole record of a decision, from what it would be made of now.
@@ -233,7 +233,13 @@ fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle:
         ),
         // Whoever has failed it may rest by now.
         Obstacle::Aside | Obstacle::Standing => {
-            standing_for(contender, case.need(case.family_at(contender, place)), case.now)
+            let need = case.need(case.family_at(contender, place));
+            let standing = standing_for(contender, need, case.now);
+            let counts = need.endpoint == Endpoint::Counts && obstacle == Obstacle::Aside;
+            if counts && standing.reason.is_none() {
+                return because("as far as is known, its upstream does not count tokens".into());
+            }
+            standing
         }
         Obstacle::KeptBack => kept_back(case, contender, place),
         Obstacle::Full => because("it serves as many requests as it may".into()),

@@ -13,7 +13,7 @@ use crate::api::{
     views::Problem,
 };
 use crate::{
-    domain::{Ask, DecisionRecord, ExchangeId, KeyId, Needs},
+    domain::{Ask, DecisionRecord, Endpoint, ExchangeId, KeyId, Needs},
     keys::{EditError, Holder, Register},
     proxy::{folder, is_project},
     store::Store,
@@ -70,7 +70,8 @@ fn ask(order: ExplainOrder) -> Result<Ask, Refused> {
         model: text(order.model),
         session: text(order.session),
         agent: text(order.agent),
-        stream: order.stream,
+        stream: order.stream && order.endpoint == Endpoint::Messages,
+        endpoint: order.endpoint,
         bytes: order.bytes,
         role: order.role,
         agent_type: text(order.agent_type),

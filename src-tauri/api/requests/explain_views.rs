@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::Role;
+use crate::domain::{Endpoint, Role};
 
 /// A request that nobody has sent. Whatever is left out is not known of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -31,6 +31,8 @@ pub struct ExplainOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_type: Option<String>,
     pub stream: bool,
+    /// What it asks for: a message, or a count of tokens, which has limits of its own.
+    pub endpoint: Endpoint,
     /// Bytes of its body.
     pub bytes: u64,
     /// Tokens of its prompt; a quarter of its bytes if left out.

@@ -13,7 +13,7 @@ use crate::{
         views::RequestView,
     },
     clock::Clock,
-    domain::{AccountId, Candidate, Choice, DecisionRecord, Gain, Outcome, Policy, Role, Weighed},
+    domain::{AccountId, Candidate, Choice, DecisionRecord, Endpoint, Gain, Outcome, Policy, Role, Weighed},
 };
 
 /// Say why a request went where it went, or where one would go now.
@@ -62,6 +62,9 @@ struct Dry {
     /// What kind of agent asks.
     #[arg(long, value_name = "TYPE")]
     agent_type: Option<String>,
+    /// It asks how many tokens it has (count_tokens), which has limits of its own.
+    #[arg(long)]
+    count: bool,
     /// Tokens of its prompt.
     #[arg(long, allow_negative_numbers = true)]
     tokens: Option<u64>,
@@ -91,7 +94,8 @@ impl From<Dry> for ExplainOrder {
             directory: dry.directory,
             role: dry.role,
             agent_type: dry.agent_type,
-            stream: true,
+            stream: !dry.count,
+            endpoint: if dry.count { Endpoint::Counts } else { Endpoint::Messages },
             bytes: 0,
             tokens: dry.tokens,
             images: dry.images,
@@ -185,7 +189,7 @@ fn show(record: &DecisionRecord, went: &str, nobody: &str) {
         .collect();
     table::print(["BY", "ACCOUNT", "OUTCOME", "UNTIL", "WHY"], &rows);
     if record.left_out > 0 {
-        say!("And {} more.", record.left_out);
+        say!("And {} more, whom the record leaves out.", record.left_out);
     }
 }
 

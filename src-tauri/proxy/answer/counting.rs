@@ -56,11 +56,16 @@ impl Counting {
         if !arrival.counts_tokens() {
             return Vec::new();
         }
-        let now = gateway.clock.now();
         if self.scales.should_warm() {
             let scales = self.scales.clone();
             drop(self.tasks.spawn_blocking(move || scales.warm()));
         }
+        self.unable(gateway)
+    }
+
+    /// Who can't count tokens, as far as anybody knows.
+    pub fn unable(&self, gateway: &Gateway) -> Vec<Aside> {
+        let now = gateway.clock.now();
         let snapshot = gateway.roster.snapshot();
         let mut cannot = self.cannot();
         cannot.retain(|id, until| *until > now && snapshot.get(*id).is_some());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{Ask, DecisionRecord},
+    domain::{Ask, DecisionRecord, Endpoint},
     keys::Holder,
     proxy::{Gateway, answer::failure::Failure, arrival::keyholder::Denied},
     routing::{Snapshot, explain},
@@ -13,6 +13,10 @@ use crate::{
 /// What nobody has said of a dry run.
 const ASSUMED: &str = "It is taken to come with Claude Code's own sign-in, as there is an account that passes one on; \
     `--login false` (`\"login\": false`) asks about one without.";
+
+/// What becomes of a count that no account can give.
+const ESTIMATED: &str =
+    "Where no account can count, the answer is an estimate of Headgate's own, and marked as one.";
 
 impl Gateway {
     /// The decision as it would be now. Without `login`, it comes with a sign-in where there is an account that
@@ -35,7 +39,12 @@ impl Gateway {
         // No account is looked at for what is refused before.
         let snapshot = if refusal.is_some() { Arc::<Snapshot>::default() } else { self.roster.shown() };
         let bound = self.roster.bound(&ask, now);
-        let mut record = explain(&ask, &snapshot, bound.as_ref(), &[], now);
+        let counts = ask.endpoint == Endpoint::Counts;
+        let unable = if counts { self.counting.unable(self) } else { Vec::new() };
+        let mut record = explain(&ask, &snapshot, bound.as_ref(), &unable, now);
+        if counts && record.account.is_none() && refusal.is_none() {
+            record.notes.push(ESTIMATED.into());
+        }
         if is_assumed {
             record.notes.push(ASSUMED.into());
         }

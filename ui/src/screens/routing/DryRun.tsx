@@ -63,7 +63,7 @@ function Answer({ decision }: { decision: NonNullable<ReturnType<typeof useExpla
 
 function Description({ params, clientKeys }: { params: URLSearchParams; clientKeys: ClientKey[] }) {
   const is = (name: string) => params.get(name) ?? "";
-  const rare = ["directory", "role", "agent_type", "session", "login", "images", "tools"].some((name) => params.has(name));
+  const rare = ["directory", "role", "agent_type", "session", "login", "images", "tools", "count"].some((name) => params.has(name));
   return (
     <div>
       <datalist id="families">{families.map((family) => <option key={family} value={family} />)}</datalist>
@@ -92,7 +92,7 @@ function Description({ params, clientKeys }: { params: URLSearchParams; clientKe
             <option value="no">Comes without</option>
           </Choice>
           <div className="mb-3 flex flex-col justify-end">
-            {[["images", "Shows images"], ["tools", "Offers tools"]].map(([name = "", word]) => (
+            {[["images", "Shows images"], ["tools", "Offers tools"], ["count", "Asks for a count of tokens"]].map(([name = "", word]) => (
               <label key={name} className="flex items-baseline gap-2">
                 <input type="checkbox" name={name} defaultChecked={params.has(name)} className="accent-accent" />
                 {word}

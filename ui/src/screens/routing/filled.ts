@@ -86,7 +86,7 @@ export function bindingChangesIn(form: FormData, binding: Binding): { pool_id?: 
 }
 
 const described = ["model", "tokens", "project", "directory", "key", "role", "agent_type", "session", "login"] as const;
-const marked = ["images", "tools"] as const;
+const marked = ["images", "tools", "count"] as const;
 
 /** A described request as it stands in the address, so that it can be kept and gone back to. */
 export function describedIn(form: FormData): Record<string, string | null> {
@@ -102,7 +102,7 @@ export function orderIn(params: URLSearchParams): ExplainOrder | null {
   const [tokens, login] = [word("tokens"), word("login")];
   return {
     model: word("model"), project: word("project"), directory: word("directory"), key: word("key"), role: word("role") as Role | null,
-    agent_type: word("agent_type"), session: word("session"), agent: null, betas: [], bytes: 0, stream: true,
+    agent_type: word("agent_type"), session: word("session"), agent: null, betas: [], bytes: 0, stream: true, endpoint: params.has("count") ? "counts" : "messages",
     tokens: tokens == null ? null : Number(tokens), images: params.has("images"), tools: params.has("tools"),
     login: login == null ? null : login === "yes",
   };
