@@ -9,13 +9,11 @@ use super::{
     Aside, Bound, Contender, Decision, Lease, Load, Offers, Pick, Plan, Ration, Refuge, Sign, Snapshot, Wait,
     explain, pick,
     pick::tests::{account, in_minutes, login_account, now, window},
-    standing::guarded,
-    standing_for,
 };
 use crate::domain::{
-    AccountId, Ask, Bench, Binding, BindingId, Choice, Family, Guards, KeyId, MOST_CANDIDATES, Model,
-    ModelMap, ModelRule, Needs, Outcome, Pause, PausedBy, Peak, Percent, Policy, Pool, PoolId, Reserve, Role,
-    Route, RouteId, RouteModels, RouteName, Slot, Spare, Spill, SpillTo, StandingState, Subject, Target,
+    AccountId, Ask, Bench, Binding, BindingId, Choice, Endpoint, Family, Guards, KeyId, MOST_CANDIDATES,
+    Model, ModelMap, ModelRule, Needs, Outcome, Pause, PausedBy, Peak, Percent, Policy, Pool, PoolId,
+    Reserve, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spill, SpillTo, Subject, Target,
     Window,
 };
 
@@ -28,6 +26,8 @@ struct World {
     ask: Ask,
     bound: Option<Bound>,
     set_aside: Vec<Aside>,
+    /// How many each account serves, and how many it may, by their ids from 1 on.
+    rations: Vec<(u32, Option<u32>)>,
     _leases: Vec<Lease>,
 }
 
@@ -55,13 +55,14 @@ fn gist(decision: &Decision) -> Result<(AccountId, Option<Arc<str>>, super::Why)
 fn worlds() -> impl Strategy<Value = World> {
     (vec(contenders(), 1..7), plans(), asks(), option::of((any::<Index>(), bounds())), vec(0i64..9, 0..3))
         .prop_map(|(contenders, plan, ask, bound, aside)| {
-            let mut leases = Vec::new();
+            let (mut leases, mut rations) = (Vec::new(), Vec::new());
             let contenders: Vec<_> = (1..)
                 .zip(contenders)
-                .map(|(id, (contender, running))| {
+                .map(|(id, (contender, running, most))| {
                     let mut contender: Contender = contender;
                     contender.account.id = AccountId(id);
                     leases.extend((0..running).filter_map(|_| contender.load.lease()));
+                    rations.push((running, most));
                     contender
                 })
                 .collect();
@@ -72,11 +73,11 @@ fn worlds() -> impl Strategy<Value = World> {
             let mut snapshot = Snapshot::of(contenders);
             snapshot.plan = Arc::new(plan);
             let set_aside = aside.into_iter().map(|id| Aside::wholly(AccountId(id))).collect();
-            World { snapshot, ask, bound, set_aside, _leases: leases }
+            World { snapshot, ask, bound, set_aside, rations, _leases: leases }
         })
 }
 
-fn contenders() -> impl Strategy<Value = (Contender, u32)> {
+fn contenders() -> impl Strategy<Value = (Contender, u32, Option<u32>)> {
     let account = (any::<bool>(), -1i32..3, 1i64..5, 0u8..12, vec(windows(), 0..4));
     let rest = (option::of(1u32..3), 0u32..3, option::of((0u8..=100, any::<bool>())), 0u8..4, 0u8..6);
     (account, rest).prop_map(
@@ -123,7 +124,7 @@ fn contenders() -> impl Strategy<Value = (Contender, u32)> {
                 3 => one.weather.learn(Some(Family::Opus).into(), Sign::Overloaded, now()),
                 _ => {}
             }
-            (one, running)
+            (one, running, most)
         },
     )
 }
@@ -230,6 +231,7 @@ fn bounds() -> impl Strategy<Value = Bound> {
         prefix,
         family,
         warm_until: in_minutes(warm),
+        for_an_hour: warm > 30,
         refuge: refuge
             .map(|(account, warm)| Refuge { account: AccountId(account), warm_until: in_minutes(warm) }),
     })
@@ -241,7 +243,7 @@ fn could(world: &World, one: &Contender, model: Option<&Arc<str>>) -> bool {
     let named = model.map(AsRef::as_ref).or(ask.model.as_deref());
     let sent = named.map(|named| one.account.models.sent(named).map_or(named, |sent| sent));
     let family = sent.and_then(Family::of);
-    let is_allowed = super::Allowed::to(ask, &world.snapshot).lets(one);
+    let is_allowed = is_allowed(world, one);
     let is_aside = world.set_aside.contains(&Aside::wholly(one.account.id));
     let is_other_model = plan.asked_model_only && sent != ask.model.as_deref();
     let lacks = ask.needs.images && one.provider.lacks.images;
@@ -249,9 +251,65 @@ fn could(world: &World, one: &Contender, model: Option<&Arc<str>>) -> bool {
         && !is_aside
         && !is_other_model
         && !lacks
-        && standing_for(one, family, now()).state == StandingState::Ready
-        && guarded::kept_back(one, family, &plan.zones, now()).is_none()
-        && one.load.has_room()
+        && stands(one, family)
+        && !is_kept_back(one, family)
+        && has_room(world, one)
+}
+
+/// Whether its key, its sign-in and the paths to money that were allowed let it: the rule of no surprise bill, once more.
+fn is_allowed(world: &World, one: &Contender) -> bool {
+    let ask = &world.ask;
+    let in_key = |one: &Contender| ask.only.as_ref().is_none_or(|only| only.contains(&one.account.id));
+    let passers =
+        || world.snapshot.contenders.iter().filter(|one| one.provider.passes_logins() && in_key(one));
+    if !in_key(one) {
+        return false;
+    }
+    if one.provider.passes_logins() {
+        return ask.login;
+    }
+    let spills = |passer: &Arc<Contender>| {
+        passer.account.spill.as_ref().is_some_and(|spill| match &spill.to {
+            SpillTo::All => true,
+            SpillTo::Only(ids) => ids.contains(&one.account.id),
+        })
+    };
+    !ask.login || passers().next().is_none() || passers().any(spills)
+}
+
+/// Neither paused, benched nor refused, and no window of what is needed is spent.
+fn stands(one: &Contender, family: Option<Family>) -> bool {
+    let account = &one.account;
+    let rests = account.bench.as_ref().is_some_and(|bench| bench.since <= now() && now() < bench.until);
+    // A key that was refused is tried again once a rest is over; without one it is not.
+    let is_refused = account.refused.is_some() && (rests || account.bench.is_none());
+    let is_shut = |window: &Window| {
+        let is_of_it =
+            window.limits == Some(Endpoint::Messages) && (window.family.is_none() || window.family == family);
+        let ends = window.resets_at.max(window.again.map(|again| again.at));
+        is_of_it && window.spent && ends.is_some_and(|end| end > now())
+    };
+    account.pause.is_none() && !rests && !is_refused && !one.windows.iter().any(is_shut)
+}
+
+/// Whether its reserve is reached or it is an hour in which it is not used: it is noon, and all hours here are around it.
+fn is_kept_back(one: &Contender, family: Option<Family>) -> bool {
+    let Some(guards) = &one.account.guards else { return false };
+    let is_used_up = |window: &Window| {
+        let is_of_it =
+            window.limits == Some(Endpoint::Messages) && (window.family.is_none() || window.family == family);
+        let is_over = window.resets_at.is_some_and(|reset| reset <= now());
+        let stop = guards.reserves.iter().map(|reserve| f64::from(u8::from(reserve.stop_at)) / 100.0);
+        let used = window.utilization.filter(|_| is_of_it && !is_over);
+        used.is_some_and(|used| stop.fold(f64::INFINITY, f64::min) <= used)
+    };
+    one.windows.iter().any(is_used_up) || guards.peaks.iter().any(|peak| peak.then == Spare::Unused)
+}
+
+/// Whether fewer are under way there than may be.
+fn has_room(world: &World, one: &Contender) -> bool {
+    let (running, most) = world.rations[usize::try_from(one.account.id.0 - 1).unwrap()];
+    most.is_none_or(|most| running < most)
 }
 
 /// Where the plan lets a request go, in a few lines and slowly: account and model, with the place in the order.
@@ -311,6 +369,28 @@ proptest! {
                 prop_assert_eq!(wait.why.len(), world.snapshot.contenders.len(), "each has its reason");
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_known_is_neither_zero_nor_full_under_any_policy(
+        told in vec((option::of(0.0f64..0.99), 10i64..10_000, prop::sample::select(vec!["5h", "7d"])), 1..6),
+        policy in prop::sample::select(Policy::ALL.to_vec()),
+    ) {
+        let by = |unknown: Option<f64>| {
+            let one = |(id, (used, reset, name)): (i64, &(Option<f64>, i64, &'static str))| {
+                let window = Window { utilization: used.or(unknown), ..window(name, 0.0, false, *reset) };
+                account(id).with(window)
+            };
+            let mut snapshot = Snapshot::of((1..).zip(&told).map(one));
+            snapshot.plan = Arc::new(Plan { pools: vec![Pool { policy, ..Pool::main() }], ..Plan::default() });
+            match pick(&Ask::default(), &snapshot, None, &[], now()) {
+                Decision::Take(pick) => Some(pick.contender.account.id),
+                Decision::Wait(_) => None,
+            }
+        };
+        let picked = by(None);
+        prop_assert!(picked.is_some(), "what nobody knows refuses nobody");
+        prop_assert_eq!(picked, by(Some(0.5)), "it counts as half");
     }
 
     #[test]

@@ -169,7 +169,10 @@ fn full_with_an_unknown_reset_keeps_out_for_a_while_alone() {
     assert_eq!(rest(&work, in_minutes(6)), None);
     let past = [Window { resets_at: Some(in_minutes(-1)), ..told[0].clone() }];
     learn(&mut work, &Verdict::Fine, &past, in_minutes(6));
-    assert!((4..=5).contains(&rest(&work, in_minutes(6)).unwrap()), "a reset in the past is none, and it served");
+    assert!(
+        (4..=5).contains(&rest(&work, in_minutes(6)).unwrap()),
+        "a reset in the past is none, and it served"
+    );
 }
 
 #[test]

@@ -254,31 +254,52 @@ fn two(scale: f64) -> Vec<Seat> {
     seats(scale, &[(2.0, 2, 0.3), (2.0, 5, 0.3)])
 }
 
-/// What `soonest_reset` serves of what could be served, and the best of the other policies.
-fn compare(seats: &[Seat], seed: u64) -> (f64, f64) {
+/// What each policy serves of what could be served.
+fn shares(seats: &[Seat], seed: u64) -> [(Policy, f64); 4] {
     let asks = work(seed, 6, 0..DAYS);
-    let others = [Policy::Priority, Policy::Headroom, Policy::RoundRobin];
-    let other = others.map(|policy| play(policy, seats, &asks).share).into_iter().fold(0.0, f64::max);
-    (play(Policy::SoonestReset, seats, &asks).share, other)
+    Policy::ALL.map(|policy| (policy, play(policy, seats, &asks).share))
 }
 
 #[test]
 fn what_expires_is_spent_in_time_and_97_percent_of_what_is_possible_is_served() {
-    for (seats, seed) in [(mixed(1.15), 4), (expiring(1.0), 2), (two(1.3), 1)] {
-        let (soonest, other) = compare(&seats, seed);
-        assert!(soonest >= 0.97, "seed {seed}: {soonest:.4} of what could be served");
-        assert!(soonest > other, "seed {seed}: {soonest:.4}, and another policy {other:.4}");
+    // What the others leave is what they are not made for: an order and a turn know of no end, and room of none either.
+    let least = |policy| match policy {
+        Policy::SoonestReset => 0.97,
+        Policy::Headroom | Policy::RoundRobin => 0.91,
+        Policy::Priority => 0.86,
+    };
+    for seats in [mixed(1.15), expiring(1.0), two(1.3)] {
+        for seed in 1..=4 {
+            let shares = shares(&seats, seed);
+            let of = |policy| shares.iter().find(|(of, _)| *of == policy).unwrap().1;
+            for (policy, share) in shares {
+                assert!(share >= least(policy), "seed {seed}, {policy}: {share:.4} of what could be served");
+                let soonest = of(Policy::SoonestReset);
+                assert!(share <= soonest, "seed {seed}: {soonest:.4}, and {policy} {share:.4}");
+            }
+        }
     }
 }
 
 #[test]
-fn where_there_is_more_work_than_room_no_room_is_left() {
-    for policy in Policy::ALL {
-        let asks = work(4, 6, 0..DAYS);
+fn where_there_is_more_work_than_room_no_room_is_left_and_most_of_it_serves() {
+    // The rest went into prompts that were written anew, where windows ended in the midst of conversations.
+    let least = |policy| match policy {
+        Policy::SoonestReset | Policy::Headroom => 0.79,
+        Policy::RoundRobin => 0.76,
+        Policy::Priority => 0.70,
+    };
+    for (policy, seed) in Policy::ALL.into_iter().flat_map(|policy| (1..=4).map(move |seed| (policy, seed))) {
+        let asks = work(seed, 6, 0..DAYS);
         let seats = mixed(0.7);
         let outcome = play(policy, &seats, &asks);
         let used = outcome.weight / usable(&seats, &asks, &at_best(&asks));
-        assert!(used >= 0.97, "{policy}: {used:.4} of what there is");
+        assert!(used >= 0.97, "{policy}, seed {seed}: {used:.4} of what there is");
+        assert!(
+            outcome.share >= least(policy),
+            "{policy}, seed {seed}: {:.4} served something",
+            outcome.share
+        );
     }
 }
 
