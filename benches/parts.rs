@@ -1,6 +1,8 @@
 //! The parts of the data plane that touch every request, each by itself: reading a request, hearing a
 //! stream, choosing an account, writing an exchange down. `cargo bench --bench parts`
 
+#[path = "common/accounts.rs"]
+mod accounts;
 mod prompts;
 
 use std::{
@@ -8,25 +10,23 @@ use std::{
     time::Duration,
 };
 
+use accounts::{asked, contender, snapshot};
 use bytes::Bytes;
 use divan::{Bencher, black_box, counter::BytesCount, counter::ItemsCount};
 use headgate::{
     clock::Clock,
     domain::{
-        Account, AccountId, AccountName, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Family,
-        Need, Policy, Pool, Provider, ProviderId, Usage, Verdict, VerdictKind, Window, WindowName,
-        WindowSource,
+        AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Family, Need, Policy, Usage,
+        Verdict, VerdictKind,
     },
     formats::{EventData, EventLines, RequestHead},
     metering::Tally,
     providers::Catalog,
-    routing::{
-        self, Affinities, Contender, Decision, Lesson, Load, MOST_AFFINITIES, Plan, Snapshot, is_news,
-    },
+    routing::{self, Affinities, Contender, Decision, Lesson, MOST_AFFINITIES, is_news},
     store::{Options, Store},
 };
 use http::HeaderMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 fn main() {
     divan::main();
@@ -199,7 +199,7 @@ fn turn_of_10_000_conversations(bencher: Bencher) {
         let Decision::Take(pick) = routing::pick(ask, &snapshot, bound.as_ref(), &[], now) else { return };
         let (id, family) = (pick.contender.account.id, ask.family());
         affinities.served(&conversation, &pick, family, now);
-        affinities.cached(&conversation, id, family, 50_000, Duration::from_mins(5), now);
+        affinities.cached(&conversation, id, family, 50_000, Some(Duration::from_mins(5)), now);
     };
     let asks: Vec<Ask> = (0..MOST_AFFINITIES).map(asked).collect();
     asks.iter().for_each(turn);
@@ -213,60 +213,6 @@ fn explain_200(bencher: Bencher) {
     let now = Clock::system().now();
     let (snapshot, ask) = (snapshot(Policy::Priority, 200, now), asked(0));
     bencher.bench(|| routing::explain(black_box(&ask), &snapshot, None, &[], now));
-}
-
-fn asked(number: usize) -> Ask {
-    let session = Some(format!("5d2c7a1e-0000-4000-8000-{number:012}").into());
-    Ask { model: Some("claude-opus-5-5".into()), session, ..Ask::default() }
-}
-
-fn snapshot(policy: Policy, accounts: i64, now: Timestamp) -> Snapshot {
-    let plan = Plan { pools: vec![Pool { policy, ..Pool::main() }], ..Plan::default() };
-    Snapshot { plan: Arc::new(plan), ..Snapshot::of((1..=accounts).map(|id| contender(id, now))) }
-}
-
-fn contender(id: i64, now: Timestamp) -> Contender {
-    let provider = Provider {
-        id: ProviderId("anthropic".into()),
-        title: String::new(),
-        about: String::new(),
-        base_url: None,
-        credential: headgate::domain::Credential::Key(Vec::new()),
-        says: [].into(),
-        counts_tokens: true,
-        models: [].into(),
-        lacks: headgate::domain::Lacks::default(),
-        verdicts: "anthropic".into(),
-    };
-    let account = Account {
-        id: AccountId(id),
-        name: AccountName::new(&format!("account {id}")).expect("it is a name"),
-        provider: provider.id.clone(),
-        base_url: None,
-        priority: 0,
-        pool: headgate::domain::PoolId::MAIN,
-        guards: None,
-        pause: None,
-        bench: None,
-        refused: None,
-        models: headgate::domain::ModelMap::default(),
-        spill: None,
-        sign_in: None,
-        timed: headgate::domain::Timed::default(),
-        created_at: now,
-    };
-    let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];
-    let windows = names.iter().enumerate().map(|(n, name)| window(name, id, n, now)).collect();
-    Contender { windows, ..Contender::new(account, Arc::new(provider), Load::default()) }
-}
-
-fn window(name: &str, id: i64, n: usize, now: Timestamp) -> Window {
-    let name = WindowName(name.into());
-    Window {
-        utilization: Some((id * 37 % 90) as f64 / 100.0 + n as f64 / 1000.0),
-        resets_at: Some(now + SignedDuration::from_hours(1)),
-        ..Window::new(name, WindowSource::Header, now)
-    }
 }
 
 /// Beginning and end of a thousand exchanges, in one group commit or in several; divide by a thousand.
