@@ -879,6 +879,7 @@ export interface components {
             keep_warm?: number | null;
             /** @description A new key for the same account; lifts "needs sign-in". */
             key?: string | null;
+            lacks?: components["schemas"]["Lacks"] | null;
             /**
              * @description All model names that its upstream knows under another name, asked for to sent; replaces those there
              *     are.
@@ -903,6 +904,8 @@ export interface components {
             base_url?: string | null;
             /** Format: date-time */
             created_at: string;
+            /** @description Families of models that it can't be asked for now although it stands ready for others. */
+            families_out?: components["schemas"]["FamilyOut"][];
             guards?: components["schemas"]["GuardsView"] | null;
             /** Format: int64 */
             id: number;
@@ -936,6 +939,8 @@ export interface components {
             /** @description Key of the provider in `/api/v1/providers`. */
             provider: string;
             renewal?: components["schemas"]["RenewalView"] | null;
+            /** @description What makes others go first at this moment, as a sentence: it serves as many as it may, or has just come back. */
+            rush?: string | null;
             sign_in?: components["schemas"]["SignedInView"] | null;
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
@@ -953,10 +958,32 @@ export interface components {
         };
         /** @description What is other than it is now. Whatever is left out stays. */
         AlternativeOrder: {
+            /**
+             * @description Ids of accounts like which there is one more: at the same provider, in the same pool, with the same guards and
+             *     limits, and nothing used of them. One id twice is two more. Keys that are limited to accounts don't allow it,
+             *     and a slot that names the other one does not lead to it.
+             * @default []
+             */
+            another: number[];
+            /**
+             * @description What limits hold under another plan, in place of what they hold in every play.
+             * @default []
+             */
+            capacities: components["schemas"]["CapacityOrder"][];
+            /**
+             * @description What is kept back of accounts, in place of what is.
+             * @default []
+             */
+            guards: components["schemas"]["KeptBackOrder"][];
             /** @default [] */
             policies: components["schemas"]["PolicyOrder"][];
             /** @default [] */
             priorities: components["schemas"]["PriorityOrder"][];
+            /**
+             * @description Routes that are switched on or off.
+             * @default []
+             */
+            routes: components["schemas"]["RouteSwitch"][];
             /**
              * @description Ids of accounts that are not there.
              * @default []
@@ -1026,7 +1053,7 @@ export interface components {
              */
             alternatives: components["schemas"]["AlternativeOrder"][];
             /**
-             * @description What limits hold, where that can't be measured, or not well enough.
+             * @description What limits hold in every play, where that can't be measured, or not well enough.
              * @default []
              */
             capacities: components["schemas"]["CapacityOrder"][];
@@ -1172,6 +1199,12 @@ export interface components {
              * @description Requests that used tokens at a price that nobody knows; `used_usd` is without them.
              */
             unpriced_requests: number;
+            /**
+             * Format: double
+             * @description What these would cost at the dearest prices of their families. An account's cap counts it, a key's budget does
+             *     not.
+             */
+            unpriced_usd?: number;
             /**
              * Format: double
              * @description The limit in US dollars; absent where there is none. It counts requests with a known price only.
@@ -1392,6 +1425,11 @@ export interface components {
             /** @default null */
             directory: string | null;
             /**
+             * @description What it asks for: a message, or a count of tokens, which has limits of its own.
+             * @default messages
+             */
+            endpoint: components["schemas"]["Endpoint"];
+            /**
              * @description It shows images.
              * @default false
              */
@@ -1433,6 +1471,18 @@ export interface components {
              * @default false
              */
             tools: boolean;
+        };
+        /** @description A family of models that an account can't be asked for, and why. */
+        FamilyOut: {
+            /** @description `opus`, `sonnet`, `haiku`, `fable`. */
+            family: string;
+            /** @description A sentence without its full stop. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it is expected back; absent where nobody knows.
+             */
+            until?: string | null;
         };
         /**
          * @description How a connection test ended.
@@ -1590,6 +1640,24 @@ export interface components {
             rotated_at?: string | null;
             scopes: components["schemas"]["Scope"][];
             state: components["schemas"]["KeyState"];
+        };
+        /** @description What an upstream is known not to take. Whatever is not known, it may. */
+        Lacks: {
+            /**
+             * @description Beta features: the beginnings of their names.
+             * @default []
+             */
+            betas: string[];
+            /**
+             * @description Requests that show images.
+             * @default false
+             */
+            images: boolean;
+            /**
+             * @description Requests that offer tools.
+             * @default false
+             */
+            tools: boolean;
         };
         /** @description What came of one limit. */
         LimitScore: {
@@ -1881,11 +1949,11 @@ export interface components {
         PauseOrder: {
             reason?: string;
         };
-        /**
-         * @description Who paused.
-         * @enum {string}
-         */
-        PausedBy: "user";
+        /** @description Who paused, by the door that they came through. What can't be told is a person. */
+        PausedBy: "user" | "page" | "program" | {
+            /** @description Whoever has the client's key of this name, as it was called then. */
+            key: string;
+        };
         /** @description Hours of the week in which an account is spared. */
         Peak: {
             /** @description The days on which it begins. */
@@ -2252,6 +2320,15 @@ export interface components {
             name?: string | null;
             /** @description All of them, in order, in place of those that there are. */
             slots?: components["schemas"]["SlotView"][] | null;
+        };
+        /** @description A route that is on or off. */
+        RouteSwitch: {
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description The route's id.
+             */
+            route: number;
         };
         /** @description A named chain of places to try, in order. */
         RouteView: {
