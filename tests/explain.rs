@@ -138,7 +138,7 @@ async fn a_dry_run_of_a_count_goes_by_the_limits_of_counts() {
         until: Some(house.clock.now() + jiff::SignedDuration::from_mins(60)),
         again: Duration::from_mins(5),
     };
-    let lesson = Lesson { verdict: &spent, windows: &[], need: Need::default() };
+    let lesson = Lesson { verdict: Some(&spent), windows: &[], need: Need::default() };
     house.app.api().gateway.roster.learn(work, &lesson);
     let (_, message) = dry(&house, token, json!({ "model": "opus" })).await;
     assert_eq!(message["account"], Value::Null, "its messages are spent");

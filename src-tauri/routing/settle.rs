@@ -59,7 +59,7 @@ pub fn is_news(contender: &Contender, lesson: &Lesson<'_>, now: Timestamp) -> bo
 pub fn settle(contender: &mut Contender, lesson: &Lesson<'_>, now: Timestamp) -> Learned {
     let mut learned = Learned::default();
     let was_on_probation = health::is_on_probation(contender, lesson.need, now);
-    if *lesson.verdict == Verdict::Fine {
+    if lesson.verdict == Some(&Verdict::Fine) {
         forget_streaks(&mut contender.windows, lesson.need, now);
     }
     for window in lesson.windows {
