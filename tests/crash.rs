@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::{
     harness::{Client, Program, ask, holds, soon},
-    sign_in_program::{Place, Waiting},
+    sign_ins::by_program::{Place, Waiting},
 };
 
 const KEY: &str = "canary-key-that-a-core-would-hold";

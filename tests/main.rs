@@ -20,7 +20,6 @@ mod crash;
 mod early;
 mod endings;
 mod endpoints;
-mod every_sign_in;
 mod exactness;
 mod explain;
 mod failover;
@@ -44,9 +43,7 @@ mod refusals;
 mod renewal;
 mod routes;
 mod shutdown;
-mod sign_in_program;
 mod sign_ins;
-mod sign_ins_that_fail;
 mod streams;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -1,6 +1,10 @@
 //! Signing in, the whole way: a browser that is played, an authorisation server and an upstream on real sockets, and
 //! every way back. What is wrong with an answer is said in a sentence and changes nothing.
 
+pub mod by_program;
+mod every_way;
+mod that_fail;
+
 use std::time::Duration;
 
 use headgate::{

@@ -920,6 +920,8 @@ export interface components {
              */
             keep_warm?: number | null;
             kept_back?: components["schemas"]["KeptBackView"] | null;
+            /** @description What a person says that it does not take, besides what its provider is known to lack. */
+            lacks?: components["schemas"]["Lacks"];
             /** @description Models that its upstream knows under another name: asked for to sent. */
             models: {
                 [key: string]: string;
@@ -1559,6 +1561,17 @@ export interface components {
              */
             running_since?: string | null;
             title: string;
+        };
+        /** @description What is kept back of an account. What is left out stays as it is, as its hours do. */
+        KeptBackOrder: {
+            /**
+             * Format: int64
+             * @description The account's id.
+             */
+            account: number;
+            caps?: components["schemas"]["CapsOrder"] | null;
+            /** @description All reserves. */
+            reserves?: components["schemas"]["Reserve"][] | null;
         };
         /** @description Why an account is not asked now: a reserve or a cap that is reached, or an hour in which it is not used. */
         KeptBackView: {
