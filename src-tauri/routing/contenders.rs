@@ -3,7 +3,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use super::{Contender, Load, rank::dial::Dial};
+use super::{Contender, Load, rank::dial::Dials};
 use crate::domain::{AccountId, PoolId};
 
 /// In the order in which they came. A glance is made with its contender and never without it.
@@ -25,7 +25,7 @@ pub(super) struct Glance {
     /// Some window is known, of whatever kind.
     pub states_windows: bool,
     /// Of the windows that limit messages.
-    pub dials: Arc<[Dial]>,
+    pub dials: Dials,
     pub load: Load,
 }
 
@@ -38,7 +38,7 @@ impl Glance {
             priority: f64::from(account.priority),
             is_plain: account.guards.is_none() && account.models.is_empty() && contender.offers.is_none(),
             states_windows: !contender.windows.is_empty(),
-            dials: Dial::all(&contender.windows).collect(),
+            dials: Dials::of(&contender.windows),
             load: contender.load.clone(),
         }
     }

@@ -115,7 +115,7 @@ pub(super) fn wait(case: &Case<'_>, prevented: Option<Prevented>) -> Wait {
     };
     let mut is_busy = false;
     for_each_place(case, |contender, _, place| {
-        is_busy |= case.obstacle(contender, &place) == Some(Obstacle::Full);
+        is_busy |= case.obstacle(contender, place) == Some(Obstacle::Full);
     });
     let why: Vec<PassedOver> = case.snapshot.contenders.iter().map(passed).collect();
     let until = why.iter().filter_map(|passed| passed.standing.until).min();
@@ -157,14 +157,14 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
             why,
             until,
         };
-        let takes = chosen.filter(|chosen| chosen.is(contender, &place));
-        match (case.obstacle(contender, &place), takes) {
+        let takes = chosen.filter(|chosen| chosen.is(contender, place));
+        match (case.obstacle(contender, place), takes) {
             (None, Some(Chosen { why, .. })) => {
                 able.push((None, candidate(Outcome::Chosen, reason(place.policy, why).into(), None)));
             }
             (None, None) => {
-                let rank = case.rank(contender, glance, &place);
-                let stand = Stand { contender, glance, place, rank };
+                let rank = case.rank(contender, glance, place);
+                let stand = Stand { contender, glance, place: *place, rank };
                 let why = match chosen.and_then(|chosen| chosen.stand.as_ref().zip(Some(&chosen.why))) {
                     Some((taker, why)) => behind(case, taker, why, &stand),
                     None => "it could".into(),
@@ -172,7 +172,7 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
                 able.push((Some(rank), candidate(Outcome::Next, why, None)));
             }
             (Some(obstacle), takes) => {
-                let standing = standing(case, contender, &place, obstacle);
+                let standing = standing(case, contender, place, obstacle);
                 let obstacle = standing.reason.unwrap_or_else(|| "it has just failed this request".into());
                 match takes.map(|chosen| chosen.why) {
                     // It is asked all the same, and what speaks against it is what a person wants to know.

@@ -123,11 +123,9 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
     }
     let mut best: Option<Stand<'_>> = None;
     for_each_place(&case, |contender, glance, place| {
-        if case.obstacle_but_windows(contender, &place).is_none() {
-            best = Some(
-                Stand { contender, glance, place, rank: case.rank(contender, glance, &place) }
-                    .or_better(best),
-            );
+        if case.obstacle_but_windows(contender, place).is_none() {
+            let rank = case.rank(contender, glance, place);
+            best = Some(Stand { contender, glance, place: *place, rank }.or_better(best));
         }
     });
     let best = best?;
@@ -145,7 +143,7 @@ pub fn last_resort(ask: &Ask, snapshot: &Snapshot, set_aside: &[Aside], now: Tim
 #[inline]
 pub(super) fn for_each_place<'a>(
     case: &Case<'a>,
-    mut visit: impl FnMut(&'a Arc<Contender>, &'a Glance, Place<'a>),
+    mut visit: impl FnMut(&'a Arc<Contender>, &'a Glance, &Place<'a>),
 ) {
     for (contender, glance) in case.snapshot.contenders.each() {
         case.course.visit(glance.id, glance.pool, |place| visit(contender, glance, place));
@@ -200,9 +198,9 @@ impl<'a> Survey<'a> {
             let is_refuge = refuge == Some(id);
             // Whoever comes after the best is not looked at any closer, but for those that know the conversation.
             let best = survey.best.as_ref().map(|best| &best.rank).filter(|_| !is_home && !is_refuge);
-            let Some(rank) = case.rank_unless_after(best, contender, glance, &place) else { return };
-            let stand = Stand { contender, glance, place, rank };
-            match case.obstacle(contender, &place) {
+            let Some(rank) = case.rank_unless_after(best, contender, glance, place) else { return };
+            let stand = Stand { contender, glance, place: *place, rank };
+            match case.obstacle(contender, place) {
                 None => {
                     survey.best = Some(stand.or_better(survey.best));
                     if is_home {
@@ -212,7 +210,7 @@ impl<'a> Survey<'a> {
                     }
                 }
                 Some(Obstacle::Terms) if case.allowed.is_path_closed(contender) => {
-                    if case.obstacle_beyond_terms(contender, &place).is_none() {
+                    if case.obstacle_beyond_terms(contender, place).is_none() {
                         survey.kept_out = Some(stand.or_better(survey.kept_out));
                     }
                 }

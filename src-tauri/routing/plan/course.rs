@@ -74,7 +74,7 @@ impl<'a> Course<'a> {
 
     /// Visits every place at which this account stands, which was put into this pool.
     #[inline]
-    pub fn visit(&self, account: AccountId, pool: PoolId, mut visit: impl FnMut(Place<'a>)) {
+    pub fn visit(&self, account: AccountId, pool: PoolId, mut visit: impl FnMut(&Place<'a>)) {
         let pool = self.plan.pool_or_main(pool);
         let is_in = match self.bounds {
             Bounds::None => true,
@@ -91,25 +91,25 @@ impl<'a> Course<'a> {
                 Target::Account(_) | Target::Pool(_) => continue,
             };
             let model = slot.model.as_ref().filter(|model| Some(model.as_ref()) != self.asked);
-            visit(Place { stage: count(at), slot: Some(count(at)), model, policy });
+            visit(&Place { stage: count(at), slot: Some(count(at)), model, policy });
         }
         for (at, own) in self.pools.iter().enumerate() {
             if let Some((_, policy)) = own.filter(|(id, _)| *id == pool) {
-                visit(Place { stage: count(self.slots.len() + at), slot: None, model: None, policy });
+                visit(&Place { stage: count(self.slots.len() + at), slot: None, model: None, policy });
             }
         }
         let is_again = || self.pools.iter().flatten().any(|(id, _)| *id == pool);
         let after = self.slots.len() + self.pools.len();
         if let Some(at) = self.named.iter().position(|id| *id == pool).filter(|_| !is_again()) {
             let policy = self.plan.policy_of(pool);
-            visit(Place { stage: count(after + at), slot: None, model: None, policy });
+            visit(&Place { stage: count(after + at), slot: None, model: None, policy });
         }
     }
 
     /// Every place at which this account stands.
     pub fn places(&self, contender: &Contender) -> Vec<Place<'a>> {
         let mut places = Vec::new();
-        self.visit(contender.account.id, contender.account.pool, |place| places.push(place));
+        self.visit(contender.account.id, contender.account.pool, |place| places.push(*place));
         places
     }
 

@@ -1,6 +1,8 @@
 //! A window as the policies read it: the same figures as `Window` says them, in numbers that are compared as they
 //! are, and small enough that those of an account lie side by side.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::domain::{Endpoint, Family, Window};
@@ -25,18 +27,54 @@ pub(in crate::routing) struct Dial {
     reset: Option<i64>,
 }
 
+/// Those of one account: of weeks, then of hours, then of what is a pace and no allotment.
+#[derive(Debug, Clone)]
+pub(in crate::routing) struct Dials {
+    all: Arc<[Dial]>,
+    /// Where the hours begin,
+    hours: usize,
+    /// and where they end.
+    paces: usize,
+}
+
+/// Windows shorter than this are a pace and no allotment.
+const HOUR: f64 = 3_600.0;
+/// Of a day or longer is what is planned by the week.
+const DAY: f64 = 24.0 * HOUR;
+
 /// A moment, as dials know it.
 pub(in crate::routing) fn nanos(moment: Timestamp) -> i64 {
     let nanos = moment.as_nanosecond();
     i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
 
-impl Dial {
-    /// Of those that limit messages.
-    pub fn all(windows: &[Window]) -> impl Iterator<Item = Self> {
-        windows.iter().filter(|window| window.limits == Some(Endpoint::Messages)).map(Self::of)
+impl Dials {
+    /// Of the windows that limit messages.
+    pub fn of(windows: &[Window]) -> Self {
+        let limits_messages = |window: &&Window| window.limits == Some(Endpoint::Messages);
+        let mut all: Vec<Dial> = windows.iter().filter(limits_messages).map(Dial::of).collect();
+        all.sort_by(|one, other| other.length.total_cmp(&one.length));
+        let hours = all.partition_point(|dial| dial.length >= DAY);
+        let paces = all.partition_point(|dial| dial.length >= HOUR);
+        Self { all: all.into(), hours, paces }
     }
 
+    pub fn all(&self) -> &[Dial] {
+        &self.all
+    }
+
+    /// Of a day or longer.
+    pub fn weeks(&self) -> &[Dial] {
+        &self.all[..self.hours]
+    }
+
+    /// Of an hour or longer, up to a day.
+    pub fn hours(&self) -> &[Dial] {
+        &self.all[self.hours..self.paces]
+    }
+}
+
+impl Dial {
     fn of(window: &Window) -> Self {
         let (from, until) = window.counts();
         Self {

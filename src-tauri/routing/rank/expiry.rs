@@ -42,9 +42,6 @@ const LEAST: f64 = 0.01;
 pub(in crate::routing) const LEAST_URGENT: f64 = f64::MIN_POSITIVE;
 /// What is told apart without dividing has to be less by more than rounding makes of it.
 const SURELY: f64 = 1.0 - 1e-9;
-/// Windows shorter than this are a pace and no allotment.
-const HOUR: f64 = 3_600.0;
-const DAY: f64 = 24.0 * HOUR;
 
 impl Expiry {
     /// As it is now, with nothing going on there.
@@ -76,26 +73,28 @@ impl Expiry {
 impl<'a> Scarcest<'a> {
     #[inline]
     fn of(glance: &'a Glance, family: Option<Family>, crowd: f64, least: f64, now: i64) -> Option<Self> {
-        let mut seen = Self { week: None, hours: None };
-        for dial in glance.dials.iter().filter(|dial| dial.applies_to(family)) {
-            let (kind, crowd) = match dial.length {
-                DAY.. => (&mut seen.week, 0.0),
-                HOUR.. => (&mut seen.hours, crowd),
-                _ => continue,
-            };
-            let need = Need::of(dial, crowd, now);
-            // What can be spent is what the scarcest one leaves.
-            if kind.is_none_or(|(known, _)| need.is_less(known)) {
-                *kind = Some((need, dial));
-            }
+        let applies = |dial: &&Dial| dial.applies_to(family);
+        let mut hours: Option<(Need, &Dial)> = None;
+        for dial in glance.dials.hours().iter().filter(applies) {
+            hours = Self::scarcer(hours, Need::of(dial, crowd, now), dial);
+        }
+        let mut week: Option<(Need, &Dial)> = None;
+        for dial in glance.dials.weeks().iter().filter(applies) {
+            week = Self::scarcer(week, Need::of(dial, 0.0, now), dial);
             // Once both are known, more windows only make it less urgent.
-            if let (Some((week, _)), Some((hours, _))) = (seen.week, seen.hours)
+            if let (Some((week, _)), Some((hours, _))) = (week, hours)
                 && week.times(hours).is_surely_below(least)
             {
                 return None;
             }
         }
-        Some(seen)
+        Some(Self { week, hours })
+    }
+
+    /// What can be spent is what the scarcest one leaves.
+    #[inline]
+    fn scarcer(known: Option<(Need, &'a Dial)>, need: Need, dial: &'a Dial) -> Option<(Need, &'a Dial)> {
+        known.filter(|(known, _)| !need.is_less(*known)).or(Some((need, dial)))
     }
 
     #[inline]

@@ -151,7 +151,7 @@ pub(in crate::routing) fn used(
 ) -> Option<f64> {
     match &contender.account.guards {
         Some(guards) => guarded::used(guards, contender, family, case.now),
-        None => fullest(&glance.dials, family, case.moment, |_| false).filter(|share| share.is_finite()),
+        None => fullest(glance.dials.all(), family, case.moment, |_| false).filter(|share| share.is_finite()),
     }
 }
 
@@ -192,7 +192,7 @@ fn burdened(
         used(case, contender, glance, family)
     } else {
         // The very sum that is compared, so that rounding decides nothing.
-        let fullest = fullest(&glance.dials, family, case.moment, |share| share + crowd > most)?;
+        let fullest = fullest(glance.dials.all(), family, case.moment, |share| share + crowd > most)?;
         Some(fullest).filter(|share| share.is_finite())
     };
     Some(used.unwrap_or(UNKNOWN) + crowd)
