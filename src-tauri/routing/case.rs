@@ -146,8 +146,7 @@ impl<'a> Case<'a> {
 
     /// Where it stands in the order, if it can.
     pub fn rank(&self, contender: &Contender, glance: &Glance, place: &Place<'_>) -> Rank {
-        let (family, doubt) = self.look(contender, place);
-        self.hinder(contender, family, Rank::of(self, contender, glance, place, family, doubt))
+        self.rank_unless_after(None, contender, glance, place).expect("it comes after nobody")
     }
 
     /// The same; `None` if that is found to be after the best one, which costs less.

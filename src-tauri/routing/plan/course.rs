@@ -84,26 +84,39 @@ impl<'a> Course<'a> {
         if !is_in {
             return;
         }
-        for (at, slot) in self.slots.iter().enumerate() {
+        for at in 0..self.slots.len() + self.pools.len() + self.named.len() {
+            if let Some(place) = self.place(at, account, pool) {
+                visit(&place);
+            }
+        }
+    }
+
+    /// So far on the way, if this account stands there: in a slot, then in a pool that the request is led to, then in
+    /// one that its key names.
+    #[inline]
+    fn place(&self, at: usize, account: AccountId, pool: PoolId) -> Option<Place<'a>> {
+        let stage = count(at);
+        if let Some(slot) = self.slots.get(at) {
             let policy = match slot.target {
                 Target::Account(id) if id == account => Policy::Priority,
                 Target::Pool(id) if id == pool => self.plan.policy_of(id),
-                Target::Account(_) | Target::Pool(_) => continue,
+                Target::Account(_) | Target::Pool(_) => return None,
             };
             let model = slot.model.as_ref().filter(|model| Some(model.as_ref()) != self.asked);
-            visit(&Place { stage: count(at), slot: Some(count(at)), model, policy });
+            return Some(Place { stage, slot: Some(stage), model, policy });
         }
-        for (at, own) in self.pools.iter().enumerate() {
-            if let Some((_, policy)) = own.filter(|(id, _)| *id == pool) {
-                visit(&Place { stage: count(self.slots.len() + at), slot: None, model: None, policy });
-            }
+        let at = at - self.slots.len();
+        if let Some(own) = self.pools.get(at) {
+            let (_, policy) = own.filter(|(id, _)| *id == pool)?;
+            return Some(Place { stage, slot: None, model: None, policy });
         }
-        let is_again = || self.pools.iter().flatten().any(|(id, _)| *id == pool);
-        let after = self.slots.len() + self.pools.len();
-        if let Some(at) = self.named.iter().position(|id| *id == pool).filter(|_| !is_again()) {
-            let policy = self.plan.policy_of(pool);
-            visit(&Place { stage: count(after + at), slot: None, model: None, policy });
+        let at = at - self.pools.len();
+        let is_led_there = || self.pools.iter().flatten().any(|(id, _)| *id == pool);
+        // A pool that is named twice is gone to once.
+        if self.named.iter().position(|id| *id == pool) != Some(at) || is_led_there() {
+            return None;
         }
+        Some(Place { stage, slot: None, model: None, policy: self.plan.policy_of(pool) })
     }
 
     /// Every place at which this account stands.

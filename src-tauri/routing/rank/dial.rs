@@ -12,12 +12,14 @@ use crate::domain::{Endpoint, Family, Window};
 pub(in crate::routing) struct Dial {
     /// The family that it limits; `None` is every one.
     family: Option<Family>,
-    /// Full again at its reset, and less used all the time until then.
+    /// Full again at its reset, which is known, and less used all the time until then.
     refills: bool,
     /// Seconds that it lasts; 0 where that is not known.
     pub length: f64,
     /// The share that was told.
     pub told: Option<f64>,
+    /// What that leaves.
+    spare: f64,
     /// What was told counts from here,
     from: i64,
     /// and no longer here.
@@ -41,6 +43,13 @@ pub(in crate::routing) struct Dials {
 const HOUR: f64 = 3_600.0;
 /// Of a day or longer is what is planned by the week.
 const DAY: f64 = 24.0 * HOUR;
+
+/// What nobody knows is neither all nor nothing.
+const HALF: f64 = 0.5;
+
+fn spare(used: f64) -> f64 {
+    (1.0 - used).clamp(0.0, 1.0)
+}
 
 /// A moment, as dials know it.
 pub(in crate::routing) fn nanos(moment: Timestamp) -> i64 {
@@ -77,9 +86,11 @@ impl Dials {
 impl Dial {
     fn of(window: &Window) -> Self {
         let (from, until) = window.counts();
+        let refills = |reset: Timestamp| window.refills && reset > window.learned_at;
         Self {
             family: window.family,
-            refills: window.refills,
+            refills: window.resets_at.is_some_and(refills),
+            spare: window.utilization.map_or(HALF, spare),
             length: window.length.map_or(0.0, |length| length.as_secs() as f64),
             told: window.utilization,
             from: nanos(from),
@@ -104,10 +115,17 @@ impl Dial {
         let told = self.told?;
         let Some(full_at) = self.reset.filter(|_| self.refills) else { return Some(told) };
         let (whole, left) = (full_at.saturating_sub(self.learned), full_at.saturating_sub(now));
-        if whole <= 0 {
-            return Some(told);
-        }
         Some(told * (left as f64 / whole as f64).clamp(0.0, 1.0))
+    }
+
+    /// The share of it that is left; what nobody knows counts as half of it.
+    #[inline]
+    pub fn share(&self, now: i64) -> f64 {
+        match () {
+            () if now < self.from || now >= self.until => HALF,
+            () if self.refills => self.used(now).map_or(HALF, spare),
+            () => self.spare,
+        }
     }
 
     /// Seconds until its reset, where that is ahead.

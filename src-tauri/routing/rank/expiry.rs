@@ -111,12 +111,6 @@ impl<'a> Scarcest<'a> {
 }
 
 impl Dial {
-    /// What is left of it; what nobody knows counts as half of it.
-    #[inline]
-    fn share(&self, now: i64) -> f64 {
-        self.used(now).map_or(0.5, |used| (1.0 - used).clamp(0.0, 1.0))
-    }
-
     /// Seconds until its reset.
     #[inline]
     fn time(&self, now: i64) -> f64 {

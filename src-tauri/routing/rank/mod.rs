@@ -55,18 +55,6 @@ const EACH: f64 = 0.02;
 const ALL: f64 = 0.5;
 
 impl Rank {
-    pub fn of(
-        case: &Case<'_>,
-        contender: &Contender,
-        glance: &Glance,
-        place: &Place<'_>,
-        family: Option<Family>,
-        doubt: Doubt,
-    ) -> Self {
-        Self::unless_after(None, case, contender, glance, place, family, doubt)
-            .expect("it comes after nobody")
-    }
-
     /// `None` if it is found to come after another one, which mostly takes a look at one or two windows.
     #[inline]
     pub fn unless_after(
