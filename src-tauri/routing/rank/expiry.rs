@@ -73,13 +73,17 @@ impl Expiry {
 impl<'a> Scarcest<'a> {
     #[inline]
     fn of(glance: &'a Glance, family: Option<Family>, crowd: f64, least: f64, now: i64) -> Option<Self> {
-        let applies = |dial: &&Dial| dial.applies_to(family);
         let mut hours: Option<(Need, &Dial)> = None;
-        for dial in glance.dials.hours().iter().filter(applies) {
-            hours = Self::scarcer(hours, Need::of(dial, crowd, now), dial);
+        for dial in glance.dials.hours() {
+            if dial.applies_to(family) {
+                hours = Self::scarcer(hours, Need::of(dial, crowd, now), dial);
+            }
         }
         let mut week: Option<(Need, &Dial)> = None;
-        for dial in glance.dials.weeks().iter().filter(applies) {
+        for dial in glance.dials.weeks() {
+            if !dial.applies_to(family) {
+                continue;
+            }
             week = Self::scarcer(week, Need::of(dial, 0.0, now), dial);
             // Once both are known, more windows only make it less urgent.
             if let (Some((week, _)), Some((hours, _))) = (week, hours)
@@ -110,11 +114,23 @@ impl<'a> Scarcest<'a> {
     }
 }
 
+/// As [`f64::max`] has it where only the first may be no number: one instruction and not five.
+#[inline]
+fn at_least(it: f64, least: f64) -> f64 {
+    if it > least { it } else { least }
+}
+
+/// As [`f64::min`] has it, likewise.
+#[inline]
+fn at_most(it: f64, most: f64) -> f64 {
+    if it < most { it } else { most }
+}
+
 impl Dial {
     /// Seconds until its reset.
     #[inline]
     fn time(&self, now: i64) -> f64 {
-        self.left(now).unwrap_or(0.5 * self.length).min(self.length)
+        at_most(self.left(now).unwrap_or(0.5 * self.length), self.length)
     }
 }
 
@@ -123,8 +139,8 @@ impl Need {
     fn of(dial: &Dial, crowd: f64, now: i64) -> Self {
         let length = dial.length;
         Self {
-            left: (dial.share(now) - crowd).max(0.0) * (1.0 - EARLY) * length,
-            time: (dial.time(now) - EARLY * length).max(LEAST * length),
+            left: at_least(dial.share(now) - crowd, 0.0) * (1.0 - EARLY) * length,
+            time: at_least(dial.time(now) - EARLY * length, LEAST * length),
         }
     }
 
