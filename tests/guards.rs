@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use headgate::{
-    sandbox::{Answer, Behaviour, Scenario, ScriptedAccount},
+    sandbox::{Answer, Behaviour, Scenario, ScriptedAccount, ScriptedWindow},
     settings::Limits,
 };
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::{SignedDuration, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -38,6 +38,14 @@ async fn an_account_stops_at_its_reserve_and_another_takes_over() {
     let reserves = json!([{ "window": "5h", "stop_at": 80 }, { "window": null, "stop_at": 99 }]);
     let guards = guard(&house, "work", json!({ "reserves": reserves })).await;
     assert_eq!(guards["reserves"], reserves);
+    let work = house.id("work");
+    house
+        .done(
+            Method::PATCH,
+            &format!("/api/v1/accounts/{work}"),
+            json!({ "paid": "plan", "spill_to": [house.id("spare")] }),
+        )
+        .await;
     for (turn, by) in ["work", "spare", "spare"].into_iter().enumerate() {
         let reply = house.ask().await;
         assert_eq!(house.answered_by(reply).await, by, "turn {turn}");
@@ -45,6 +53,62 @@ async fn an_account_stops_at_its_reserve_and_another_takes_over() {
     house.clock.advance(hour);
     let reply = house.ask().await;
     assert_eq!(house.answered_by(reply).await, "work", "its window has begun anew");
+}
+
+async fn paid(house: &House, path: &str) -> Value {
+    house.api(Method::GET, path, json!({})).await.json().await["paid"].take()
+}
+
+#[tokio::test]
+async fn a_plan_that_was_spent_went_on_to_a_key_that_costs_although_nobody_had_allowed_that() {
+    let mut work = ScriptedAccount::new("work", "key-work");
+    let (name, resets_in) = ("5h".into(), Duration::from_hours(1));
+    work.windows.push(ScriptedWindow { name, used: 0.9, per_request: 0.2, resets_in, every: None });
+    let accounts = [work, ScriptedAccount::new("pay", "key-pay")];
+    let mut house = House::of(Limits::default(), Scenario::of(accounts)).await;
+    let [work, pay] = ["work", "pay"].map(|name| format!("/api/v1/accounts/{}", house.id(name)));
+    assert_eq!(paid(&house, &work).await, "use", "nobody has asked it yet");
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "work");
+    assert_eq!(
+        (paid(&house, &work).await, paid(&house, &pay).await),
+        (json!("plan"), json!("use")),
+        "its answer told"
+    );
+
+    let reply = house.ask().await;
+    assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS, "its own refusal comes through");
+    house.ended().await;
+    let reply = house.ask().await;
+    let why = house.refused(reply).await;
+    assert!(why.contains(r#"headgate accounts set "work" --spill-to "pay""#), "{why}");
+    let dry = house.done(Method::POST, "/api/v1/explain", json!({ "model": "claude-opus-5-5" })).await;
+    assert_eq!(dry["prevented"]["to"], house.id("pay"), "{dry}");
+    house.written().await;
+    let prevented = house.api(Method::GET, "/api/v1/prevented", json!({})).await.json().await;
+    assert_eq!((&prevented[0]["from"], &prevented[0]["to"]), (&json!("work"), &json!("pay")), "{prevented}");
+
+    // What a person says of it goes before what shows by itself.
+    house.done(Method::PATCH, &pay, json!({ "paid": "plan" })).await;
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "pay", "it costs nothing, a person says");
+    let auto = house.done(Method::PATCH, &pay, json!({ "paid": "auto" })).await;
+    assert_eq!((&auto["paid"], &auto["said_paid"]), (&json!("use"), &json!(null)));
+    // An order that puts it before every plan is a leave, too; a pause of the plan is none.
+    house.done(Method::PATCH, &pay, json!({ "priority": -1 })).await;
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "pay");
+    house.done(Method::PATCH, &pay, json!({ "priority": 0 })).await;
+    house.done(Method::POST, &format!("{work}/pause"), json!({})).await;
+    let reply = house.ask().await;
+    house.refused(reply).await;
+
+    let allowed = house.done(Method::PATCH, &work, json!({ "spill_to": [house.id("pay")] })).await;
+    assert_eq!(allowed["spill"]["accounts"][0]["id"], house.id("pay"), "{allowed}");
+    let reply = house.ask().await;
+    assert_eq!(house.answered_by(reply).await, "pay");
+    let refused = house.api(Method::PATCH, &pay, json!({ "spill_to": "all" })).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "it is paid by use itself");
 }
 
 #[tokio::test]

@@ -147,8 +147,9 @@ async fn a_spent_sign_in_moves_on_where_that_was_allowed_and_is_back_at_its_rese
     let mut house = house(&["work", "spare"]).await;
     let work = account(&house, "work").await["id"].clone();
     let allowed = allow(&house, json!([work])).await;
-    assert_eq!(allowed["spill"]["accounts"], json!([work]));
-    let since: jiff::Timestamp = allowed["spill"]["allowed_at"].as_str().unwrap().parse().unwrap();
+    let path = &allowed["spill"]["accounts"][0];
+    assert_eq!((&path["id"], &allowed["spill"]["all"]), (&work, &json!(null)));
+    let since: jiff::Timestamp = path["allowed_at"].as_str().unwrap().parse().unwrap();
     assert!(house.clock.now().duration_since(since) < jiff::SignedDuration::from_mins(1));
 
     assert_eq!(served(&mut house, MINE).await.1, ["mine"], "the sign-in first");
@@ -380,12 +381,23 @@ async fn an_account_with_a_key_or_a_foreign_address_is_refused_with_a_sentence()
 
 #[tokio::test]
 async fn a_path_that_was_allowed_keeps_its_date_until_it_is_another_one() {
-    let house = house(&["work"]).await;
-    let first = allow(&house, json!("all")).await["spill"]["allowed_at"].clone();
+    let house = house(&["work", "spare"]).await;
+    let [work, spare] =
+        [account(&house, "work").await["id"].clone(), account(&house, "spare").await["id"].clone()];
+    let first = allow(&house, json!([work])).await["spill"]["accounts"][0]["allowed_at"].clone();
     house.clock.advance(Duration::from_hours(1));
-    assert_eq!(allow(&house, json!("all")).await["spill"]["allowed_at"], first);
-    let work = account(&house, "work").await["id"].clone();
-    assert_ne!(allow(&house, json!([work])).await["spill"]["allowed_at"], first);
+    let both = allow(&house, json!([spare, work])).await["spill"]["accounts"].clone();
+    assert_eq!(
+        (&both[1]["id"], &both[1]["allowed_at"]),
+        (&work, &first),
+        "one was added, and had dated the other anew"
+    );
+    assert_ne!(both[0]["allowed_at"], first);
+    let all = allow(&house, json!("all")).await["spill"]["all"].clone();
+    house.clock.advance(Duration::from_hours(1));
+    assert_eq!(allow(&house, json!("all")).await["spill"]["all"], all);
+    let one = allow(&house, json!([spare])).await["spill"].clone();
+    assert_eq!((&one["accounts"][0]["allowed_at"], &one["all"]), (&all, &json!(null)), "it was among all");
     assert_eq!(allow(&house, json!("none")).await["spill"], json!(null));
 }
 

@@ -33,6 +33,7 @@ pub fn contender(id: i64, now: Timestamp) -> Contender {
         says: [].into(),
         counts_tokens: true,
         models: [].into(),
+        paid: None,
         lacks: Lacks::default(),
         verdicts: "anthropic".into(),
     };
@@ -48,6 +49,7 @@ pub fn contender(id: i64, now: Timestamp) -> Contender {
         bench: None,
         refused: None,
         models: ModelMap::default(),
+        paid: None,
         lacks: Lacks::default(),
         spill: None,
         sign_in: None,

@@ -8,14 +8,14 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use wanted::{allow, check_login_address, check_priority, wanted_key, warm, wish};
+use wanted::{allow, check_login_address, check_priority, paid_as, wanted_key, warm, wish};
 pub(super) use wanted::{check_key, goes_where_a_login_may};
 
 use super::{Brought, EditError, GuardsChange, Roster, guards::zones, purse::filled, roster::lock};
 use crate::{
     domain::{
-        Account, AccountId, AccountName, Caps, Lacks, ModelMap, OpenWhen, Pause, PausedBy, PoolId, Provider,
-        SpillTo,
+        Account, AccountId, AccountName, Caps, Lacks, ModelMap, OpenWhen, Paid, Pause, PausedBy, PoolId,
+        Provider, SpillTo,
     },
     events::Event,
     providers::{PlainHttp, base_url},
@@ -51,7 +51,9 @@ pub struct Change {
     pub models: Option<BTreeMap<String, String>>,
     /// All that it does not take, in place of what was said.
     pub lacks: Option<Lacks>,
-    /// Where requests that came with a sign-in may spill over to.
+    /// How its use is paid; `Some(None)`: as it shows by itself.
+    pub paid: Option<Option<Paid>>,
+    /// Where requests that would cost nothing here may spill over to.
     pub spill: Option<SpillOrder>,
     /// The pool that it is put into.
     pub pool: Option<PoolId>,
@@ -78,7 +80,7 @@ fn checked_lacks(lacks: Lacks) -> Result<Lacks, EditError> {
     Ok(Lacks { betas: betas.into(), ..lacks })
 }
 
-/// What a person says of the paths out of an account that passes sign-ins on.
+/// What a person says of the paths out of an account to where it may cost money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpillOrder {
     /// There is none.
@@ -198,7 +200,9 @@ impl Roster {
         if change.pool.is_some_and(|pool| self.snapshot().plan.pool(pool).is_none()) {
             return Err(EditError::NoSuchPool);
         }
-        let before = self.find(id)?.account.guards.clone();
+        let before = self.find(id)?;
+        let paid = paid_as(&before, change.paid.unwrap_or(before.account.paid));
+        let before = before.account.guards.clone();
         let has_new_guards = !change.guards.is_none();
         let guards = if has_new_guards { change.guards.of(before.as_deref())?.map(Arc::new) } else { before };
         let has_caps = guards.as_ref().is_some_and(|guards| guards.caps != Caps::default());
@@ -217,6 +221,7 @@ impl Roster {
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
             account.models = models.clone().unwrap_or_else(|| account.models.clone());
             account.lacks = lacks.clone().unwrap_or_else(|| account.lacks.clone());
+            account.paid = change.paid.unwrap_or(account.paid);
             if has_new_key {
                 // What the old one brought about says nothing of it.
                 (account.refused, account.bench) = (None, None);
@@ -241,7 +246,7 @@ impl Roster {
             if let Some(times) = change.keep_warm {
                 account.timed.keep_warm = warm(times, provider)?;
             }
-            allow(account, provider, change.spill.as_ref(), now)
+            allow(account, paid, change.spill.as_ref(), now)
         })?;
         if has_new_upstream {
             inner.models.forget(id);

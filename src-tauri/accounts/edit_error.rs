@@ -49,7 +49,9 @@ pub enum EditError {
     NoKeyWanted(String),
     #[error("a sign-in goes to {0} and nowhere else; leave the address out")]
     ForeignAddress(String),
-    #[error("only an account that passes on Claude Code's own sign-in can let requests spill over")]
+    #[error(
+        "it is paid by use itself, and requests spill over from an account whose use a plan includes; where a plan does include it, say so first (`headgate accounts set NAME --paid plan`)"
+    )]
     NoSpill,
     #[error("requests spill over to other accounts that have a key of their own, and {0}")]
     BadSpill(String),

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::accounts::sign_in_views::SignedInView;
 use super::plan::views::GuardsView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, FamilyOut, KeptBackView, OpenWindow, OpeningView, ProviderView,
-    RenewalView, RequestView, SpillTo, SpillView, SpillWord, StandingView, UsageAskedView, UsageView,
-    WindowView,
+    AccountView, AttemptView, CredentialKind, FamilyOut, KeptBackView, OpenWindow, OpeningView, PaidOrder,
+    ProviderView, RenewalView, RequestView, SpillPath, SpillTo, SpillView, SpillWord, StandingView,
+    UsageAskedView, UsageView, WindowView,
 };
 use crate::{
     accounts::{OpeningDue, Question, Roster, SpillOrder, renewal::Look},
     domain::{
-        self, AccountId, Attempt, Endpoint, Exchange, Family, KeyId, Micros, OpenWhen, Provider, Spill,
+        self, AccountId, Attempt, Endpoint, Exchange, Family, KeyId, Micros, OpenWhen, Paid, Provider, Spill,
         Standing, Usage, Window, WindowSource,
     },
     proxy::Gateway,
@@ -68,6 +68,8 @@ pub fn account(contender: &Contender, gateway: &Gateway, now: Timestamp) -> Acco
         trouble_until: bad_weather(contender, now),
         sign_in: SignedInView::of(contender, roster),
         renewal: gateway.renewals.look(account.id).map(renewal),
+        paid: contender.paid(),
+        said_paid: account.paid,
         spill: account.spill.as_ref().map(spill),
         windows,
         usage: roster.readings_of(account.id).map(asked),
@@ -130,11 +132,18 @@ fn renewal(look: Look) -> RenewalView {
 }
 
 fn spill(spill: &Spill) -> SpillView {
-    let (all, accounts) = match &spill.to {
-        domain::SpillTo::All => (true, Vec::new()),
-        domain::SpillTo::Only(ids) => (false, ids.iter().map(|id| id.0).collect()),
-    };
-    SpillView { all, accounts, allowed_at: spill.allowed_at }
+    let path = |(id, since): &(AccountId, Timestamp)| SpillPath { id: id.0, allowed_at: *since };
+    SpillView { all: spill.all, accounts: spill.only.iter().map(path).collect() }
+}
+
+impl From<PaidOrder> for Option<Paid> {
+    fn from(order: PaidOrder) -> Self {
+        match order {
+            PaidOrder::Plan => Some(Paid::Plan),
+            PaidOrder::Use => Some(Paid::Use),
+            PaidOrder::Auto => None,
+        }
+    }
 }
 
 impl From<SpillTo> for SpillOrder {

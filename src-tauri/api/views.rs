@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Days, DecisionRecord, Ending, Endpoint, Lacks, MinuteOfDay, OpenWhen, PausedBy, Role, StandingState,
-        VerdictKind, WindowSource,
+        Days, DecisionRecord, Ending, Endpoint, Lacks, MinuteOfDay, OpenWhen, Paid, PausedBy, Role,
+        StandingState, VerdictKind, WindowSource,
     },
     secrets::Sensitive,
 };
@@ -60,7 +60,13 @@ pub struct AccountView {
     /// How the sign-in stands that it pays with; absent where it has a key.
     #[serde(default)]
     pub renewal: Option<RenewalView>,
-    /// Where requests that came with a sign-in may spill over to. Absent: nowhere.
+    /// How its use is paid; absent where nobody knows.
+    #[serde(default)]
+    pub paid: Option<Paid>,
+    /// The same as a person has said it; absent: it shows by itself.
+    #[serde(default)]
+    pub said_paid: Option<Paid>,
+    /// Where requests that would cost nothing here may spill over to. Absent: nowhere.
     pub spill: Option<SpillView>,
     /// Every usage window that is known, the most used of those that limit messages first. Of an account that passes sign-ins on: those of
     /// the sign-in that was used last.
@@ -151,24 +157,43 @@ pub struct RenewalView {
     pub failed_at: Option<Timestamp>,
 }
 
-/// A person's leave for requests that came with a sign-in to spill over to accounts with a key, which may cost
-/// money.
+/// A person's leave for requests that would cost nothing here to spill over to accounts where they may cost money.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SpillView {
-    /// To every account, those that are added later too.
-    pub all: bool,
-    /// Ids of the accounts, if not to all.
-    pub accounts: Vec<i64>,
+    /// Since when they may to every account, those that are added later too; absent where they may to some.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub all: Option<Timestamp>,
+    /// The accounts, if not all.
+    pub accounts: Vec<SpillPath>,
+}
+
+/// One path of a `SpillView`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SpillPath {
+    /// The account that it leads to.
+    pub id: i64,
     #[schema(value_type = String, format = DateTime)]
     pub allowed_at: Timestamp,
 }
 
-/// Where requests that came with a sign-in may spill over to: `"all"`, `"none"`, or a list of account ids.
+/// Where requests that would cost nothing here may spill over to: `"all"`, `"none"`, or a list of account ids.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum SpillTo {
     Word(SpillWord),
     Accounts(Vec<i64>),
+}
+
+/// How the use of an account is paid, as a person says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaidOrder {
+    /// Beforehand, by a plan.
+    Plan,
+    /// By what is used.
+    Use,
+    /// As its provider and its answers show.
+    Auto,
 }
 
 /// See `SpillTo`.
@@ -307,6 +332,9 @@ pub struct AccountChange {
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "perhaps_sent_by_its_owner")]
     pub key: Option<Sensitive<String>>,
+    /// How its use is paid: `plan`, `use`, or `auto`, as it shows by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<PaidOrder>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spill_to: Option<SpillTo>,
     /// The pool that it is put into.
@@ -352,7 +380,7 @@ pub struct RemovedAccount {
     pub routes: Vec<String>,
     /// Names of the clients' keys whose list has it in it.
     pub keys: Vec<String>,
-    /// Names of the accounts from which requests with a sign-in might spill over to it.
+    /// Names of the accounts from which requests might spill over to it.
     pub spills: Vec<String>,
 }
 

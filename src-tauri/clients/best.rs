@@ -83,6 +83,7 @@ mod tests {
             says: [].into(),
             counts_tokens: true,
             models: [].into(),
+            paid: None,
             lacks: Lacks::default(),
             verdicts: "anthropic".into(),
         };
@@ -106,6 +107,7 @@ mod tests {
             refused: None,
             models: ModelMap::default(),
             lacks: crate::domain::Lacks::default(),
+            paid: None,
             spill: None,
             sign_in: None,
             timed: Timed::default(),

@@ -36,7 +36,9 @@ pub struct Account {
     pub bench: Option<Bench>,
     /// Why the credential no longer works, once an upstream said so.
     pub refused: Option<Arc<str>>,
-    /// Where requests that came with a sign-in may spill over to; `None` is nowhere.
+    /// How its use is paid, as a person says; `None` is as it shows by itself.
+    pub paid: Option<Paid>,
+    /// Where requests may spill over to that would cost nothing here; `None` is nowhere.
     pub spill: Option<Spill>,
     /// How it was signed in; `None` for one that was given a key.
     pub sign_in: Option<Arc<SignIn>>,
@@ -46,17 +48,42 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
-/// A person's leave for requests that came with a sign-in to spill over to accounts of another kind, which may
-/// cost money.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spill {
-    /// Where to.
-    pub to: SpillTo,
-    /// Since when.
-    pub allowed_at: Timestamp,
+/// How the use of an account is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Paid {
+    /// Beforehand: what a plan includes costs nothing more, and is lost where it is not used.
+    Plan,
+    /// By what is used.
+    Use,
 }
 
-/// The accounts that a path leads to.
+impl Paid {
+    /// The word for SQL, which is the one on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Use => "use",
+        }
+    }
+
+    /// What is written as this word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Plan, Self::Use].into_iter().find(|paid| paid.word() == word)
+    }
+}
+
+/// A person's leave for requests that would cost nothing to spill over to accounts where they may cost money: each
+/// path with the time since which it is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spill {
+    /// To every other account, those that are added later too.
+    pub all: Option<Timestamp>,
+    /// To these, where not to all.
+    pub only: Arc<[(AccountId, Timestamp)]>,
+}
+
+/// Where a person lets requests spill over to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpillTo {
     /// Every other one, those that are added later too.
@@ -65,12 +92,22 @@ pub enum SpillTo {
     Only(Arc<[AccountId]>),
 }
 
-impl SpillTo {
+impl Spill {
     /// Whether it leads to this account.
     pub fn reaches(&self, id: AccountId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(ids) => ids.contains(&id),
+        self.all.is_some() || self.only.iter().any(|(to, _)| *to == id)
+    }
+
+    /// As a person wants it now. A path that was there before keeps its date.
+    pub fn allowed(to: &SpillTo, before: Option<&Self>, now: Timestamp) -> Self {
+        let everywhere = before.and_then(|before| before.all);
+        let since = |id: AccountId| {
+            let known = before.and_then(|before| before.only.iter().find(|(to, _)| *to == id));
+            known.map(|(_, since)| *since).or(everywhere).unwrap_or(now)
+        };
+        match to {
+            SpillTo::All => Self { all: Some(everywhere.unwrap_or(now)), only: [].into() },
+            SpillTo::Only(ids) => Self { all: None, only: ids.iter().map(|id| (*id, since(*id))).collect() },
         }
     }
 }
@@ -99,6 +136,8 @@ pub struct Provider {
     pub base_url: Option<Url>,
     /// What its accounts pay with.
     pub credential: Credential,
+    /// How they pay, unless their answers show otherwise; `None` where that differs.
+    pub paid: Option<Paid>,
     /// What a request of theirs says besides, for the sake of the credential. In a header that the client has
     /// filled, it is one more item.
     pub says: Arc<[(http::HeaderName, http::HeaderValue)]>,

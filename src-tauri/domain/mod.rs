@@ -32,7 +32,7 @@ mod usage;
 mod verdict;
 mod window;
 
-pub use account::{Account, Credential, Lacks, Provider, ProviderId, Spill, SpillTo};
+pub use account::{Account, Credential, Lacks, Paid, Provider, ProviderId, Spill, SpillTo};
 pub use ask::{Ask, CachePrice, Conversation, Endpoint, Family, Need, Needs};
 pub use binding::{Binding, BindingId, Role, Subject};
 pub use count::counted;

@@ -17,7 +17,7 @@ use super::{
     windows::WindowReader,
     windows_table::{Told, dialects, patterns},
 };
-use crate::domain::{Credential, Lacks, Model, Need, Provider, ProviderId, Verdict, Window};
+use crate::domain::{Credential, Lacks, Model, Need, Paid, Provider, ProviderId, Verdict, Window};
 
 const TEXT: &str = include_str!("catalog.toml");
 const MODELS: &str = include_str!("models.toml");
@@ -48,6 +48,7 @@ struct Entry {
     count_tokens: Counts,
     #[serde(default)]
     lacks: Lacking,
+    paid: Option<Paid>,
     usage: Option<usage::Entry>,
 }
 
@@ -172,6 +173,7 @@ impl Catalog {
                 about: entry.about,
                 base_url: entry.base_url,
                 credential: entry.credential.read(&id)?,
+                paid: entry.paid,
                 says: [].into(),
                 counts_tokens: entry.count_tokens == Counts::Forward,
                 models,

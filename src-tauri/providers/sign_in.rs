@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, header};
 use serde::Deserialize;
 use url::Url;
 
-use crate::domain::{Credential, Provider, ProviderId};
+use crate::domain::{Credential, Paid, Provider, ProviderId};
 
 const TEXT: &str = include_str!("sign_ins.toml");
 
@@ -93,6 +93,8 @@ pub struct Definition {
     revoke_url: Option<String>,
     /// The directory where none is named; `None` where there are no directories.
     pub tenant: Option<String>,
+    /// How accounts pay that were signed in so, if not as those of their provider.
+    paid: Option<Paid>,
     /// What is asked for.
     #[serde(default)]
     pub scopes: Vec<Arc<str>>,
@@ -333,7 +335,8 @@ impl Definition {
         }
         let credential = Credential::Key(vec![(header::AUTHORIZATION, "Bearer ".into())]);
         let says = self.headers().unwrap_or_default().into();
-        Arc::new(Provider { credential, says, ..Provider::clone(provider) })
+        let paid = self.paid.or(provider.paid);
+        Arc::new(Provider { credential, paid, says, ..Provider::clone(provider) })
     }
 
     fn headers(&self) -> Option<Vec<(HeaderName, HeaderValue)>> {

@@ -1,7 +1,7 @@
 //! One request before one snapshot: whatever is the same for all accounts is found once, and then each is
 //! judged by itself. `pick` and `explain` both ask here, so that they can't disagree.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -15,10 +15,9 @@ use super::{
     standing::health,
     standing_for,
 };
-use crate::domain::{Ask, Family, Need, StandingState};
+use crate::domain::{Ask, Family, Need, Paid, Policy, Spill, StandingState, Target};
 
 /// See the file.
-#[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub ask: &'a Ask,
     pub snapshot: &'a Snapshot,
@@ -32,6 +31,19 @@ pub(super) struct Case<'a> {
     sought: Option<Sought>,
     /// It needs something that an upstream might be known to lack.
     is_needy: bool,
+    /// Found when somebody asks.
+    plans: OnceCell<Option<Plans<'a>>>,
+}
+
+/// The accounts whose use a plan includes and that might serve it, also while they rest or are paused: neither is a
+/// leave to pay.
+#[derive(Debug)]
+struct Plans<'a> {
+    /// The one that stands first by what a person has set.
+    first: &'a Contender,
+    stage: u8,
+    /// The paths out of all of them.
+    open: Vec<&'a Spill>,
 }
 
 /// What keeps an account from taking a request at one place, in a word. `explain` has the sentence.
@@ -39,8 +51,10 @@ pub(super) struct Case<'a> {
 pub(super) enum Obstacle {
     /// It has already failed it, or can't be asked for this.
     Aside,
-    /// Its terms do not allow it: its key, its sign-in, or a path that nobody has allowed.
+    /// Its terms do not allow it: its key, or its sign-in.
     Terms,
+    /// It would cost money, and nobody has allowed that path.
+    Costs,
     /// It would be served another model than was asked for.
     AnotherModel,
     /// Its upstream does not take it.
@@ -90,6 +104,7 @@ impl<'a> Case<'a> {
             family: ask.family(),
             sought: ask.model.as_deref().map(Sought::of),
             is_needy: needs.images || needs.tools || needs.betas.is_some(),
+            plans: OnceCell::new(),
         }
     }
 
@@ -113,11 +128,60 @@ impl<'a> Case<'a> {
     }
 
     fn obstacle_at_hand(&self, contender: &Contender, place: &Place<'_>) -> Option<Obstacle> {
+        if self.allowed.is_path_closed(contender) || self.leaves_a_plan(contender, place) {
+            return Some(Obstacle::Costs);
+        }
         if !self.allowed.lets(contender) {
             return Some(Obstacle::Terms);
         }
         let is_aside = self.set_aside.iter().any(|aside| aside.is(contender, place.model));
         is_aside.then_some(Obstacle::Aside)
+    }
+
+    /// Whether it would go from what a plan includes to an account that is paid by use, and nobody has allowed that:
+    /// neither by a path, nor by an order that puts that account before every plan, nor by a slot that names it.
+    fn leaves_a_plan(&self, contender: &Contender, place: &Place<'_>) -> bool {
+        if contender.paid() != Some(Paid::Use) || !self.allowed.lets(contender) {
+            return false;
+        }
+        let id = contender.account.id;
+        let slot = place.slot.and_then(|slot| self.course.slots.get(usize::from(slot)));
+        if slot.is_some_and(|slot| slot.target == Target::Account(id)) {
+            return false;
+        }
+        let Some(plans) = self.plans() else { return false };
+        let goes_first = place.stage < plans.stage
+            || place.stage == plans.stage
+                && place.policy == Policy::Priority
+                && contender.account.priority < plans.first.account.priority;
+        !goes_first && !plans.open.iter().any(|spill| spill.reaches(id))
+    }
+
+    /// The account of a plan that the request stays with instead; `None` where there is none.
+    pub fn plan(&self) -> Option<&'a Contender> {
+        self.plans().map(|plans| plans.first)
+    }
+
+    fn plans(&self) -> Option<&Plans<'a>> {
+        let find = || {
+            let mut plans: Option<Plans<'a>> = None;
+            for (contender, glance) in self.snapshot.contenders.each() {
+                if glance.paid != Some(Paid::Plan) || !self.allowed.lets(contender) {
+                    continue;
+                }
+                let Some(stage) = self.course.places(contender).iter().map(|place| place.stage).min() else {
+                    continue;
+                };
+                let known = plans.get_or_insert(Plans { first: contender, stage, open: Vec::new() });
+                known.open.extend(&contender.account.spill);
+                let order = |stage, plan: &Contender| (stage, plan.account.priority, plan.account.id);
+                if order(stage, contender) < order(known.stage, known.first) {
+                    (known.first, known.stage) = (contender, stage);
+                }
+            }
+            plans
+        };
+        self.plans.get_or_init(find).as_ref()
     }
 
     fn obstacle_where(

@@ -4,7 +4,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{Contender, Load, rank::dial::Dials};
-use crate::domain::{AccountId, PoolId};
+use crate::domain::{AccountId, Paid, PoolId};
 
 /// In the order in which they came. A glance is made with its contender and never without it.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Glance {
     pub priority: f64,
     /// Nobody guards it, names its models or knows their list: its windows and its load are all there is to it.
     pub is_plain: bool,
+    /// How its use is paid, where that is known.
+    pub paid: Option<Paid>,
     /// Some window is known, of whatever kind.
     pub states_windows: bool,
     /// Of the windows that limit messages.
@@ -37,6 +39,7 @@ impl Glance {
             pool: account.pool,
             priority: f64::from(account.priority),
             is_plain: account.guards.is_none() && account.models.is_empty() && contender.offers.is_none(),
+            paid: contender.paid(),
             states_windows: !contender.windows.is_empty(),
             dials: Dials::of(&contender.windows),
             load: contender.load.clone(),

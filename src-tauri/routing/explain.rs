@@ -214,6 +214,7 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
 fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle: Obstacle) -> Standing {
     match obstacle {
         Obstacle::Terms => Standing { reason: case.allowed.why_not(contender), ..Standing::READY },
+        Obstacle::Costs => Standing { reason: costs(case, contender), ..Standing::READY },
         Obstacle::AnotherModel => {
             let sent = case.sent(contender, place.model).map_or("another model", AsRef::as_ref);
             because(
@@ -253,6 +254,21 @@ fn kept_back(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Stand
     };
     let reason = Some(kept.by.reason().into());
     Standing { state: StandingState::Cooling, reason, until: kept.until }
+}
+
+/// Which path would have to be allowed.
+fn costs(case: &Case<'_>, contender: &Contender) -> Option<Arc<str>> {
+    let told = || {
+        let (plan, other) = (&case.plan()?.account.name, &contender.account.name);
+        Some(
+            format!(
+                "it is paid by use, and a request that {plan} might serve does not leave a plan for it unless you let it \
+                 spill over, which costs money (`headgate accounts set \"{plan}\" --spill-to \"{other}\"`)"
+            )
+            .into(),
+        )
+    };
+    case.allowed.why_not(contender).or_else(told)
 }
 
 /// A reason that lies in the request.

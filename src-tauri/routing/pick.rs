@@ -209,7 +209,7 @@ impl<'a> Survey<'a> {
                         survey.refuge = Some(stand.or_better(survey.refuge));
                     }
                 }
-                Some(Obstacle::Terms) if case.allowed.is_path_closed(contender) => {
+                Some(Obstacle::Costs) => {
                     if case.obstacle_beyond_terms(contender, place).is_none() {
                         survey.kept_out = Some(stand.or_better(survey.kept_out));
                     }
@@ -245,7 +245,8 @@ impl<'a> Survey<'a> {
     /// What would have cost money, had it not been kept out: it goes before the best of the others.
     pub fn prevented(&self, case: &Case<'_>, best: Option<Rank>) -> Option<Prevented> {
         let kept_out = self.kept_out.filter(|kept_out| best.is_none_or(|best| kept_out.rank < best))?;
-        Some(Prevented { from: case.allowed.home()?, to: kept_out.id() })
+        let plan = || case.plan().map(|plan| plan.account.id);
+        Some(Prevented { from: case.allowed.home().or_else(plan)?, to: kept_out.id() })
     }
 }
 

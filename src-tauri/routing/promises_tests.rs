@@ -13,8 +13,7 @@ use super::{
 use crate::domain::{
     AccountId, Ask, Bench, Binding, BindingId, Choice, Endpoint, Family, Guards, KeyId, MOST_CANDIDATES,
     Model, ModelMap, ModelRule, Needs, Outcome, Pause, PausedBy, Peak, Percent, Policy, Pool, PoolId,
-    Reserve, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spill, SpillTo, Subject, Target,
-    Window,
+    Reserve, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spill, Subject, Target, Window,
 };
 
 const MODELS: [&str; 3] = ["claude-opus-5-5", "claude-haiku-5-5", "glm-5.2"];
@@ -115,7 +114,7 @@ fn contenders() -> impl Strategy<Value = (Contender, u32, Option<u32>)> {
             });
             match extra {
                 0 => one.account.models = ModelMap::new([(MODELS[0].into(), MODELS[2].into())]).unwrap(),
-                1 => one.account.spill = Some(Spill { to: SpillTo::All, allowed_at: now() }),
+                1 => one.account.spill = Some(Spill { all: Some(now()), only: [].into() }),
                 2 => {
                     let mut provider = crate::domain::Provider::clone(&one.provider);
                     provider.lacks.images = true;
@@ -237,7 +236,44 @@ fn bounds() -> impl Strategy<Value = Bound> {
     })
 }
 
-/// Whether an account could take the request at a place, found without the code that decides it.
+/// Who could take the request, and at which places, found without the code that decides it.
+fn able(world: &World) -> Vec<Way> {
+    let ways = ways(world);
+    let could = |(place, id, model): &&Way| {
+        let one = world.snapshot.get(*id).unwrap();
+        could(world, one, model.as_ref()) && !leaves_a_plan(world, &ways, *place, one)
+    };
+    ways.iter().filter(could).cloned().collect()
+}
+
+/// Whether it would go from a plan that could have been asked to somebody who is paid by use, unless a person said so.
+fn leaves_a_plan(world: &World, ways: &[Way], place: usize, one: &Contender) -> bool {
+    let is_plan = |one: &Contender| {
+        one.provider.passes_logins() || one.windows.iter().any(|window| &*window.name.0 != "tokens")
+    };
+    let id = one.account.id;
+    let is_named = || {
+        let slot = route(world).and_then(|route| route.slots.get(place));
+        slot.is_some_and(|slot| slot.target == Target::Account(id))
+    };
+    if is_plan(one) || one.windows.is_empty() || is_named() {
+        return false;
+    }
+    let plans = || {
+        let all = ways.iter().map(|(place, id, _)| (*place, world.snapshot.get(*id).unwrap()));
+        all.filter(|(_, plan)| is_plan(plan) && is_allowed(world, plan))
+    };
+    let policy = world.snapshot.plan.pools.iter().find(|pool| pool.id == one.account.pool);
+    let by_priority =
+        policy.map_or(world.snapshot.plan.pools[0].policy, |pool| pool.policy) == Policy::Priority;
+    let first = plans().map(|(place, plan)| (place, plan.account.priority)).min();
+    let is_after = first.is_some_and(|(at, priority)| {
+        place > at || place == at && !(by_priority && one.account.priority < priority)
+    });
+    is_after && !plans().any(|(_, plan)| plan.account.spill.as_ref().is_some_and(|spill| spill.reaches(id)))
+}
+
+/// Whether an account could take the request at a place, whatever that costs.
 fn could(world: &World, one: &Contender, model: Option<&Arc<str>>) -> bool {
     let (ask, plan) = (&world.ask, &world.snapshot.plan);
     let named = model.map(AsRef::as_ref).or(ask.model.as_deref());
@@ -269,10 +305,7 @@ fn is_allowed(world: &World, one: &Contender) -> bool {
         return ask.login;
     }
     let spills = |passer: &Arc<Contender>| {
-        passer.account.spill.as_ref().is_some_and(|spill| match &spill.to {
-            SpillTo::All => true,
-            SpillTo::Only(ids) => ids.contains(&one.account.id),
-        })
+        passer.account.spill.as_ref().is_some_and(|spill| spill.reaches(one.account.id))
     };
     !ask.login || passers().next().is_none() || passers().any(spills)
 }
@@ -312,8 +345,19 @@ fn has_room(world: &World, one: &Contender) -> bool {
     most.is_none_or(|most| running < most)
 }
 
-/// Where the plan lets a request go, in a few lines and slowly: account and model, with the place in the order.
-fn ways(world: &World) -> Vec<(usize, AccountId, Option<Arc<str>>)> {
+/// The route that the request takes.
+fn route(world: &World) -> Option<&Route> {
+    let (ask, plan) = (&world.ask, &world.snapshot.plan);
+    let fit = |route: &Route| route.models.fit(ask.model.as_deref()?);
+    let fitting = plan.routes.iter().filter(|route| route.enabled && fit(route).is_some());
+    fitting.min_by_key(|route| (std::cmp::Reverse(fit(route)), route.id))
+}
+
+/// A place in the order, an account that stands there, and the model that it is asked for instead.
+type Way = (usize, AccountId, Option<Arc<str>>);
+
+/// Where the plan lets a request go, in a few lines and slowly.
+fn ways(world: &World) -> Vec<Way> {
     let (ask, plan) = (&world.ask, &world.snapshot.plan);
     let exists = |pool: PoolId| plan.pools.iter().any(|one| one.id == pool);
     let pool = |one: &Contender| if exists(one.account.pool) { one.account.pool } else { PoolId::MAIN };
@@ -326,9 +370,7 @@ fn ways(world: &World) -> Vec<(usize, AccountId, Option<Arc<str>>)> {
     });
     let own =
         own.and_then(|key| fitting.iter().find(|(one, fit)| exists(one.pool) && (one.strict, *fit) == key));
-    let fit = |route: &Route| route.models.fit(ask.model.as_deref()?);
-    let route = plan.routes.iter().filter(|route| route.enabled && fit(route).is_some());
-    let route = route.min_by_key(|route| (std::cmp::Reverse(fit(route)), route.id));
+    let route = route(world);
     let mut ways = Vec::new();
     let mut way = |place, leads: &dyn Fn(&Contender) -> bool, model: Option<Arc<str>>| {
         let to = world.snapshot.contenders.iter().filter(|one| is_in_bounds(one) && leads(one));
@@ -355,10 +397,7 @@ proptest! {
 
     #[test]
     fn whoever_is_picked_can_serve_and_nobody_waits_while_somebody_could(world in worlds()) {
-        let able: Vec<_> = ways(&world)
-            .into_iter()
-            .filter(|(_, id, model)| could(&world, world.snapshot.get(*id).unwrap(), model.as_ref()))
-            .collect();
+        let able = able(&world);
         match world.pick() {
             Decision::Take(pick) => {
                 let id = pick.contender.account.id;
@@ -396,10 +435,7 @@ proptest! {
     #[test]
     fn without_a_binding_the_first_place_of_the_course_that_can_serve_does(world in worlds()) {
         let world = World { bound: None, ..world };
-        let able = ways(&world).into_iter().filter(|(_, id, model)| {
-            could(&world, world.snapshot.get(*id).unwrap(), model.as_ref())
-        });
-        let first = able.map(|(place, ..)| place).min();
+        let first = able(&world).into_iter().map(|(place, ..)| place).min();
         let slot = first.filter(|place| *place < 100).map(|place| u8::try_from(place).unwrap());
         prop_assert_eq!(world.picked().map(|pick| pick.why.slot), first.map(|_| slot));
     }

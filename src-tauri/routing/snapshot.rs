@@ -11,11 +11,12 @@ use std::{
     },
 };
 
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 use url::Url;
 
 use super::{Contenders, Offers, Plan, UnderWay, Weather};
-use crate::domain::{Account, AccountId, Outlay, Provider, Window};
+use crate::domain::{Account, AccountId, Endpoint, Outlay, Paid, Provider, Window, WindowSource};
 
 /// See the file.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +38,9 @@ impl Snapshot {
         self.contenders.find(id).map(|(contender, _)| contender)
     }
 }
+
+/// Windows shorter than this are a pace and no allotment.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// One account with all that selection looks at.
 #[derive(Debug, Clone)]
@@ -96,6 +100,23 @@ impl Contender {
             weather,
             purse: Purse::default(),
         }
+    }
+
+    /// How its use is paid; `None` where nobody knows. A person's word counts first, then an allotment that its answers
+    /// state, then its provider; whose answers state a pace and no allotment is paid by use.
+    pub fn paid(&self) -> Option<Paid> {
+        let limits = || self.windows.iter().filter(|window| window.limits == Some(Endpoint::Messages));
+        let is_allotment = |window: &Window| window.length.is_some_and(|length| length >= HOUR);
+        let is_stated = |window: &Window| window.source != WindowSource::UsageEndpoint;
+        let by_answers = || {
+            let has_allotment = limits().any(|window| is_stated(window) && is_allotment(window));
+            has_allotment.then_some(Paid::Plan)
+        };
+        let by_pace = || {
+            let paces_alone = limits().next().is_some() && !limits().any(is_allotment);
+            paces_alone.then_some(Paid::Use)
+        };
+        self.account.paid.or_else(by_answers).or(self.provider.paid).or_else(by_pace)
     }
 
     /// Where it is asked: its own address, else its provider's.

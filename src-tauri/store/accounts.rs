@@ -14,8 +14,8 @@ use super::{
     guards,
 };
 use crate::domain::{
-    Account, AccountId, AccountName, Bench, Guards, Lacks, ModelMap, Pause, PausedBy, PoolId, ProviderId,
-    SignIn, Spill, SpillTo, Timed,
+    Account, AccountId, AccountName, Bench, Guards, Lacks, ModelMap, Paid, Pause, PausedBy, PoolId,
+    ProviderId, SignIn, Spill, Timed,
 };
 
 /// An account before it has an id.
@@ -51,12 +51,9 @@ const INSERT: &str = "INSERT INTO accounts (name, folded, provider, base_url, pr
 const SAVE: &str = "UPDATE accounts SET name = ?2, folded = ?3, provider = ?4, base_url = ?5, priority = ?6,
         pause_reason = ?7, paused_by = ?8, paused_at = ?9,
         bench_until = ?10, bench_reason = ?11, bench_streak = ?12, refused = ?13, models = ?14,
-        spill_to = ?15, spill_at = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20, timed = ?21,
+        spill_to = ?15, paid = ?16, bench_since = ?17, pool_id = ?18, guards = ?19, sign_in = ?20, timed = ?21,
         lacks = ?22
     WHERE id = ?1 AND removed_at IS NULL";
-
-/// In the column `spill_to`, in place of a list.
-const ALL: &str = "all";
 
 const TEACH: &str =
     "UPDATE accounts SET bench_until = ?2, bench_reason = ?3, bench_streak = ?4, refused = ?5,
@@ -134,8 +131,8 @@ impl Store {
                     bench.map(|bench| bench.streak),
                     account.refused,
                     models_text(&account.models),
-                    spill.map(|spill| spill_text(&spill.to)),
-                    spill.map(|spill| Ms(spill.allowed_at)),
+                    spill.map(spill_text),
+                    account.paid.map(Paid::word),
                     bench.map(|bench| Ms(bench.since)),
                     account.pool.0,
                     account.guards.as_deref().map(guards::text),
@@ -229,6 +226,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         pause: pause(row)?,
         bench: bench(row)?,
         refused: row.get("refused")?,
+        paid: row.get_ref("paid")?.as_str_or_null()?.and_then(Paid::of),
         spill: spill(row)?,
         sign_in: sign_in(row)?,
         timed: timed(row)?,
@@ -256,26 +254,29 @@ fn models_text(models: &ModelMap) -> String {
     serde_json::to_string(&pairs).expect("texts are JSON")
 }
 
+/// In the column `spill_to`, each path as the id that it leads to, null for all, and the milliseconds since which it is
+/// allowed.
+type Paths = Vec<(Option<i64>, i64)>;
+
 fn spill(row: &Row<'_>) -> rusqlite::Result<Option<Spill>> {
-    let Some(Ms(allowed_at)) = row.get("spill_at")? else { return Ok(None) };
-    let to = match row.get_ref("spill_to")?.as_str()? {
-        ALL => SpillTo::All,
-        list => {
-            let ids: Vec<i64> = serde_json::from_str(list).map_err(FromSqlError::other)?;
-            SpillTo::Only(ids.into_iter().map(AccountId).collect())
-        }
+    let Some(text) = row.get_ref("spill_to")?.as_str_or_null()? else { return Ok(None) };
+    let paths: Paths = serde_json::from_str(text).map_err(FromSqlError::other)?;
+    let read = |(to, since): (Option<i64>, i64)| {
+        Ok((to.map(AccountId), Timestamp::from_millisecond(since).map_err(FromSqlError::other)?))
     };
-    Ok(Some(Spill { to, allowed_at }))
+    let paths: Vec<(Option<AccountId>, Timestamp)> =
+        paths.into_iter().map(read).collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Spill {
+        all: paths.iter().find(|(to, _)| to.is_none()).map(|(_, since)| *since),
+        only: paths.iter().filter_map(|(to, since)| Some(((*to)?, *since))).collect(),
+    }))
 }
 
-fn spill_text(to: &SpillTo) -> String {
-    match to {
-        SpillTo::All => ALL.into(),
-        SpillTo::Only(ids) => {
-            let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-            serde_json::to_string(&ids).expect("numbers are JSON")
-        }
-    }
+fn spill_text(spill: &Spill) -> String {
+    let all = spill.all.map(|since| (None, since.as_millisecond()));
+    let only = spill.only.iter().map(|(to, since)| (Some(to.0), since.as_millisecond()));
+    let paths: Paths = all.into_iter().chain(only).collect();
+    serde_json::to_string(&paths).expect("numbers are JSON")
 }
 
 fn sign_in(row: &Row<'_>) -> rusqlite::Result<Option<Arc<SignIn>>> {

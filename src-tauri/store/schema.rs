@@ -29,6 +29,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0017_route_idle.sql")),
     M::up(include_str!("migrations/0018_trouble.sql")),
     M::up(include_str!("migrations/0019_lacks_and_caps.sql")),
+    M::up(include_str!("migrations/0020_paid.sql")),
 ];
 
 /// The `user_version` that this program writes; a higher one comes from a newer program.

@@ -36,6 +36,7 @@ fn account(when: OpenWhen, since: &str) -> Contender {
         refused: None,
         models: ModelMap::default(),
         lacks: crate::domain::Lacks::default(),
+        paid: None,
         spill: None,
         sign_in: None,
         timed: Timed { open_window: Some(Opening { when, since: at(since) }), ..Timed::default() },

@@ -6,8 +6,9 @@ use url::Url;
 
 use crate::{
     accounts::{EditError, edit::SpillOrder},
-    domain::{Account, Days, MOST_REPEATS, OpenWhen, Opening, Provider, Spill},
+    domain::{Account, Days, MOST_REPEATS, OpenWhen, Opening, Paid, Provider, Spill},
     providers::is_this_machine,
+    routing::Contender,
     secrets::Sensitive,
 };
 
@@ -71,19 +72,25 @@ pub(super) fn wanted_key(
     }
 }
 
+/// How an account is paid once a person has had their say.
+pub(super) fn paid_as(contender: &Contender, said: Option<Paid>) -> Option<Paid> {
+    let mut account = contender.account.clone();
+    account.paid = said;
+    Contender { account, ..contender.clone() }.paid()
+}
+
 /// A path that stays as it is keeps the date on which it was allowed.
 pub(super) fn allow(
     account: &mut Account,
-    provider: &Provider,
+    paid: Option<Paid>,
     order: Option<&SpillOrder>,
     now: Timestamp,
 ) -> Result<(), EditError> {
     let Some(order) = order else { return Ok(()) };
     match order {
-        _ if !provider.passes_logins() => return Err(EditError::NoSpill),
         SpillOrder::None => account.spill = None,
-        SpillOrder::To(to) if account.spill.as_ref().is_some_and(|spill| spill.to == *to) => {}
-        SpillOrder::To(to) => account.spill = Some(Spill { to: to.clone(), allowed_at: now }),
+        SpillOrder::To(_) if paid == Some(Paid::Use) => return Err(EditError::NoSpill),
+        SpillOrder::To(to) => account.spill = Some(Spill::allowed(to, account.spill.as_ref(), now)),
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::api::{
 };
 use crate::{
     accounts::{self, Change, EditError, PlainHttp, Tokens},
-    domain::{AccountId, PausedBy, PoolId, Route, SignIn, SpillTo, Target},
+    domain::{AccountId, PausedBy, PoolId, Route, SignIn, Target},
     keys::Holder,
     proxy::{self, Opened, is_key},
     routing::Contender,
@@ -58,9 +58,8 @@ impl Api {
         let live = self.gateway.keys.live();
         let lists_it =
             |one: &&Arc<Holder>| one.key.grant.accounts.as_ref().is_some_and(|all| all.contains(&id));
-        let spills_there = |one: &&Arc<Contender>| match one.account.spill.as_ref().map(|spill| &spill.to) {
-            Some(SpillTo::Only(ids)) => ids.contains(&id),
-            Some(SpillTo::All) | None => false,
+        let spills_there = |one: &&Arc<Contender>| {
+            one.account.spill.as_ref().is_some_and(|spill| spill.only.iter().any(|(to, _)| *to == id))
         };
         RemovedAccount {
             account: make::account(contender, &self.gateway, self.clock.now()),
@@ -164,6 +163,7 @@ pub async fn change(
         key: change.key,
         models: change.models,
         lacks: change.lacks,
+        paid: change.paid.map(Into::into),
         spill: change.spill_to.map(Into::into),
         pool: change.pool_id.map(PoolId),
         open_window: change.open_window.map(Into::into),

@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{guards, opening};
 use crate::{
-    api::views::{AccountView, KeptBackView, RenewalView, SpillView},
+    api::views::{AccountView, KeptBackView, RenewalView, SpillPath, SpillView},
     cli::{out::say, table},
     clock::Clock,
     domain::{Lacks, StandingState},
@@ -61,8 +61,7 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
             }
             if let Some(spill) = &account.spill {
                 let gap = if why.is_empty() { "" } else { "; " };
-                let since = table::time(spill.allowed_at, now, &zone);
-                why += &format!("{gap}may spill over to {}, allowed {since}", reached(spill, accounts));
+                why += &format!("{gap}may spill over to {}", reached(spill, accounts, now, &zone));
             }
             if let Some(renewal) = &account.renewal {
                 let gap = if why.is_empty() { "" } else { "; " };
@@ -160,18 +159,18 @@ fn kept_alive(renewal: &RenewalView, standing: StandingState, now: Timestamp, zo
     if told.is_empty() { "signed in".into() } else { format!("signed in: {}", told.join(", ")) }
 }
 
-/// The names of those that a path leads to.
-fn reached(spill: &SpillView, accounts: &[AccountView]) -> String {
-    let names: Vec<&str> = accounts
-        .iter()
-        .filter(|account| spill.accounts.contains(&account.id))
-        .map(|account| account.name.as_str())
-        .collect();
-    match (spill.all, names.is_empty()) {
-        (true, _) => "all".into(),
-        (false, true) => "nobody any more".into(),
-        (false, false) => names.join(", "),
+/// `work, allowed 07:41, and spare, allowed 2026-11-24 01:00`
+fn reached(spill: &SpillView, accounts: &[AccountView], now: Timestamp, zone: &TimeZone) -> String {
+    let allowed = |whom: &str, since| format!("{whom}, allowed {}", table::time(since, now, zone));
+    if let Some(since) = spill.all {
+        return allowed("all", since);
     }
+    let path = |path: &SpillPath| {
+        let account = accounts.iter().find(|account| account.id == path.id)?;
+        Some(allowed(&account.name, path.allowed_at))
+    };
+    let paths: Vec<String> = spill.accounts.iter().filter_map(path).collect();
+    if paths.is_empty() { "nobody any more".into() } else { paths.join(", and ") }
 }
 
 fn state(state: StandingState) -> &'static str {

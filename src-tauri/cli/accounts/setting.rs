@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{change, guards::Guarding, opening, path_of};
 use crate::{
-    api::views::{AccountChange, AccountView, OpenWindow, SpillTo, SpillWord},
+    api::views::{AccountChange, AccountView, OpenWindow, PaidOrder, SpillTo, SpillWord},
     cli::{Code, Core, Global, Trouble, named::found, plan::pools},
     domain::Lacks,
 };
@@ -26,10 +26,13 @@ pub struct Setting {
     /// name, or none. Replaces what was said; repeat it for more.
     #[arg(long, value_name = "WHAT")]
     lacks: Vec<String>,
-    /// Where requests that came with Claude Code's own sign-in may spill over to when it is spent, which may cost
-    /// money: an account by name or id, all, or none. Repeat it for more.
+    /// Where requests may spill over to that would cost nothing at this account (a plan, or Claude Code's own sign-in),
+    /// when it is spent, which may cost money: an account by name or id, all, or none. Repeat it for more.
     #[arg(long, value_name = "ACCOUNT")]
     spill_to: Vec<String>,
+    /// How its use is paid: plan, use, or auto, as its provider and its answers show.
+    #[arg(long, value_name = "HOW", value_parser = paid)]
+    paid: Option<PaidOrder>,
     /// The pool that it is put into, by name or id.
     #[arg(long)]
     pool: Option<String>,
@@ -47,7 +50,8 @@ pub struct Setting {
 
 /// Changes it.
 pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), Trouble> {
-    let Setting { account, map, unmap, lacks, spill_to, pool, open_window, keep_warm, guarding } = setting;
+    let Setting { account, map, unmap, lacks, spill_to, paid, pool, open_window, keep_warm, guarding } =
+        setting;
     let twice = map.iter().enumerate().find(|(at, (asked, _))| {
         map[..*at].iter().any(|(before, _)| before == asked) || unmap.contains(asked)
     });
@@ -58,7 +62,7 @@ pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), T
         return Err(Trouble::new(Code::Usage, why));
     }
     let names_models = !map.is_empty() || !unmap.is_empty();
-    let says_nothing = !names_models && spill_to.is_empty() && pool.is_none();
+    let says_nothing = !names_models && spill_to.is_empty() && paid.is_none() && pool.is_none();
     let says_nothing = says_nothing && open_window.is_none() && keep_warm.is_none() && lacks.is_empty();
     if says_nothing && guarding.is_empty() {
         return Err(Trouble::no_change("accounts set"));
@@ -78,6 +82,7 @@ pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), T
     let new = AccountChange {
         models,
         lacks: if lacks.is_empty() { None } else { Some(lacking(lacks)?) },
+        paid,
         spill_to,
         pool_id,
         guards,
@@ -127,6 +132,15 @@ fn lacking(given: Vec<String>) -> Result<Lacks, Trouble> {
         }
     }
     Ok(Lacks { betas: betas.into(), ..lacks })
+}
+
+fn paid(text: &str) -> Result<PaidOrder, String> {
+    match text {
+        "plan" => Ok(PaidOrder::Plan),
+        "use" => Ok(PaidOrder::Use),
+        "auto" => Ok(PaidOrder::Auto),
+        _ => Err("it is plan, use or auto".into()),
+    }
 }
 
 /// `all`, `none`, or the ids of the accounts that were named.

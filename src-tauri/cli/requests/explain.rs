@@ -215,7 +215,7 @@ fn circumstances(record: &DecisionRecord, name: impl Fn(AccountId) -> String) ->
     lines.extend(record.weighed.as_ref().map(weighed));
     lines.extend(record.prevented.map(|path| {
         format!(
-            "Kept from costing money: it came with the sign-in of {} and did not spill over to {}",
+            "Kept from costing money: it did not spill over from {} to {}",
             name(path.from),
             name(path.to)
         )

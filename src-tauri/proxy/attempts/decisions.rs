@@ -180,6 +180,7 @@ mod tests {
                 refused: None,
                 models: ModelMap::default(),
                 lacks: crate::domain::Lacks::default(),
+                paid: None,
                 spill: None,
                 sign_in: None,
                 timed: Timed::default(),

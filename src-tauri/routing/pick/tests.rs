@@ -3,9 +3,9 @@
 use super::*;
 use crate::domain::{
     Account, AccountName, Binding, BindingId, Budget, Caps, Credential, Day, Family, Guards, Lacks,
-    MinuteOfDay, Model, ModelMap, Need, Needs, Outlay, Peak, Policy, Pool, PoolId, Provider, ProviderId,
-    Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Timed, Window,
-    WindowName, WindowSource,
+    MinuteOfDay, Model, ModelMap, Need, Needs, Outlay, Paid, Peak, Policy, Pool, PoolId, Provider,
+    ProviderId, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Timed,
+    Window, WindowName, WindowSource,
 };
 use crate::routing::{Load, Offers, Plan, Ration};
 use jiff::SignedDuration;
@@ -34,6 +34,7 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         says: [].into(),
         counts_tokens: true,
         models: [].into(),
+        paid: None,
         lacks: Lacks::default(),
         verdicts: "anthropic".into(),
     };
@@ -50,6 +51,7 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         refused: None,
         models: ModelMap::default(),
         lacks: Lacks::default(),
+        paid: None,
         spill: None,
         sign_in: None,
         timed: Timed::default(),
@@ -60,7 +62,8 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
 
 pub(in crate::routing) fn login_account(id: i64) -> Contender {
     let contender = account(id);
-    let provider = Provider { credential: Credential::Client, ..Provider::clone(&contender.provider) };
+    let (credential, paid) = (Credential::Client, Some(Paid::Plan));
+    let provider = Provider { credential, paid, ..Provider::clone(&contender.provider) };
     Contender { provider: Arc::new(provider), ..contender }
 }
 
@@ -184,7 +187,7 @@ fn a_sign_in_whose_window_is_spent_is_asked_only_where_nobody_else_may_serve() {
     let spent = || login_account(1).with(window("5h", 1.0, true, 38));
     assert!(decide(spent()));
     let mut open = spent();
-    open.account.spill = Some(crate::domain::Spill { to: crate::domain::SpillTo::All, allowed_at: now() });
+    open.account.spill = Some(crate::domain::Spill { all: Some(now()), only: [].into() });
     assert!(!decide(open), "account 2 may serve");
     let mut benched = spent();
     benched.account.bench =
@@ -351,7 +354,11 @@ fn everybody_has_his_turn() {
 
 #[test]
 fn what_is_scarce_in_each_balances_plans_and_accounts_that_are_paid_by_use() {
-    let plan = |used| account(1).with(window("5h", used, false, 60)).with(window("7d", 0.2, false, 9_000));
+    let plan = |used| {
+        let mut plan = account(1).with(window("5h", used, false, 60)).with(window("7d", 0.2, false, 9_000));
+        plan.account.spill = Some(crate::domain::Spill { all: Some(now()), only: [].into() });
+        plan
+    };
     let by_use = |used, spent: u64| {
         let caps = Caps { day: Budget { tokens: Some(1_000), money: None }, ..Caps::default() };
         let mut one = account(2).with(window("tokens", used, false, 1));

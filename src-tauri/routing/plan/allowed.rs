@@ -81,7 +81,7 @@ impl<'a> Allowed<'a> {
 
     fn is_open_to(&self, contender: &Contender) -> bool {
         let leads_here = |passer: &Arc<Contender>| {
-            passer.account.spill.as_ref().is_some_and(|spill| spill.to.reaches(contender.account.id))
+            passer.account.spill.as_ref().is_some_and(|spill| spill.reaches(contender.account.id))
         };
         !self.is_bound || self.passers().any(leads_here)
     }
@@ -101,7 +101,7 @@ mod tests {
 
     fn lets(ask: &Ask, spill: Option<SpillTo>) -> Vec<i64> {
         let mut mine = login_account(1);
-        mine.account.spill = spill.map(|to| Spill { to, allowed_at: now() });
+        mine.account.spill = spill.map(|to| Spill::allowed(&to, None, now()));
         let snapshot = Snapshot::of([mine, account(2), account(3)]);
         let allowed = Allowed::to(ask, &snapshot);
         let (let_in, kept_out): (Vec<_>, Vec<_>) =

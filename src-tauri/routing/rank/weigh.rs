@@ -240,7 +240,8 @@ mod tests {
     #[test]
     fn what_is_paid_by_use_gives_way_at_once_to_what_is_paid_for_already() {
         let by_use = account(1).with(window("tokens", 0.1, false, 1)).with_priority(1);
-        let plan = account(2).with(window("5h", 0.1, false, 60));
+        let mut plan = account(2).with(window("5h", 0.1, false, 60));
+        plan.account.spill = Some(crate::domain::Spill { all: Some(now()), only: [].into() });
         let pick = decide(Policy::Priority, vec![by_use, plan], &ask(), bound(180_000));
         assert_eq!(gist(&pick), (2, Choice::Moved, true));
         assert_eq!(pick.why.weighed.unwrap().gain, Gain::Included);

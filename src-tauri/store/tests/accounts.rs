@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::{Folder, add, at};
 use crate::{
     domain::{
-        AccountId, AccountName, Bench, Lacks, Pause, PausedBy, Spill, SpillTo, Window, WindowName,
-        WindowSource,
+        AccountId, AccountName, Bench, Lacks, Paid, Pause, PausedBy, Spill, Window, WindowName, WindowSource,
     },
     store::{NewAccountRow, StoreError},
 };
@@ -30,8 +29,9 @@ fn an_account_comes_back_as_it_was_written() {
     account.refused = Some("the key was revoked".into());
     account.lacks = Lacks { images: true, tools: false, betas: ["context-1m-".into()].into() };
     account.base_url = None;
-    let to = SpillTo::Only([AccountId(7), AccountId(9)].into());
-    account.spill = Some(Spill { to, allowed_at: at(400) });
+    account.paid = Some(Paid::Plan);
+    account.spill =
+        Some(Spill { all: None, only: [(AccountId(7), at(400)), (AccountId(9), at(500))].into() });
 
     store.save_account(&account).unwrap();
 

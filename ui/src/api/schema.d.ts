@@ -889,6 +889,7 @@ export interface components {
             } | null;
             name?: string | null;
             open_window?: components["schemas"]["OpenWindow"] | null;
+            paid?: components["schemas"]["PaidOrder"] | null;
             /**
              * Format: int64
              * @description The pool that it is put into.
@@ -929,6 +930,7 @@ export interface components {
             name: string;
             open_window?: components["schemas"]["OpenWhen"] | null;
             opening?: components["schemas"]["OpeningView"] | null;
+            paid?: components["schemas"]["Paid"] | null;
             /** @description Name of the pool that it is in. */
             pool: string;
             /** Format: int64 */
@@ -943,6 +945,7 @@ export interface components {
             renewal?: components["schemas"]["RenewalView"] | null;
             /** @description What makes others go first at this moment, as a sentence: it serves as many as it may, or has just come back. */
             rush?: string | null;
+            said_paid?: components["schemas"]["Paid"] | null;
             sign_in?: components["schemas"]["SignedInView"] | null;
             spill?: components["schemas"]["SpillView"] | null;
             standing: components["schemas"]["StandingView"];
@@ -1954,6 +1957,16 @@ export interface components {
             /** @description Goes into `authorization: Bearer …` of every further call; good until the core stops. */
             token: string;
         };
+        /**
+         * @description How the use of an account is paid.
+         * @enum {string}
+         */
+        Paid: "plan" | "use";
+        /**
+         * @description How the use of an account is paid, as a person says.
+         * @enum {string}
+         */
+        PaidOrder: "plan" | "use" | "auto";
         /** @description What a person copied: a code, `code#state`, or the whole address that the browser was sent to. */
         PastedCode: {
             code: string;
@@ -2177,7 +2190,7 @@ export interface components {
             keys: string[];
             /** @description Names of the routes that have a slot which points at nothing now. */
             routes: string[];
-            /** @description Names of the accounts from which requests with a sign-in might spill over to it. */
+            /** @description Names of the accounts from which requests might spill over to it. */
             spills: string[];
         };
         /** @description What removing a pool came to. */
@@ -2476,19 +2489,27 @@ export interface components {
          * @enum {string}
          */
         Spare: "last" | "unused";
-        /** @description Where requests that came with a sign-in may spill over to: `"all"`, `"none"`, or a list of account ids. */
-        SpillTo: components["schemas"]["SpillWord"] | number[];
-        /**
-         * @description A person's leave for requests that came with a sign-in to spill over to accounts with a key, which may cost
-         *     money.
-         */
-        SpillView: {
-            /** @description Ids of the accounts, if not to all. */
-            accounts: number[];
-            /** @description To every account, those that are added later too. */
-            all: boolean;
+        /** @description One path of a `SpillView`. */
+        SpillPath: {
             /** Format: date-time */
             allowed_at: string;
+            /**
+             * Format: int64
+             * @description The account that it leads to.
+             */
+            id: number;
+        };
+        /** @description Where requests that would cost nothing here may spill over to: `"all"`, `"none"`, or a list of account ids. */
+        SpillTo: components["schemas"]["SpillWord"] | number[];
+        /** @description A person's leave for requests that would cost nothing here to spill over to accounts where they may cost money. */
+        SpillView: {
+            /** @description The accounts, if not all. */
+            accounts: components["schemas"]["SpillPath"][];
+            /**
+             * Format: date-time
+             * @description Since when they may to every account, those that are added later too; absent where they may to some.
+             */
+            all?: string | null;
         };
         /**
          * @description See `SpillTo`.

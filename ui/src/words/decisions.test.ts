@@ -30,5 +30,5 @@ test("a move says what it costs and what it gains", () => {
 
 test("a path to money that was kept closed names both ends, also of an account that is left out", () => {
   const [line] = circumstances({ ...plain, prevented: { from: 1, to: 9 } });
-  expect(line).toBe("Kept from costing money: it came with the sign-in of Work and did not spill over to account 9.");
+  expect(line).toBe("Kept from costing money: it did not spill over from Work to account 9.");
 });

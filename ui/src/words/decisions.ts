@@ -24,7 +24,7 @@ export function circumstances(decision: Decision): string[] {
     binding ? `Bound by ${binding}.` : null,
     bound != null && !stays ? `Its conversation is bound to ${name(bound)}.` : null,
     weighed ? weighing(weighed) : null,
-    prevented ? `Kept from costing money: it came with the sign-in of ${name(prevented.from)} and did not spill over to ${name(prevented.to)}.` : null,
+    prevented ? `Kept from costing money: it did not spill over from ${name(prevented.from)} to ${name(prevented.to)}.` : null,
     ...decision.notes,
   ].filter((line) => line !== null);
 }

@@ -56,7 +56,8 @@ export function AccountForm({ account, onClose, onSignIn }: Props) {
           <Field label="Priority" name="priority" defaultValue={account?.priority ?? 0} type="number" min={-1000} max={1000} step={1} hint="Lower goes first." />
         </div>
         {account && <PoolField account={account} />}
-        {account && provider?.credential === "client" && <SpillField account={account} />}
+        {account && provider?.credential === "key" && <PaidField account={account} />}
+        {account && account.paid === "plan" && <SpillField account={account} />}
         {account && provider?.credential === "key" && <TimedFields account={account} />}
         {account && <LacksFields account={account} />}
         {account && <ModelNames models={account.models} />}
@@ -79,6 +80,19 @@ function PoolField({ account }: { account: Account }) {
   return (
     <Choice label="Pool" name="pool" defaultValue={account.pool_id} hint="A pool other than main serves only what is bound or routed to it.">
       {pools.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+    </Choice>
+  );
+}
+
+/** How its use is paid decides whether requests may leave it for one that costs, and come to it from one that does not. */
+function PaidField({ account }: { account: Account }) {
+  const found = account.paid == null ? "not known yet" : account.paid === "plan" ? "a plan" : "by use";
+  const auto = account.said_paid == null ? `As it shows by itself: ${found}` : "As it shows by itself";
+  return (
+    <Choice label="Its use is paid" name="paid" defaultValue={account.said_paid ?? "auto"} hint="Requests do not leave a plan for an account that is paid by use unless you let them spill over.">
+      <option value="auto">{auto}</option>
+      <option value="plan">By a plan, used or not</option>
+      <option value="use">By use</option>
     </Choice>
   );
 }

@@ -90,7 +90,11 @@ function Upstream({ account, now }: { account: Account; now: number }) {
 function Spills({ account: { spill }, now }: { account: Account; now: number }) {
   const { data: accounts = [] } = useAccounts();
   if (!spill) return null;
-  const names = accounts.filter(({ id }) => spill.accounts.includes(id)).map(({ name }) => name);
-  const to = spill.all ? "every account" : names.join(", ") || "nobody any more";
-  return <p className="text-small text-soft" title={exactTime(spill.allowed_at)}>May spill over to {to}, allowed {clock(spill.allowed_at, now)}</p>;
+  const name = (id: number) => accounts.find((one) => one.id === id)?.name;
+  const paths = spill.accounts.map(({ id, allowed_at }) => ({ to: name(id), since: allowed_at })).filter(({ to }) => to);
+  if (spill.all) paths.push({ to: "every account", since: spill.all });
+  if (paths.length === 0) return <p className="text-small text-soft">May spill over to nobody any more</p>;
+  return paths.map(({ to, since }) => (
+    <p key={to} className="text-small text-soft" title={exactTime(since)}>May spill over to {to}, allowed {clock(since, now)}</p>
+  ));
 }

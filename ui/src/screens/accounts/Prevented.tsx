@@ -1,5 +1,5 @@
-// What was kept from costing money: requests that came with a sign-in and did not spill over to an account that is
-// billed by use, because nobody has allowed it.
+// What was kept from costing money: requests that did not spill over from a plan, or from Claude Code's own sign-in, to
+// an account that is billed by use, because nobody has allowed it.
 import { usePrevented } from "../../api/queries.ts";
 import type { Account } from "../../api/types.ts";
 import { Button } from "../../parts/Button.tsx";
@@ -13,7 +13,7 @@ export function Prevented({ accounts, onChange }: { accounts: Account[]; onChang
   return (
     <section aria-labelledby="prevented" className="mt-8 max-w-[84ch]">
       <h2 id="prevented" className="text-figure">Kept from costing money</h2>
-      <p className="mb-2 text-soft">Requests of the last 30 days that came with a sign-in and did not spill over to an account that is billed by use.</p>
+      <p className="mb-2 text-soft">Requests of the last 30 days that did not spill over to an account that is billed by use.</p>
       <ul className="border-y border-line">
         {pathsOf(data).map((path) => {
           const from = accounts.find(({ id }) => id === path.from_id);

@@ -15,7 +15,7 @@ function useLeftBehind(account: Account): string[] {
   const namesOf = (found: { name: string }[]) => found.map(({ name }) => name).join(", ");
   const slots = namesOf(routes.filter((route) => route.slots.some((slot) => slot.account_id === account.id)));
   const lists = namesOf(clientKeys.filter((key) => key.accounts?.includes(account.id)));
-  const spills = namesOf(accounts.filter(({ spill }) => spill?.accounts.includes(account.id)));
+  const spills = namesOf(accounts.filter(({ spill }) => spill?.accounts.some(({ id }) => id === account.id)));
   return [
     slots && `These routes have a slot that will point at nothing: ${slots}.`,
     lists && `These keys name it, and will be served by the others that they name alone: ${lists}.`,

@@ -62,7 +62,8 @@ test("an account without a key of its own is sent without one", () => {
 
 test("the paths out of a sign-in are sent only where they differ, and a path to nobody is none", () => {
   const spills = (spill: Account["spill"]) => ({ ...account, spill }) as Account;
-  const open = spills({ all: false, accounts: [2, 3], allowed_at: "2026-11-24T12:00:00Z" });
+  const allowed_at = "2026-11-24T12:00:00Z";
+  const open = spills({ all: null, accounts: [{ id: 2, allowed_at }, { id: 3, allowed_at }] });
   const choose = (word: string, ids: number[], from: Account) => changesIn({ ...filled, spill: { word, ids } }, from);
   expect(choose("some", [2, 3], open)).toEqual({});
   expect(choose("some", [3], open)).toEqual({ spill_to: [3] });
@@ -70,8 +71,10 @@ test("the paths out of a sign-in are sent only where they differ, and a path to 
   expect(choose("all", [], open)).toEqual({ spill_to: "all" });
   expect(choose("none", [], account)).toEqual({});
   expect(choose("some", [], account)).toEqual({});
-  expect(spillIn(spills({ all: true, accounts: [], allowed_at: "2026-11-24T12:00:00Z" }))).toEqual({ word: "all", ids: [] });
+  expect(spillIn(spills({ all: allowed_at, accounts: [] }))).toEqual({ word: "all", ids: [] });
   expect(changesIn(filled, open)).toEqual({});
+  expect(changesIn({ ...filled, paid: "plan" }, account)).toEqual({ paid: "plan" });
+  expect(changesIn({ ...filled, paid: "auto" }, account)).toEqual({});
 });
 
 test("every account that was ticked is read from the form", () => {

@@ -14,7 +14,7 @@ const same = (one: Record<string, string>, other: Record<string, string>) =>
 
 const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
 
-export type Filled = { name: string; base_url: string; priority: string; key: string; plaintext?: boolean; provider?: string; pool?: string; lacks?: Lacks; spill?: Spill; opening?: Opening; warm?: string };
+export type Filled = { name: string; base_url: string; priority: string; key: string; plaintext?: boolean; provider?: string; pool?: string; lacks?: Lacks; spill?: Spill; paid?: string; opening?: Opening; warm?: string };
 
 /** When windows are opened by themselves: a word, and days and time if it is at one. */
 export type Opening = { when: "off" | "at_reset" | "at"; days: string[]; time: string };
@@ -22,7 +22,7 @@ export type Opening = { when: "off" | "at_reset" | "at"; days: string[]; time: s
 /** What it does not take. Beginnings of beta features stand apart by commas or blanks. */
 export type Lacks = NonNullable<AccountChange["lacks"]>;
 
-/** Where requests that came with a sign-in may spill over to: a word, or the ids of accounts. */
+/** Where requests may spill over to: a word, or the ids of accounts. */
 export type Spill = { word: string; ids: number[] };
 
 /** The fields of the form. What may stand there more than once is read apart. */
@@ -38,6 +38,7 @@ export function filledIn(form: FormData): Filled {
     ...(form.has("lacks_betas") && {
       lacks: { images: form.has("lacks_images"), tools: form.has("lacks_tools"), betas: text("lacks_betas").split(/[\s,]+/).filter(Boolean).sort() },
     }),
+    ...(form.has("paid") && { paid: text("paid") }),
     ...(form.has("spill") && { spill: { word: text("spill"), ids: form.getAll("spill_ids").map(Number) } }),
   };
 }
@@ -56,7 +57,7 @@ function spillTo({ word, ids }: Spill): NonNullable<AccountChange["spill_to"]> {
 /** How an account's paths are chosen in the form. */
 export function spillIn({ spill }: Account): Spill {
   if (!spill) return { word: "none", ids: [] };
-  return { word: spill.all ? "all" : "some", ids: spill.accounts };
+  return { word: spill.all ? "all" : "some", ids: spill.accounts.map(({ id }) => id) };
 }
 
 /** How an account's windows are opened, in the form. What a new time begins as: weekdays at seven. */
@@ -100,6 +101,7 @@ export function changesIn(filled: Filled, account: Account, models = account.mod
     ...(key && { key }),
     ...(filled.pool !== undefined && Number(filled.pool) !== account.pool_id && { pool_id: Number(filled.pool) }),
     ...(filled.lacks && differs(filled.lacks, lacksIn(account)) && { lacks: filled.lacks }),
+    ...(filled.paid !== undefined && filled.paid !== (account.said_paid ?? "auto") && { paid: filled.paid as NonNullable<AccountChange["paid"]> }),
     ...(spill_to !== undefined && { spill_to }),
     ...(open_window !== undefined && { open_window }),
     ...(keep_warm !== undefined && keep_warm !== (account.keep_warm ?? 0) && { keep_warm }),
