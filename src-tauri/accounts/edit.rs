@@ -192,7 +192,7 @@ impl Roster {
         let has_new_key = key.is_some();
         let now = self.inner().clock.now();
         if let Some(SpillOrder::To(SpillTo::Only(ids))) = &change.spill {
-            self.check_spill(ids)?;
+            self.check_spill(id, ids)?;
         }
         let has_new_upstream = has_new_key || address.is_some();
         let inner = self.inner();
@@ -221,6 +221,9 @@ impl Roster {
             account.base_url = address.clone().unwrap_or_else(|| account.base_url.clone());
             account.models = models.clone().unwrap_or_else(|| account.models.clone());
             account.lacks = lacks.clone().unwrap_or_else(|| account.lacks.clone());
+            if provider.passes_logins() && change.paid.is_some_and(|paid| paid.is_some()) {
+                return Err(EditError::PaidBySignIns);
+            }
             account.paid = change.paid.unwrap_or(account.paid);
             if has_new_key {
                 // What the old one brought about says nothing of it.
@@ -388,11 +391,14 @@ impl Roster {
         Ok(updated)
     }
 
-    /// A path leads to live accounts that have a key of their own.
-    fn check_spill(&self, ids: &[AccountId]) -> Result<(), EditError> {
+    /// A path leads from this one to live accounts that have a key of their own.
+    fn check_spill(&self, from: AccountId, ids: &[AccountId]) -> Result<(), EditError> {
         let snapshot = self.snapshot();
         for id in ids {
             match snapshot.get(*id) {
+                Some(_) if *id == from => {
+                    return Err(EditError::BadSpill("one of them is the account itself".into()));
+                }
                 Some(known) if known.provider.passes_logins() => {
                     let why = format!("\"{}\" passes sign-ins on itself", known.account.name);
                     return Err(EditError::BadSpill(why));

@@ -53,6 +53,8 @@ pub enum EditError {
         "it is paid by use itself, and requests spill over from an account whose use a plan includes; where a plan does include it, say so first (`headgate accounts set NAME --paid plan`)"
     )]
     NoSpill,
+    #[error("it passes on the sign-ins of clients, and their plans pay; how it is paid is not to be said")]
+    PaidBySignIns,
     #[error("requests spill over to other accounts that have a key of their own, and {0}")]
     BadSpill(String),
     #[error("Headgate asks nothing by itself with Claude Code's own sign-in, which this account passes on")]

@@ -1,6 +1,6 @@
 //! Who pays: one credential at one provider. The credential itself is never here; it lives in `secrets`.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,12 @@ impl Spill {
         };
         match to {
             SpillTo::All => Self { all: Some(everywhere.unwrap_or(now)), only: [].into() },
-            SpillTo::Only(ids) => Self { all: None, only: ids.iter().map(|id| (*id, since(*id))).collect() },
+            SpillTo::Only(ids) => {
+                // Who is named twice is meant once.
+                let mut seen = HashSet::new();
+                let named = ids.iter().filter(|id| seen.insert(**id));
+                Self { all: None, only: named.map(|id| (*id, since(*id))).collect() }
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     standing::health,
     standing_for,
 };
-use crate::domain::{Ask, Family, Need, Paid, Policy, Spill, StandingState, Target};
+use crate::domain::{Ask, Endpoint, Family, Need, Paid, Policy, StandingState, Target};
 
 /// See the file.
 pub(super) struct Case<'a> {
@@ -32,19 +32,12 @@ pub(super) struct Case<'a> {
     /// It needs something that an upstream might be known to lack.
     is_needy: bool,
     /// Found when somebody asks.
-    plans: OnceCell<Option<Plans<'a>>>,
+    plans: OnceCell<Vec<Plan<'a>>>,
 }
 
-/// The accounts whose use a plan includes and that might serve it, also while they rest or are paused: neither is a
-/// leave to pay.
-#[derive(Debug)]
-struct Plans<'a> {
-    /// The one that stands first by what a person has set.
-    first: &'a Contender,
-    stage: u8,
-    /// The paths out of all of them.
-    open: Vec<&'a Spill>,
-}
+/// An account whose use a plan includes and that might serve it, with its first place. The one that stands first by what
+/// a person has set comes first. Also one that rests or is paused: neither is a leave to pay.
+type Plan<'a> = (u8, &'a Contender);
 
 /// What keeps an account from taking a request at one place, in a word. `explain` has the sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +121,7 @@ impl<'a> Case<'a> {
     }
 
     fn obstacle_at_hand(&self, contender: &Contender, place: &Place<'_>) -> Option<Obstacle> {
-        if self.allowed.is_path_closed(contender) || self.leaves_a_plan(contender, place) {
+        if self.allowed.is_path_closed(contender) || self.left_plan(contender, place).is_some() {
             return Some(Obstacle::Costs);
         }
         if !self.allowed.lets(contender) {
@@ -138,50 +131,55 @@ impl<'a> Case<'a> {
         is_aside.then_some(Obstacle::Aside)
     }
 
-    /// Whether it would go from what a plan includes to an account that is paid by use, and nobody has allowed that:
-    /// neither by a path, nor by an order that puts that account before every plan, nor by a slot that names it.
-    fn leaves_a_plan(&self, contender: &Contender, place: &Place<'_>) -> bool {
-        if contender.paid() != Some(Paid::Use) || !self.allowed.lets(contender) {
-            return false;
+    /// The account of a plan that it would leave for this one, which is paid by use, although nobody has allowed that:
+    /// neither by a path out of each plan that might serve it, nor by an order that puts this one before all of them,
+    /// nor by a slot that names it.
+    pub fn left_plan(&self, contender: &Contender, place: &Place<'_>) -> Option<&'a Contender> {
+        // Nobody pays for a count.
+        if self.ask.endpoint == Endpoint::Counts || contender.paid() != Some(Paid::Use) {
+            return None;
         }
         let id = contender.account.id;
         let slot = place.slot.and_then(|slot| self.course.slots.get(usize::from(slot)));
         if slot.is_some_and(|slot| slot.target == Target::Account(id)) {
-            return false;
+            return None;
         }
-        let Some(plans) = self.plans() else { return false };
-        let goes_first = place.stage < plans.stage
-            || place.stage == plans.stage
+        let (stage, first) = *self.plans().first()?;
+        let goes_first = place.stage < stage
+            || place.stage == stage
                 && place.policy == Policy::Priority
-                && contender.account.priority < plans.first.account.priority;
-        !goes_first && !plans.open.iter().any(|spill| spill.reaches(id))
+                && contender.account.priority < first.account.priority;
+        if goes_first || !self.allowed.lets(contender) {
+            return None;
+        }
+        let is_open = |plan: &Contender| plan.account.spill.as_ref().is_some_and(|spill| spill.reaches(id));
+        self.plans().iter().map(|(_, plan)| *plan).find(|plan| !is_open(plan))
     }
 
-    /// The account of a plan that the request stays with instead; `None` where there is none.
-    pub fn plan(&self) -> Option<&'a Contender> {
-        self.plans().map(|plans| plans.first)
-    }
-
-    fn plans(&self) -> Option<&Plans<'a>> {
-        let find = || {
-            let mut plans: Option<Plans<'a>> = None;
-            for (contender, glance) in self.snapshot.contenders.each() {
-                if glance.paid != Some(Paid::Plan) || !self.allowed.lets(contender) {
-                    continue;
-                }
-                let Some(stage) = self.course.places(contender).iter().map(|place| place.stage).min() else {
-                    continue;
-                };
-                let known = plans.get_or_insert(Plans { first: contender, stage, open: Vec::new() });
-                known.open.extend(&contender.account.spill);
-                let order = |stage, plan: &Contender| (stage, plan.account.priority, plan.account.id);
-                if order(stage, contender) < order(known.stage, known.first) {
-                    (known.first, known.stage) = (contender, stage);
-                }
-            }
-            plans
+    fn plans(&self) -> &[Plan<'a>] {
+        let stage = |contender: &Contender| {
+            let might =
+                |place: &Place<'_>| self.unfit(contender, self.sent(contender, place.model)).is_none();
+            self.course.places(contender).iter().filter(|place| might(place)).map(|place| place.stage).min()
         };
-        self.plans.get_or_init(find).as_ref()
+        self.plans.get_or_init(|| {
+            let all = self.snapshot.contenders.each();
+            let plans = all.filter(|(contender, glance)| {
+                glance.paid == Some(Paid::Plan) && self.allowed.lets(contender)
+            });
+            let mut plans: Vec<Plan<'a>> =
+                plans.filter_map(|(contender, _)| Some((stage(contender)?, &**contender))).collect();
+            plans.sort_by_key(|(stage, plan)| (*stage, plan.account.priority, plan.account.id));
+            plans
+        })
+    }
+
+    /// What keeps it from being asked for this model, or for this request, at any time.
+    fn unfit(&self, contender: &Contender, sent: Option<&Arc<str>>) -> Option<Obstacle> {
+        if sent.is_some() && self.snapshot.plan.asked_model_only {
+            return Some(Obstacle::AnotherModel);
+        }
+        self.is_needy.then(|| self.lack(contender)).flatten().map(Obstacle::Lack)
     }
 
     fn obstacle_where(
@@ -191,11 +189,8 @@ impl<'a> Case<'a> {
         is_ready: impl Fn(Option<Family>) -> bool,
     ) -> Option<Obstacle> {
         let sent = self.sent(contender, place.model);
-        if sent.is_some() && self.snapshot.plan.asked_model_only {
-            return Some(Obstacle::AnotherModel);
-        }
-        if let Some(lack) = self.is_needy.then(|| self.lack(contender)).flatten() {
-            return Some(Obstacle::Lack(lack));
+        if let Some(unfit) = self.unfit(contender, sent) {
+            return Some(unfit);
         }
         let family = self.family(sent);
         match () {

@@ -214,7 +214,11 @@ fn candidates(case: &Case<'_>, chosen: Option<&Chosen<'_>>) -> Vec<Candidate> {
 fn standing(case: &Case<'_>, contender: &Contender, place: &Place<'_>, obstacle: Obstacle) -> Standing {
     match obstacle {
         Obstacle::Terms => Standing { reason: case.allowed.why_not(contender), ..Standing::READY },
-        Obstacle::Costs => Standing { reason: costs(case, contender), ..Standing::READY },
+        // A path is of no use to one that could not serve it anyway.
+        Obstacle::Costs => match case.obstacle_beyond_terms(contender, place) {
+            Some(other) => standing(case, contender, place, other),
+            None => Standing { reason: costs(case, contender, place), ..Standing::READY },
+        },
         Obstacle::AnotherModel => {
             let sent = case.sent(contender, place.model).map_or("another model", AsRef::as_ref);
             because(
@@ -257,9 +261,9 @@ fn kept_back(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Stand
 }
 
 /// Which path would have to be allowed.
-fn costs(case: &Case<'_>, contender: &Contender) -> Option<Arc<str>> {
+fn costs(case: &Case<'_>, contender: &Contender, place: &Place<'_>) -> Option<Arc<str>> {
     let told = || {
-        let (plan, other) = (&case.plan()?.account.name, &contender.account.name);
+        let (plan, other) = (&case.left_plan(contender, place)?.account.name, &contender.account.name);
         Some(
             format!(
                 "it is paid by use, and a request that {plan} might serve does not leave a plan for it unless you let it \

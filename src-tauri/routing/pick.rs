@@ -245,7 +245,7 @@ impl<'a> Survey<'a> {
     /// What would have cost money, had it not been kept out: it goes before the best of the others.
     pub fn prevented(&self, case: &Case<'_>, best: Option<Rank>) -> Option<Prevented> {
         let kept_out = self.kept_out.filter(|kept_out| best.is_none_or(|best| kept_out.rank < best))?;
-        let plan = || case.plan().map(|plan| plan.account.id);
+        let plan = || Some(case.left_plan(kept_out.contender, &kept_out.place)?.account.id);
         Some(Prevented { from: case.allowed.home().or_else(plan)?, to: kept_out.id() })
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     AccountId, Ask, Bench, Binding, BindingId, Choice, Endpoint, Family, Guards, KeyId, MOST_CANDIDATES,
-    Model, ModelMap, ModelRule, Needs, Outcome, Pause, PausedBy, Peak, Percent, Policy, Pool, PoolId,
+    Model, ModelMap, ModelRule, Needs, Outcome, Paid, Pause, PausedBy, Peak, Percent, Policy, Pool, PoolId,
     Reserve, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spill, Subject, Target, Window,
 };
 
@@ -78,7 +78,7 @@ fn worlds() -> impl Strategy<Value = World> {
 
 fn contenders() -> impl Strategy<Value = (Contender, u32, Option<u32>)> {
     let account = (any::<bool>(), -1i32..3, 1i64..5, 0u8..12, vec(windows(), 0..4));
-    let rest = (option::of(1u32..3), 0u32..3, option::of((0u8..=100, any::<bool>())), 0u8..4, 0u8..6);
+    let rest = (option::of(1u32..3), 0u32..3, option::of((0u8..=100, any::<bool>())), 0u8..4, 0u8..7);
     (account, rest).prop_map(
         |((login, priority, pool, state, windows), (most, running, guard, offers, extra))| {
             let load = Load::within(Ration::of(most.and_then(NonZeroU32::new)));
@@ -120,6 +120,7 @@ fn contenders() -> impl Strategy<Value = (Contender, u32, Option<u32>)> {
                     provider.lacks.images = true;
                     one.provider = Arc::new(provider);
                 }
+                4 => one.account.paid = Some(Paid::Use),
                 3 => one.weather.learn(Some(Family::Opus).into(), Sign::Overloaded, now()),
                 _ => {}
             }
@@ -249,19 +250,24 @@ fn able(world: &World) -> Vec<Way> {
 /// Whether it would go from a plan that could have been asked to somebody who is paid by use, unless a person said so.
 fn leaves_a_plan(world: &World, ways: &[Way], place: usize, one: &Contender) -> bool {
     let is_plan = |one: &Contender| {
-        one.provider.passes_logins() || one.windows.iter().any(|window| &*window.name.0 != "tokens")
+        let shows =
+            one.provider.passes_logins() || one.windows.iter().any(|window| &*window.name.0 != "tokens");
+        one.account.paid.map_or(shows, |paid| paid == Paid::Plan)
     };
     let id = one.account.id;
     let is_named = || {
         let slot = route(world).and_then(|route| route.slots.get(place));
         slot.is_some_and(|slot| slot.target == Target::Account(id))
     };
-    if is_plan(one) || one.windows.is_empty() || is_named() {
+    if one.account.paid != Some(Paid::Use) || is_named() {
         return false;
     }
     let plans = || {
-        let all = ways.iter().map(|(place, id, _)| (*place, world.snapshot.get(*id).unwrap()));
-        all.filter(|(_, plan)| is_plan(plan) && is_allowed(world, plan))
+        let all = ways.iter().map(|(place, id, model)| (*place, world.snapshot.get(*id).unwrap(), model));
+        let might = all.filter(|(_, plan, model)| {
+            is_plan(plan) && is_allowed(world, plan) && fits(world, plan, model.as_ref())
+        });
+        might.map(|(place, plan, _)| (place, plan))
     };
     let policy = world.snapshot.plan.pools.iter().find(|pool| pool.id == one.account.pool);
     let by_priority =
@@ -270,26 +276,31 @@ fn leaves_a_plan(world: &World, ways: &[Way], place: usize, one: &Contender) -> 
     let is_after = first.is_some_and(|(at, priority)| {
         place > at || place == at && !(by_priority && one.account.priority < priority)
     });
-    is_after && !plans().any(|(_, plan)| plan.account.spill.as_ref().is_some_and(|spill| spill.reaches(id)))
+    is_after && !plans().all(|(_, plan)| plan.account.spill.as_ref().is_some_and(|spill| spill.reaches(id)))
 }
 
 /// Whether an account could take the request at a place, whatever that costs.
 fn could(world: &World, one: &Contender, model: Option<&Arc<str>>) -> bool {
-    let (ask, plan) = (&world.ask, &world.snapshot.plan);
-    let named = model.map(AsRef::as_ref).or(ask.model.as_deref());
-    let sent = named.map(|named| one.account.models.sent(named).map_or(named, |sent| sent));
-    let family = sent.and_then(Family::of);
-    let is_allowed = is_allowed(world, one);
-    let is_aside = world.set_aside.contains(&Aside::wholly(one.account.id));
-    let is_other_model = plan.asked_model_only && sent != ask.model.as_deref();
-    let lacks = ask.needs.images && one.provider.lacks.images;
-    is_allowed
-        && !is_aside
-        && !is_other_model
-        && !lacks
+    let family = sent(world, one, model).and_then(Family::of);
+    is_allowed(world, one)
+        && !world.set_aside.contains(&Aside::wholly(one.account.id))
+        && fits(world, one, model)
         && stands(one, family)
         && !is_kept_back(one, family)
         && has_room(world, one)
+}
+
+/// The model that would go up.
+fn sent<'a>(world: &'a World, one: &'a Contender, model: Option<&'a Arc<str>>) -> Option<&'a str> {
+    let named = model.map(AsRef::as_ref).or(world.ask.model.as_deref())?;
+    Some(one.account.models.sent(named).map_or(named, |sent| sent))
+}
+
+/// Whether it takes requests like this one at all.
+fn fits(world: &World, one: &Contender, model: Option<&Arc<str>>) -> bool {
+    let is_asked_one = sent(world, one, model) == world.ask.model.as_deref();
+    let takes_images = !one.provider.lacks.images;
+    (is_asked_one || !world.snapshot.plan.asked_model_only) && (takes_images || !world.ask.needs.images)
 }
 
 /// Whether its key, its sign-in and the paths to money that were allowed let it: the rule of no surprise bill, once more.

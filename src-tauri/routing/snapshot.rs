@@ -103,20 +103,15 @@ impl Contender {
     }
 
     /// How its use is paid; `None` where nobody knows. A person's word counts first, then an allotment that its answers
-    /// state, then its provider; whose answers state a pace and no allotment is paid by use.
+    /// state, then its provider. Answers that state a pace alone say nothing: a model of one's own states one, too.
     pub fn paid(&self) -> Option<Paid> {
-        let limits = || self.windows.iter().filter(|window| window.limits == Some(Endpoint::Messages));
-        let is_allotment = |window: &Window| window.length.is_some_and(|length| length >= HOUR);
-        let is_stated = |window: &Window| window.source != WindowSource::UsageEndpoint;
-        let by_answers = || {
-            let has_allotment = limits().any(|window| is_stated(window) && is_allotment(window));
-            has_allotment.then_some(Paid::Plan)
+        let is_allotment = |window: &Window| {
+            window.limits == Some(Endpoint::Messages)
+                && window.source != WindowSource::UsageEndpoint
+                && window.length.is_some_and(|length| length >= HOUR)
         };
-        let by_pace = || {
-            let paces_alone = limits().next().is_some() && !limits().any(is_allotment);
-            paces_alone.then_some(Paid::Use)
-        };
-        self.account.paid.or_else(by_answers).or(self.provider.paid).or_else(by_pace)
+        let by_answers = || self.windows.iter().any(is_allotment).then_some(Paid::Plan);
+        self.account.paid.or_else(by_answers).or(self.provider.paid)
     }
 
     /// Where it is asked: its own address, else its provider's.

@@ -9,7 +9,7 @@ use crate::api::{
     backtest::views::{BacktestLimit, CapacityOrder, CapacitySource},
 };
 use crate::{
-    domain::{AccountId, Window, WindowName},
+    domain::{AccountId, Paid, Window, WindowName},
     routing::{
         Contender, Snapshot,
         replay::{ALLOTMENT, Limit, Past, Player, is_played, measure},
@@ -131,8 +131,15 @@ pub(in crate::api) fn of(
         let is_allotment =
             |name: &WindowName| name.length().is_some_and(|length| length.unsigned_abs() >= ALLOTMENT);
         let has_allotment = told.chain(played).any(is_allotment);
-        let is_paid_by_use = !contender.provider.passes_logins() && !has_allotment;
-        Player { contender: Contender::clone(contender), limits, is_paid_by_use }
+        let paid = contender.paid();
+        let is_paid_by_use = match paid {
+            Some(paid) => paid == Paid::Use,
+            None => !contender.provider.passes_logins() && !has_allotment,
+        };
+        let mut contender = Contender::clone(contender);
+        // It stays so, whatever limits it is played with.
+        contender.account.paid = paid;
+        Player { contender, limits, is_paid_by_use }
     };
     let players = snapshot.contenders.iter().map(player).collect();
     Limits { players, views }

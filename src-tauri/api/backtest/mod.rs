@@ -246,7 +246,7 @@ fn notes(past: &Past, snapshot: &Snapshot, players: &[Player]) -> Vec<String> {
     let by_use: Vec<_> = by_use.map(|player| player.contender.account.name.as_str()).collect();
     if !by_use.is_empty() {
         notes.push(format!(
-            "Taken as paid by use, at list price, as they state no hours or weeks: {}.",
+            "Taken as paid by use, at list price: {}. `headgate accounts set NAME --paid plan` says otherwise.",
             by_use.join(", ")
         ));
     }

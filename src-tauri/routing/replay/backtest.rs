@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{Limit, Past, Player, PriceOf, Replay, Score, Terms, capacity, player};
 use crate::{
     domain::{
-        AccountId, AccountName, CachePrice, Conversation, Guards, KeyId, Outlay, Policy, Pool, PoolId,
+        AccountId, AccountName, CachePrice, Conversation, Guards, KeyId, Outlay, Paid, Policy, Pool, PoolId,
         Recorded, RouteId, Window,
     },
     routing::{Contender, Load, Plan, Ration, Weather},
@@ -133,8 +133,9 @@ impl Backtest {
             }
             limits.sort_by(|a, b| (a.length, &a.name).cmp(&(b.length, &b.name)));
             // Who has an allotment is paid for already.
-            let is_paid_by_use =
-                player.is_paid_by_use && !limits.iter().any(|limit| limit.length >= ALLOTMENT);
+            let is_paid_by_use = player.is_paid_by_use
+                && (player.contender.account.paid == Some(Paid::Use)
+                    || !limits.iter().any(|limit| limit.length >= ALLOTMENT));
             let windows = known(&player.contender.windows, &limits, since);
             let contender = Contender {
                 account,
