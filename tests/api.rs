@@ -86,7 +86,6 @@ async fn overview(house: &House) -> serde_json::Value {
 #[tokio::test]
 async fn the_overview_answers_the_first_question_in_one_sentence() {
     let mut house = House::with(&["work", "spare"]).await;
-    house.are_plans(&["work", "spare"]).await;
     assert_eq!(overview(&house).await["sentence"], "All 2 accounts are ready.");
     let spent = headgate::sandbox::Behaviour::QuotaSpent {
         window: "5h".into(),

@@ -24,9 +24,6 @@ async fn house() -> House {
     work.windows.push(ScriptedWindow { name, used, per_request, resets_in: FIVE_HOURS, every: None });
     let accounts = [work, ScriptedAccount::new("spare", "key-spare")];
     let house = House::of(Limits::default(), Scenario::of(accounts)).await;
-    let (path, spill) =
-        (format!("/api/v1/accounts/{}", house.id("work")), json!({ "paid": "plan", "spill_to": "all" }));
-    house.done(Method::PATCH, &path, spill).await;
     house.clock.advance(FIVE_HOURS + Duration::from_mins(1));
     house
 }

@@ -22,7 +22,6 @@ fn throttled(seconds: u64) -> Behaviour {
 /// The first account does this; the client sees an answer from the second. Returns the first's verdict.
 async fn rescued_from(behaviour: Behaviour) -> String {
     let mut house = House::with(&["work", "spare"]).await;
-    house.are_plans(&["work", "spare"]).await;
     house.script("work", [behaviour]);
     let reply = house.ask().await;
     assert_eq!(reply.status, StatusCode::OK, "the client sees the second account's answer");

@@ -370,7 +370,7 @@ async fn an_account_with_a_key_or_a_foreign_address_is_refused_with_a_sentence()
         (&mine, json!({ "spill_to": [mine] })),
         (&mine, json!({ "spill_to": [999] })),
         (&mine, json!({ "spill_to": "everybody" })),
-        (&work, json!({ "spill_to": "all" })),
+        (&work, json!({ "paid": "use", "spill_to": "all" })),
     ] {
         let reply = call(&house, Method::PATCH, &path(id), change.clone()).await;
         assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{change}");

@@ -55,7 +55,6 @@ async fn a_body_over_the_limit_is_refused_with_413() {
 #[tokio::test]
 async fn when_everybody_rests_each_reason_is_named_with_its_time() {
     let mut house = House::with(&["work", "spare"]).await;
-    house.are_plans(&["work", "spare"]).await;
     let spent = |hours| Behaviour::QuotaSpent { window: "5h".into(), resets_in: Duration::from_hours(hours) };
     house.script("work", [spent(2)]);
     house.script(

@@ -103,7 +103,8 @@ impl Contender {
     }
 
     /// How its use is paid; `None` where nobody knows. A person's word counts first, then an allotment that its answers
-    /// state, then its provider. Answers that state a pace alone say nothing: a model of one's own states one, too.
+    /// state, then its provider, at the provider's own address. Answers that state a pace alone say nothing: a model of one's
+    /// own states one, too.
     pub fn paid(&self) -> Option<Paid> {
         let is_allotment = |window: &Window| {
             window.limits == Some(Endpoint::Messages)
@@ -111,7 +112,8 @@ impl Contender {
                 && window.length.is_some_and(|length| length >= HOUR)
         };
         let by_answers = || self.windows.iter().any(is_allotment).then_some(Paid::Plan);
-        self.account.paid.or_else(by_answers).or(self.provider.paid)
+        let is_at_home = self.account.base_url.is_none() || self.provider.passes_logins();
+        self.account.paid.or_else(by_answers).or(self.provider.paid.filter(|_| is_at_home))
     }
 
     /// Where it is asked: its own address, else its provider's.

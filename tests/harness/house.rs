@@ -184,14 +184,6 @@ impl House {
         self.client.call(self.token(), method, path, &body.to_string()).await
     }
 
-    /// A plan includes the use of all its accounts, as a person says: none is kept from going on to another.
-    pub async fn are_plans(&self, names: &[&str]) {
-        for name in names {
-            let path = format!("/api/v1/accounts/{}", self.id(name));
-            self.done(http::Method::PATCH, &path, serde_json::json!({ "paid": "plan" })).await;
-        }
-    }
-
     /// Makes or changes something by the API, and reads it.
     pub async fn done(&self, method: http::Method, path: &str, body: serde_json::Value) -> serde_json::Value {
         let reply = self.api(method, path, body).await;

@@ -8,10 +8,9 @@ use clap::Args;
 use super::{sandbox::scenario, serve::announce, stage};
 use crate::cli::{Code, Global, Trouble, signals::told_to_stop};
 use crate::{
-    accounts::{Change, NewAccount, PlainHttp},
+    accounts::{NewAccount, PlainHttp},
     app::App,
     clock::Clock,
-    domain::Paid,
     logs,
     sandbox::{Sandbox, Scenario, traffic::Traffic},
     secrets::{Memory, Sensitive},
@@ -86,11 +85,11 @@ async fn open(
                 priority: account.priority,
                 key: Some(Sensitive::new(account.key)),
             };
-            // What is played are three seats of a plan: no request leaves one of them for money.
-            let is_plan = Change { paid: Some(Some(Paid::Plan)), ..Change::default() };
-            let roster = &app.api().gateway.roster;
-            let added = roster.add(new).and_then(|added| roster.change(added.account.id, is_plan));
-            added.map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
+            app.api()
+                .gateway
+                .roster
+                .add(new)
+                .map_err(|error| Trouble::new(Code::Failed, error.to_string()))?;
         }
         Ok(app)
     });

@@ -13,7 +13,7 @@ export function guardWords(guards: Guards): string[] {
   const spans = [["today", caps.day], ["this week", caps.week], ["this month", caps.month]] as const;
   return [
     ...reserves.map(({ window, stop_at }) => `${window ?? "Every window"} stops at ${stop_at} %`),
-    ...spans.flatMap(([span, cap]) => (cap ? [`${used(cap)} ${span}`] : [])),
+    ...spans.flatMap(([span, cap]) => (cap ? [`${used(cap)} ${span}${unpriced(cap)}`] : [])),
     ...peaks.map((peak) => `${peak.then === "last" ? "Comes last" : "Not used"} ${hours(peak)}`),
   ];
 }
@@ -23,10 +23,13 @@ function used(cap: Budget): string {
   return [
     ...(cap.tokens == null ? [] : [`${short(cap.used_tokens)} of ${tokens(cap.tokens)}`]),
     ...(cap.usd == null ? [] : [`${dollars(cap.used_usd)} of ${dollars(cap.usd)}`]),
-    ...(cap.usd == null || !cap.unpriced_requests ? [] : [
-      `${plural(cap.unpriced_requests, "request")} without a known price counted as ${dollars(cap.unpriced_usd ?? 0)} at most`,
-    ]),
   ].join(", ");
+}
+
+/** What is in that sum for requests that are on no list. */
+function unpriced(cap: Budget): string {
+  if (cap.usd == null || !cap.unpriced_requests) return "";
+  return `, ${plural(cap.unpriced_requests, "request")} without a known price counted as ${dollars(cap.unpriced_usd ?? 0)} at most`;
 }
 
 /** "Mon". */
