@@ -192,6 +192,28 @@ async fn who_has_paid_resumes_the_account_and_it_is_tried_at_once() {
 }
 
 #[tokio::test]
+async fn an_account_was_called_resumed_and_its_spent_window_kept_it_out() {
+    let mut house = house().await;
+    let reset = in_minutes(&house, 30).as_second().to_string();
+    let spent = [
+        ("anthropic-ratelimit-unified-status", "rejected".to_owned()),
+        ("anthropic-ratelimit-unified-5h-status", "rejected".into()),
+        ("anthropic-ratelimit-unified-5h-utilization", "1.0".into()),
+        ("anthropic-ratelimit-unified-5h-reset", reset),
+    ];
+    let upstream = Wire::saying([limited(&spent), fine(&[]), limited(&spent)]).await;
+    upstream.account(&house, "work", 0);
+    let resume = "/api/v1/accounts/1/resume";
+    assert_eq!(asked(&mut house, OPUS).await.0, 429);
+    assert_eq!(asked(&mut house, OPUS).await, (429, vec![]), "it rests until its reset");
+    house.client.call(house.token(), http::Method::POST, resume, "{}").await;
+    assert_eq!(house.standing("work").await["state"], "ready");
+    assert_eq!(asked(&mut house, OPUS).await, (200, vec!["work".into()]), "a person wants it tried");
+    assert_eq!(asked(&mut house, OPUS).await.0, 429);
+    assert_eq!(house.standing("work").await["state"], "cooling", "what its upstream says next is the truth");
+}
+
+#[tokio::test]
 async fn a_bucket_is_estimated_between_two_replies() {
     let mut house = house().await;
     let upstream = Wire::saying([fine(&[

@@ -124,10 +124,12 @@ pub fn take_readings(contender: &mut Contender, told: &[Window], now: Timestamp)
     learned
 }
 
-/// Has an account be tried at once whose pause was of our own choice. True if there was such a window.
+/// Has an account be tried at once, whatever was said of its limits: who asks for that may have paid, and what its
+/// upstream says next is the truth. True if there was a spent window.
 pub fn reopen(contender: &mut Contender) -> bool {
-    let ours = contender.windows.iter_mut().filter(|window| window.spent && window.again.is_some());
-    ours.map(|window| (window.spent, window.again) = (false, None)).count() > 0
+    // One that limits nothing keeps nothing out.
+    let shut = contender.windows.iter_mut().filter(|window| window.spent && window.limits.is_some());
+    shut.map(|window| (window.spent, window.again) = (false, None)).count() > 0
 }
 
 /// A success ends the streak of a bench that is over, and shows that the credential works. It never shortens

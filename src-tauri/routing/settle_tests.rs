@@ -368,13 +368,15 @@ fn a_full_list_of_windows_lets_the_oldest_go() {
 }
 
 #[test]
-fn who_resumes_an_account_has_it_tried_at_once_but_does_not_undo_what_an_upstream_said() {
+fn who_resumes_an_account_has_it_tried_at_once_until_its_upstream_says_again_that_a_window_is_spent() {
     let mut work = account(1);
     learn(&mut work, &spent("credit", None), &[], now());
     assert!(reopen(&mut work) && !reopen(&mut work));
     assert_eq!(standing(&work, now()).state, StandingState::Ready);
     learn(&mut work, &spent("5h", Some(in_minutes(30))), &[], now());
-    assert!(!reopen(&mut work));
+    assert!(reopen(&mut work));
+    assert_eq!(standing(&work, now()).state, StandingState::Ready);
+    assert!(learn(&mut work, &spent("5h", Some(in_minutes(30))), &[], now()).windows, "it is news again");
     assert_eq!(standing(&work, now()).state, StandingState::Cooling);
 }
 

@@ -89,7 +89,8 @@ enum Act {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Put it back into service, whatever kept it out.
+    /// Put it back into service, whatever kept it out: a pause, a rest, or a window that is spent. It is tried at once,
+    /// and rests again where its upstream still says no.
     Resume {
         /// Name or id.
         account: String,
