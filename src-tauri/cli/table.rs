@@ -6,19 +6,29 @@ use jiff::{Timestamp, tz::TimeZone};
 
 /// Prints rows under headings; the last column is as wide as it likes.
 pub fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
+    for line in lines(headings, rows) {
+        say!("{line}");
+    }
+}
+
+/// A column is no wider than this, which is what can be formatted; of a row that has more in it the rest stands aside.
+const WIDEST: usize = u16::MAX as usize;
+
+fn lines<'a, const N: usize>(
+    headings: [&'a str; N],
+    rows: &'a [[String; N]],
+) -> impl Iterator<Item = String> + 'a {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0).min(WIDEST)
     };
     let widths: [usize; N] = std::array::from_fn(width);
-    let line = |cells: [&str; N]| {
+    let line = move |cells: [&str; N]| {
         let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        say!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    line(headings);
-    for row in rows {
-        line(std::array::from_fn(|column| printable(&row[column])));
-    }
+    let rows = rows.iter().map(|row| std::array::from_fn(|column| printable(&row[column])));
+    std::iter::once(headings).chain(rows).map(line)
 }
 
 /// Names and reasons come from people: no control character of theirs reaches the terminal.
@@ -94,6 +104,15 @@ pub fn json(value: &impl serde::Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_of_more_characters_than_can_be_formatted_broke_the_table_off() {
+        let long = "x".repeat(70_000);
+        let rows = [[long.clone(), "a".into()], ["short".into(), "b".into()]];
+        let shown: Vec<String> = lines(["ONE", "TWO"], &rows).collect();
+        assert_eq!(shown[1], format!("{long}  a"));
+        assert!(shown[2].starts_with("short ") && shown[2].ends_with("  b"));
+    }
 
     #[test]
     fn of_what_comes_next_one_had_a_day_and_the_other_seconds() {
