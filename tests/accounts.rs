@@ -60,8 +60,8 @@ async fn who_paused_an_account_is_told_by_the_door_they_came_through() {
         house.done(Method::POST, "/api/v1/session", json!({ "ticket": ticket })).await["token"].clone();
     let page = page.as_str().unwrap().to_owned();
     for (token, by, reason) in [
-        (house.token(), json!("program"), "paused by you"),
-        (&page, json!("page"), "paused by you"),
+        (house.token(), json!("program"), "paused by a command or a script"),
+        (&page, json!("page"), "paused on the page"),
         (&key, json!({ "key": "night shift" }), "paused with the key night shift"),
     ] {
         let path = "/api/v1/accounts/1/pause";

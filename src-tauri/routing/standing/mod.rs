@@ -29,7 +29,9 @@ pub fn standing_for(contender: &Contender, need: impl Into<Need>, now: Timestamp
         let reason = match &pause.by {
             _ if !pause.reason.is_empty() => Arc::clone(&pause.reason),
             PausedBy::Key(name) => format!("paused with the key {name}").into(),
-            PausedBy::User | PausedBy::Page | PausedBy::Program => "paused by you".into(),
+            PausedBy::Page => "paused on the page".into(),
+            PausedBy::Program => "paused by a command or a script".into(),
+            PausedBy::User => "paused by you".into(),
         };
         return Standing { state: StandingState::Paused, reason: Some(reason), until: None };
     }

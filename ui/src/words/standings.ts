@@ -33,7 +33,7 @@ export const standingWord: Record<ShownState, string> = {
   needs_sign_in: "Needs sign-in",
 };
 
-/** What stands behind the word: "until 14:20 (in 38 min)", "by you". */
+/** What stands behind the word: "until 14:20 (in 38 min)", "by you", "on the page". */
 export function standingDetail(standing: Shown, now: number): string {
   if ((standing.state === "cooling" || standing.state === "kept_back") && standing.until) return `until ${until(standing.until, now)}`;
   return standing.state === "paused" ? byWhom(standing) : "";
@@ -41,8 +41,10 @@ export function standingDetail(standing: Shown, now: number): string {
 
 function byWhom({ paused_by }: Pick<Standing, "paused_by">): string {
   if (!paused_by) return "";
-  return typeof paused_by === "object" ? `with the key ${paused_by.key}` : "by you";
+  return typeof paused_by === "object" ? `with the key ${paused_by.key}` : through[paused_by];
 }
+
+const through = { user: "by you", page: "on the page", program: "by a command or a script" } as const;
 
 /** One line for a narrow place: "back 14:20". */
 export function standingBrief(standing: Shown, now: number): string {

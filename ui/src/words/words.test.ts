@@ -100,6 +100,8 @@ describe("standings", () => {
       return [standingDetail(shown, now), shown.reason];
     };
     expect(told("paused by you")).toEqual(["by you", null]);
+    expect(told("paused on the page", "page")).toEqual(["on the page", null]);
+    expect(told("paused by a command or a script", "program")).toEqual(["by a command or a script", null]);
     expect(told("until the invoice is paid")).toEqual(["by you", "until the invoice is paid"]);
     expect(told("paused with the key CI", { key: "CI" })).toEqual(["with the key CI", null]);
     expect(told("nightly", { key: "CI" })).toEqual(["with the key CI", "nightly"]);
