@@ -119,6 +119,28 @@ fn neither_id_nor_address_was_shown_of_accounts_that_messages_name_by_them() {
 }
 
 #[test]
+fn how_an_account_is_paid_is_listed_and_whether_a_person_said_so() {
+    let program = Program::new();
+    program.add("work", "https://gateway.example.com", "sk-1", &[]);
+    let paid = || {
+        let listed = String::from_utf8(program.run(&["accounts", "--wide"]).stdout).unwrap();
+        let mut lines = listed.lines();
+        let heading = lines.next().unwrap();
+        let at = |name: &str| {
+            heading.chars().count() - heading.split_once(name).unwrap().1.chars().count() - name.len()
+        };
+        let (from, to) = (at("PAID"), at("POOL"));
+        lines.next().unwrap().chars().skip(from).take(to - from).collect::<String>().trim().to_owned()
+    };
+    let by_itself = program.json(&["accounts"])[0]["paid"].as_str().unwrap_or("–").to_owned();
+    assert_eq!(paid(), by_itself);
+    program.json(&["accounts", "set", "work", "--paid", "plan"]);
+    assert_eq!(paid(), "plan, said");
+    program.json(&["accounts", "set", "work", "--paid", "auto"]);
+    assert_eq!(paid(), by_itself);
+}
+
+#[test]
 fn an_address_of_ours_is_no_upstream_whether_the_server_runs_or_not() {
     let program = Program::new();
     let refused = |address: &str| {

@@ -7,12 +7,12 @@ use crate::{
     api::views::{AccountView, KeptBackView, RenewalView, SpillPath, SpillView},
     cli::{out::say, table},
     clock::Clock,
-    domain::{Lacks, StandingState},
+    domain::{Lacks, Paid, StandingState},
     providers::Catalog,
     proxy::shell_word,
 };
 
-/// All of them, with what keeps each from being asked; if it may be wide, with their ids and addresses.
+/// All of them, with what keeps each from being asked; if it may be wide, with their ids and addresses, and how they are paid.
 pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
     if json {
         return table::json(&accounts);
@@ -104,11 +104,11 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
     let with = |[name, provider, pool, priority, standing, windows, why]: [String; 7],
                 account: &AccountView| {
         let id = account.id.to_string();
-        [id, name, provider, address(account), pool, priority, standing, windows, why]
+        [id, name, provider, address(account), paid(account), pool, priority, standing, windows, why]
     };
-    let rows: Vec<[String; 9]> =
+    let rows: Vec<[String; 10]> =
         rows.into_iter().zip(accounts).map(|(row, account)| with(row, account)).collect();
-    let headings = ["ID", name, provider, "ADDRESS", pool, priority, standing, windows, why];
+    let headings = ["ID", name, provider, "ADDRESS", "PAID", pool, priority, standing, windows, why];
     table::print(headings, &rows);
 }
 
@@ -116,6 +116,14 @@ pub fn show(accounts: &[AccountView], wide: bool, json: bool) {
 fn address(account: &AccountView) -> String {
     let own = || Some(Catalog::built_in().get(&account.provider)?.base_url.as_ref()?.to_string());
     account.base_url.clone().or_else(own).unwrap_or_else(|| "–".into())
+}
+
+/// `plan`, `use`, or a dash where nobody knows; `use, said` where a person said so.
+fn paid(account: &AccountView) -> String {
+    match (account.said_paid, account.paid) {
+        (Some(said), _) => format!("{}, said", said.word()),
+        (None, shown) => shown.map_or("–", Paid::word).into(),
+    }
 }
 
 /// `its daily cap is reached, back 2026-11-24 01:00`

@@ -281,5 +281,5 @@ fn show_prevented(rows: &[PreventedView]) {
             [day, row.from.clone(), row.to.clone(), row.requests.to_string()]
         })
         .collect();
-    table::print(["DAY (UTC)", "SIGN-IN OF", "KEPT FROM", "REQUESTS"], &rows);
+    table::print(["DAY (UTC)", "STAYED WITH", "KEPT FROM", "REQUESTS"], &rows);
 }
