@@ -231,12 +231,12 @@ async fn the_command_line_explains_a_request_and_a_dry_run() {
     assert_eq!(program.json(&["explain", "--model", "opus"])["candidates"][1]["name"], "spare");
     assert!(text(&["explain", "--prevented"]).contains("No request was kept"));
     assert!(text(&["explain", "--model", "opus", "--count"]).starts_with("Would go to work"));
-    let set = program.json(&["accounts", "set", "work", "--lacks", "images", "--lacks", "context-1m-"]);
+    let set = program.json(&["accounts", "set", "work", "--lacks", "Images,context-1m-"]);
     assert_eq!(set["lacks"], json!({ "images": true, "tools": false, "betas": ["context-1m-"] }));
     assert!(text(&["accounts"]).contains("takes no images, no beta context-1m-…"));
     let image = text(&["explain", "--model", "opus", "--images"]);
     assert!(image.starts_with("Would go to spare") && image.contains("takes no images"), "{image}");
-    assert_eq!(program.json(&["accounts", "set", "work", "--lacks", "none"])["lacks"]["images"], false);
+    assert_eq!(program.json(&["accounts", "set", "work", "--lacks", "None"])["lacks"]["images"], false);
     assert!(text(&["explain", "req_0000000000001"]).contains("no such request"));
 
     let served = program.serve();

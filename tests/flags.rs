@@ -119,7 +119,7 @@ fn the_help_names_every_scenario() {
 #[test]
 fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
     let program = Program::new();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: &[(&[&str], &str)] = &[
         (&["keys", "add", "ci", "--account", "any", "--account", "work"], "say one or the other"),
         (&["keys", "add", "ci", "--pool", "main", "--pool", "any"], "`--pool any` takes the list away"),
         (&["keys", "add", "ci", "--model", "any", "--model", "claude-*"], "say one or the other"),
@@ -133,8 +133,12 @@ fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
         (&["keys", "add", "ci", "--monthly-usd", "-5"], "an amount of US dollars above 0"),
         (&["accounts", "set", "work", "--cap", "-5"], "write day=2M"),
         (&["accounts", "set", "work", "--lacks", "none", "--lacks", "images"], "say one or the other"),
+        (&["accounts", "set", "work", "--lacks", "images,None"], "say one or the other"),
+        (&["accounts", "set", "work", "--lacks", "vision"], "images, tools, beta features"),
+        (&["accounts", "set", "work", "--lacks", "all"], "images, tools, beta features"),
+        (&["accounts", "set", "work", "--lacks", "images,"], "images, tools, beta features"),
     ];
-    for (arguments, says) in cases {
+    for &(arguments, says) in cases {
         let refused = program.run(arguments);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {said}");

@@ -23,7 +23,7 @@ pub struct Setting {
     #[arg(long, value_name = "ASKED")]
     unmap: Vec<String>,
     /// What it does not take, so that requests with it go elsewhere: images, tools, the beginning of a beta feature's
-    /// name, or none. Replaces what was said; repeat it for more.
+    /// name, or none. Replaces what was said; repeat it for more, or write commas between.
     #[arg(long, value_name = "WHAT")]
     lacks: Vec<String>,
     /// Where requests may spill over to that would cost nothing at this account (a plan, or Claude Code's own sign-in),
@@ -81,7 +81,7 @@ pub async fn set(setting: Setting, core: &Core, global: &Global) -> Result<(), T
     };
     let new = AccountChange {
         models,
-        lacks: if lacks.is_empty() { None } else { Some(lacking(lacks)?) },
+        lacks: if lacks.is_empty() { None } else { Some(lacking(&lacks)?) },
         paid,
         spill_to,
         pool_id,
@@ -115,20 +115,27 @@ async fn renamed(
     Ok(models)
 }
 
-/// `images`, `tools`, beginnings of beta features, or `none`.
-fn lacking(given: Vec<String>) -> Result<Lacks, Trouble> {
-    if given.len() > 1 && given.iter().any(|word| word == "none") {
+/// `images`, `tools`, beginnings of beta features, or `none`; with commas between them, too.
+fn lacking(given: &[String]) -> Result<Lacks, Trouble> {
+    let words: Vec<&str> = given.iter().flat_map(|given| given.split(',')).map(str::trim).collect();
+    if words.len() > 1 && words.iter().any(|word| word.eq_ignore_ascii_case("none")) {
         let why = "`--lacks none` takes all back, and others are named beside it: say one or the other";
         return Err(Trouble::new(Code::Usage, why));
     }
     let mut lacks = Lacks::default();
     let mut betas: Vec<Arc<str>> = Vec::new();
-    for word in given {
-        match word.trim() {
+    for word in words {
+        match &*word.to_ascii_lowercase() {
             "none" => {}
             "images" => lacks.images = true,
             "tools" => lacks.tools = true,
-            beta => betas.push(beta.into()),
+            // Each feature's name has its date behind a hyphen, and no other word has one.
+            beta if beta.contains('-') => betas.push(word.into()),
+            _ => {
+                let why = "an account may lack images, tools, beta features by the beginning of their name with its hyphen, as in \
+                     context-1m-, or none of these";
+                return Err(Trouble::new(Code::Usage, why));
+            }
         }
     }
     Ok(Lacks { betas: betas.into(), ..lacks })
