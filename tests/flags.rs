@@ -147,6 +147,23 @@ fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
     assert_eq!(program.json(&["keys"]).as_array().unwrap().len(), 0, "nothing was made");
 }
 
+#[test]
+fn a_key_that_was_typed_as_a_project_or_a_job_was_kept_or_repeated() {
+    let program = Program::new();
+    let key = "hg_7Yq2Lk9ZpX4vB8nT1cR6wM3sD5fG0hJaKeQuViOxPz2";
+    for arguments in [
+        &["bindings", "add", "--pool", "main", "--project", key][..],
+        &["bindings", "add", "--pool", "main", "--agent-type", key],
+        &["jobs", "run", key],
+        &["accounts", "set", "work", "--lacks", key],
+    ] {
+        let refused = program.run(arguments);
+        let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+        assert!(!refused.status.success() && !said.contains("7Yq2Lk9"), "{arguments:?}: {said}");
+    }
+    assert_eq!(program.json(&["bindings"]).as_array().unwrap().len(), 0, "nothing was bound");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_folder_of_a_demo_that_was_killed_is_swept_by_the_next_one_and_that_of_a_running_one_is_not() {

@@ -18,8 +18,28 @@ pub fn looks_secret(text: &str) -> bool {
     text.split_whitespace().map(|word| word.trim_matches(quotes)).any(|word| {
         let begins = |with: &[&str]| with.iter().any(|beginning| word.starts_with(beginning));
         let is_long = |least| stretches(word).any(|stretch| stretch.len() >= least && is_chance(stretch));
-        begins(&CERTAIN) || (begins(&LIKELY) && is_long(LEAST_BEHIND)) || is_long(LEAST_ALONE)
+        begins(&CERTAIN)
+            || is_of_a_known_shape(word)
+            || (begins(&LIKELY) && is_long(LEAST_BEHIND))
+            || is_long(LEAST_ALONE)
     })
+}
+
+/// Whether it has the shape of a token that may lack what chance looks like: of Hugging Face (34 letters), Amazon (16
+/// capitals and digits) or Slack.
+fn is_of_a_known_shape(word: &str) -> bool {
+    let all = |text: &str, is: fn(&u8) -> bool| text.as_bytes().iter().all(is);
+    let of_hugging_face =
+        word.strip_prefix("hf_").is_some_and(|rest| rest.len() >= 30 && all(rest, u8::is_ascii_alphanumeric));
+    let mut of_amazon = ["AKIA", "ASIA"].iter().filter_map(|beginning| word.strip_prefix(beginning));
+    let is_capital = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let of_slack =
+        word.strip_prefix("xox").and_then(|rest| rest.strip_prefix(|kind| "abceprs".contains(kind)));
+    let is_of_slack =
+        |rest: &str| rest.len() > LEAST_BEHIND && rest.bytes().any(|byte| byte.is_ascii_digit());
+    of_hugging_face
+        || of_amazon.any(|rest| rest.len() == 16 && all(rest, is_capital))
+        || of_slack.and_then(|rest| rest.strip_prefix('-')).is_some_and(is_of_slack)
 }
 
 /// Its stretches of letters and digits.
@@ -56,6 +76,10 @@ mod tests {
             "sk-4f9a1c7e2b8d3056",
             "hg_7Yq2Lk9ZpX4vB8nT1cR6wM3sD5fG0hJaKeQuViOxPz2",
             "hf_aB3xK9mQ2zR7tY5wE8uI1oP4sD6fG0hJ",
+            "hf_aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH",
+            "AKIAIOSFODNNQEXAMPLE",
+            "xoxb-123456789012-abcdefghijkl",
+            "xoxp-2-abcdefghijklmnop",
             "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0",
             "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
             "0f3a9b2c71d84e6590ab12cd34ef5678",
@@ -75,6 +99,10 @@ mod tests {
             "sk-team-anthropic-berlin-2",
             "hg_laptop",
             "hf_inference-2024",
+            "hf_an-inference-endpoint-with-a-long-name",
+            "AKIA-production",
+            "xoxo-anna",
+            "xoxo-from-anna-in-2024",
             "Team's key (2)",
             "claude-max-20x-personal-2024-account",
             "MyTeamAtAcmeIncAccount1",

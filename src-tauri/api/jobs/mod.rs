@@ -15,7 +15,7 @@ use crate::api::{
     views::Problem,
 };
 use crate::{
-    domain::JobId,
+    domain::{JobId, looks_secret},
     scheduler::{JobState, NotRun},
 };
 
@@ -36,7 +36,9 @@ impl Api {
         job.ok_or_else(|| {
             let all = self.scheduler.jobs();
             let words: Vec<&str> = all.iter().map(|job| job.id.word()).collect();
-            Refused::not_found(format!("There is no job \"{word}\". The jobs are {}.", words.join(", ")))
+            // A secret that was typed in the place of a name is not repeated.
+            let word = if looks_secret(word) { "of that name".into() } else { format!("\"{word}\"") };
+            Refused::not_found(format!("There is no job {word}. The jobs are {}.", words.join(", ")))
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::api::{
 };
 use crate::{
     accounts::PlanError,
-    domain::{Binding, BindingId, PoolId, Subject},
+    domain::{BadName, Binding, BindingId, PoolId, Subject, looks_secret},
     proxy::{is_agent_type, is_project},
     routing::Plan,
 };
@@ -50,6 +50,12 @@ pub async fn add(
         && api.gateway.keys.get(id).is_none()
     {
         return Err(Refused::bad_input(format!("there is no key {}; `headgate keys` lists them", id.0)));
+    }
+    if let Subject::Project(name) | Subject::AgentType(name) = &new.subject
+        && new.id.is_none()
+        && looks_secret(name)
+    {
+        return Err(Refused::bad_input(BadName::Secret.to_string()));
     }
     if let Subject::Project(name) = &new.subject
         && new.id.is_none()
