@@ -75,6 +75,19 @@ async fn who_paused_an_account_is_told_by_the_door_they_came_through() {
 }
 
 #[tokio::test]
+async fn a_list_was_read_as_a_change_that_changes_nothing() {
+    let house = House::with(&["work"]).await;
+    let path = "/api/v1/accounts/1";
+    let refused = call(&house, Method::PATCH, path, json!([])).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.json().await.to_string().contains("an object"), "it says what is read");
+    let unread = call(&house, Method::PATCH, path, json!({ "spill_to": "sometimes" })).await;
+    assert_eq!(unread.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let said = unread.json().await.to_string();
+    assert!(said.contains("say `all`, `none`") && !said.contains("untagged"), "{said}");
+}
+
+#[tokio::test]
 async fn a_removed_accounts_name_stays_in_history_and_is_free_again() {
     let mut house = House::with(&["work"]).await;
     house.ask().await.bytes().await;

@@ -178,7 +178,7 @@ pub struct SpillPath {
 
 /// Where requests that would cost nothing here may spill over to: `"all"`, `"none"`, or a list of account ids.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "say `all`, `none`, or name accounts in a list of their ids")]
 pub enum SpillTo {
     Word(SpillWord),
     Accounts(Vec<i64>),
