@@ -158,12 +158,14 @@ fn an_address_of_ours_is_no_upstream_whether_the_server_runs_or_not() {
 #[test]
 fn each_mistake_has_its_exit_code_and_its_sentence() {
     let program = Program::new();
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 9] = [
         (&["serve", "--no-such-flag"], 2, "unexpected argument"),
         (&["no-such-command"], 2, "unrecognized subcommand"),
         (&["accounts", "pause", "nobody"], 3, "there is no account \"nobody\""),
         (&["requests", "req_0000000000001"], 3, "no such request"),
-        (&["requests", "nonsense"], 1, "req_"),
+        (&["requests", "req_xx"], 3, "req_"),
+        (&["requests", "nonsense"], 3, "req_"),
+        (&["explain", "req_xx"], 3, "req_"),
         (&["pause"], 1, "not running"),
         (&["requests", "--limit", "0"], 2, "0 is not in"),
     ];

@@ -15,7 +15,7 @@ use crate::api::{
     views::{Problem, RequestPage, RequestView},
 };
 use crate::{
-    domain::{AccountId, DecisionRecord, Ending, Exchange, ExchangeId},
+    domain::{AccountId, BadId, DecisionRecord, Ending, Exchange, ExchangeId},
     store::{RequestFilter, Store, StoreError},
 };
 
@@ -70,7 +70,8 @@ pub async fn list(
     (status = OK, body = RequestView), (status = NOT_FOUND, body = Problem),
 ))]
 pub async fn show(State(api): State<Api>, Id(id): Id<String>) -> Result<Json<RequestView>, Refused> {
-    let id = id_of(&id)?;
+    // What can be no request's id is none that is there.
+    let id = id.parse().map_err(|error: BadId| Refused::not_found(error.to_string()))?;
     let store = api.store.clone();
     let (found, decision) = blocking(move || read(&store, id)).await?;
     let found =
@@ -97,5 +98,5 @@ fn decided_at(exchange: &Exchange) -> Timestamp {
 }
 
 fn id_of(text: &str) -> Result<ExchangeId, Refused> {
-    text.parse().map_err(|error: crate::domain::BadId| Refused::bad_input(error.to_string()))
+    text.parse().map_err(|error: BadId| Refused::bad_input(error.to_string()))
 }
