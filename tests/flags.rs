@@ -137,6 +137,7 @@ fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
         (&["accounts", "set", "work", "--lacks", "vision"], "images, tools, beta features"),
         (&["accounts", "set", "work", "--lacks", "all"], "images, tools, beta features"),
         (&["accounts", "set", "work", "--lacks", "images,"], "images, tools, beta features"),
+        (&["routes", "add", "x", "--for", "opus", "--slot", "work", "--idle", "86401"], "86400, or none"),
     ];
     for &(arguments, says) in cases {
         let refused = program.run(arguments);
@@ -162,6 +163,22 @@ fn a_key_that_was_typed_as_a_project_or_a_job_was_kept_or_repeated() {
         assert!(!refused.status.success() && !said.contains("7Yq2Lk9"), "{arguments:?}: {said}");
     }
     assert_eq!(program.json(&["bindings"]).as_array().unwrap().len(), 0, "nothing was bound");
+}
+
+#[test]
+fn a_route_is_made_as_silent_as_any_other_in_the_words_that_change_it() {
+    let program = Program::new();
+    program.add("work", "https://gateway.example.com", "sk-1", &[]);
+    for (name, idle) in [("one", "none"), ("two", "0")] {
+        let made = ["routes", "add", name, "--for", "opus", "--slot", "work", "--idle", idle];
+        assert!(program.json(&made).get("idle_seconds").is_none(), "{idle}");
+        let longer = program.json(&["routes", "set", name, "--idle", "60"]);
+        assert_eq!(longer["idle_seconds"], 60);
+        assert!(
+            program.json(&["routes", "set", name, "--idle", idle]).get("idle_seconds").is_none(),
+            "{idle}"
+        );
+    }
 }
 
 #[cfg(unix)]

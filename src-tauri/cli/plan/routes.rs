@@ -8,6 +8,7 @@ use crate::api::{
     views::AccountView,
 };
 use crate::cli::{Core, Global, Trouble, accounts, named::found, out::say, plan::pools, table};
+use crate::domain::LONGEST_IDLE;
 
 /// List routes, or change them.
 #[derive(Debug, Args)]
@@ -34,8 +35,8 @@ enum Act {
         /// A request that no slot can serve goes on to the usual selection.
         #[arg(long)]
         falls_through: bool,
-        /// So many seconds an answer by this route may be silent; as long as any other if left out.
-        #[arg(long = "idle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        /// So many seconds an answer by this route may be silent; as long as any other if left out, or with none.
+        #[arg(long = "idle", value_name = "SECONDS", value_parser = idle)]
         idle_seconds: Option<u32>,
     },
     /// Change it. With --slot, all slots are named anew.
@@ -54,8 +55,8 @@ enum Act {
         /// Whether a request that no slot can serve goes on to the usual selection.
         #[arg(long, value_name = "BOOL")]
         falls_through: Option<bool>,
-        /// So many seconds an answer by this route may be silent; 0: as long as any other again.
-        #[arg(long = "idle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+        /// So many seconds an answer by this route may be silent; none, or 0: as long as any other again.
+        #[arg(long = "idle", value_name = "SECONDS", value_parser = idle)]
         idle_seconds: Option<u32>,
     },
     /// Remove it.
@@ -79,6 +80,13 @@ enum Act {
         #[arg(value_parser = ["on", "off"])]
         word: Option<String>,
     },
+}
+
+/// Seconds; 0 is as long as any other.
+fn idle(text: &str) -> Result<u32, String> {
+    let seconds = if text == "none" { Some(0) } else { text.parse().ok() };
+    let seconds = seconds.filter(|seconds| *seconds <= LONGEST_IDLE);
+    seconds.ok_or_else(|| format!("write seconds from 1 to {LONGEST_IDLE}, or none"))
 }
 
 impl Routes {
