@@ -336,7 +336,10 @@ async fn a_key_that_allows_one_account_allows_no_other_in_a_play() {
 
 #[tokio::test]
 async fn the_command_line_compares_plans() {
-    let house = House::with(&["upstream"]).await;
+    let upstream = ScriptedAccount::new("upstream", "key-upstream")
+        .with_window("5h", 0.1, Duration::from_hours(5))
+        .with_window("7d", 0.1, Duration::from_hours(99));
+    let house = House::of(Limits::default(), Scenario::of([upstream])).await;
     let program = Program::new();
     let url = house.sandbox.base_url();
     assert!(program.add("work", url, "key-upstream", &[]).status.success());
@@ -405,6 +408,8 @@ async fn the_command_line_compares_plans() {
         (&["--policy", "fastest"], 2, "soonest_reset"),
         (&["--capacity", "work:5h=-1"], 2, "work:5h=2500000"),
         (&["--cap", "work:day=5$"], 2, "day=2M"),
+        (&["--holds", "work:9h=1M"], 3, "work has no window \"9h\"; those that are known of it are "),
+        (&["--reserve", "work:9h=50"], 3, "work has no window \"9h\""),
         (&["--route", "night=off"], 3, "headgate routes"),
         (&["--capacity", "work:5h=1M", "--capacity", "work:5h=2M"], 1, "two capacities"),
     ] {

@@ -138,6 +138,7 @@ fn what_contradicts_itself_is_refused_and_a_negative_number_in_our_own_words() {
         (&["accounts", "set", "work", "--lacks", "all"], "images, tools, beta features"),
         (&["accounts", "set", "work", "--lacks", "images,"], "images, tools, beta features"),
         (&["routes", "add", "x", "--for", "opus", "--slot", "work", "--idle", "86401"], "86400, or none"),
+        (&["backtest", "--together"], "makes one of several alternatives"),
     ];
     for &(arguments, says) in cases {
         let refused = program.run(arguments);

@@ -197,6 +197,15 @@ impl KeptBack {
         reserve(text).map(|word| Self(Word::Reserve(word)))
     }
 
+    /// The window that it speaks of, if of one.
+    pub fn window(&self) -> Option<&WindowName> {
+        match &self.0 {
+            Word::Reserve(ReserveWord::Is(reserve)) => reserve.window.as_ref(),
+            Word::Reserve(ReserveWord::None(window)) => window.as_ref(),
+            Word::Reserve(ReserveWord::NoneAtAll) | Word::Cap(_) => None,
+        }
+    }
+
     /// What all these make of the guards that there are.
     pub fn change(words: impl Iterator<Item = Self>, now: Option<&GuardsView>) -> GuardsOrder {
         let mut guarding = Guarding::default();

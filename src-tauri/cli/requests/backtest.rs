@@ -5,7 +5,7 @@ use http::Method;
 use jiff::Timestamp;
 
 use crate::cli::{
-    Core, Global, Trouble,
+    Code, Core, Global, Trouble,
     accounts::{
         self,
         guards::{KeptBack, amount_of},
@@ -136,10 +136,40 @@ fn by_account<T>(
     Ok(all)
 }
 
+/// Another size or reserve of a window that an account does not have would change nothing. Where none is known of it,
+/// nobody can tell.
+fn has_window(accounts: &[AccountView], id: i64, window: &str) -> Result<(), Trouble> {
+    let account = accounts.iter().find(|account| account.id == id);
+    let Some(account) = account.filter(|account| !account.windows.is_empty()) else { return Ok(()) };
+    let names: Vec<&str> = account.windows.iter().map(|window| &*window.name).collect();
+    if names.contains(&window) {
+        return Ok(());
+    }
+    let (name, all) = (table::printable(&account.name), names.join(", "));
+    let why = format!("{name} has no window \"{window}\"; those that are known of it are {all}");
+    Err(Trouble::new(Code::NotFound, why))
+}
+
 impl Backtest {
     /// Does it.
     pub async fn run(self, global: &Global) -> Result<(), Trouble> {
+        if self.together && self.has_no_alternative() {
+            let why = "`--together` makes one of several alternatives, and there is none: say what to try, as in --policy \
+                 headroom or --without work";
+            return Err(Trouble::new(Code::Usage, why));
+        }
         global.on_core(async |core| self.tell(core, global.json).await).await
+    }
+
+    fn has_no_alternative(&self) -> bool {
+        self.policies.is_empty()
+            && self.priorities.is_empty()
+            && self.without.is_empty()
+            && self.another.is_empty()
+            && self.holds.is_empty()
+            && self.caps.is_empty()
+            && self.reserves.is_empty()
+            && self.routes.is_empty()
     }
 
     async fn tell(self, core: &Core, json: bool) -> Result<(), Trouble> {
@@ -182,11 +212,14 @@ impl Backtest {
         }
         let holds = self.holds.into_iter().map(|(name, window, tokens)| (name, (window, tokens)));
         for (account, limits) in by_account(holds, id)? {
+            limits.iter().try_for_each(|(window, _)| has_window(accounts, account, window))?;
             let limit = |(window, tokens)| CapacityOrder { account, window, tokens: tokens as f64 };
             let capacities = limits.into_iter().map(limit).collect();
             alternatives.push(AlternativeOrder { capacities, ..AlternativeOrder::default() });
         }
         for (account, words) in by_account(self.caps.into_iter().chain(self.reserves), id)? {
+            let mut windows = words.iter().filter_map(KeptBack::window);
+            windows.try_for_each(|window| has_window(accounts, account, &window.0))?;
             let now = accounts.iter().find(|one| one.id == account).and_then(|one| one.guards.as_ref());
             let change = KeptBack::change(words.into_iter(), now);
             let guards = vec![KeptBackOrder { account, reserves: change.reserves, caps: change.caps }];
