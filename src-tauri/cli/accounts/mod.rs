@@ -29,7 +29,7 @@ use crate::{
 /// List accounts, or change them.
 #[derive(Debug, Args)]
 pub struct Accounts {
-    /// List ids and addresses too.
+    /// List ids, addresses and how each is paid, too.
     #[arg(long)]
     wide: bool,
     #[command(subcommand)]
@@ -40,7 +40,7 @@ pub struct Accounts {
 enum Act {
     /// List them; the same as `headgate accounts`.
     List {
-        /// With ids and addresses.
+        /// With ids, addresses and how each is paid.
         #[arg(long)]
         wide: bool,
     },
