@@ -140,6 +140,35 @@ async fn e13_what_becomes_of_the_connection_behind_the_last_event_is_no_loss() {
 }
 
 #[tokio::test]
+async fn what_becomes_of_the_connection_behind_an_error_event_is_neither_silence_nor_a_cut() {
+    let failing = [START, CONTENT, &error("overloaded_error")].concat();
+    let bytes = stream(&[&failing], false).into_bytes();
+    // The limit for silence is five minutes here too, and no second error is told behind the first.
+    for then in [wire::Step::Reset, wire::Step::Close, wire::Step::Stall] {
+        let reply = wire::Reply::Steps(vec![wire::Step::Bytes(bytes.clone()), then]);
+        let told = soon("the stream to end", through(Limits::default(), reply)).await;
+        assert_eq!(told, (failing.clone(), false, Ending::UpstreamError, vec![]));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_behind_an_error_event_has_not_left_early() {
+    let mut house = House::with(&[]).await;
+    let failing = [START, CONTENT, &error("overloaded_error")].concat();
+    let bytes = stream(&[&failing], false).into_bytes();
+    let wire = Wire::saying([wire::Reply::Steps(vec![wire::Step::Bytes(bytes), wire::Step::Stall])]).await;
+    wire.account(&house, "work", 0);
+    let (mut reply, mut text) = (house.ask_stream().await, Vec::new());
+    while text.len() < failing.len() {
+        text.extend_from_slice(&reply.piece().await.unwrap().unwrap());
+    }
+    drop(reply);
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::UpstreamError));
+    assert_eq!(exchange.error.as_deref(), Some("overloaded_error: Oh"));
+}
+
+#[tokio::test]
 async fn a_stream_that_fails_before_its_first_word_moves_to_another_account() {
     for (kind, verdict) in
         [("overloaded_error", "weather"), ("api_error", "weather"), ("rate_limit_error", "throttled")]

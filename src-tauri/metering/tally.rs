@@ -131,6 +131,11 @@ impl Tally {
         self.listener().heard.is_whole
     }
 
+    /// Whether a stream has come to its last event: its `message_stop`, or an error.
+    pub fn has_said_its_last(&self) -> bool {
+        self.is_stream() && (self.is_whole() || self.error().is_some())
+    }
+
     /// Whether it is a stream that has not begun to answer: no content has come, no end and no error.
     pub fn is_before_content(&self) -> bool {
         let Listener { ear, heard, course } = self.listener();

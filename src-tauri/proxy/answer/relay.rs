@@ -227,7 +227,7 @@ impl Relay {
 
     /// Whether a stream has come to its last event. Whatever becomes of the connection then, nothing is lost.
     fn has_said_all(&self) -> bool {
-        self.has_no_length && self.tally.is_plain_stream() && self.tally.is_whole()
+        self.has_no_length && self.tally.is_plain_stream() && self.tally.has_said_its_last()
     }
 
     fn finish_early(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -345,8 +345,8 @@ impl Drop for Relay {
     fn drop(&mut self) {
         // The server does not ask again once a length is fulfilled, and many clients hang up as soon as
         // they have read the last event: neither of them left early.
-        let was_delivered = self.begun.is_empty()
-            && (self.body.has_ended() || (self.tally.is_stream() && self.tally.is_whole()));
+        let was_delivered =
+            self.begun.is_empty() && (self.body.has_ended() || self.tally.has_said_its_last());
         if was_delivered {
             self.end();
         }
