@@ -7,7 +7,7 @@ use headgate::{
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{House, ask, soon};
+use crate::harness::{House, Wire, ask, soon, wire};
 
 async fn route(house: &House, slots: Value, falls_through: bool) -> i64 {
     let new = json!({ "name": "cheap", "models": "opus", "slots": slots, "falls_through": falls_through });
@@ -77,6 +77,24 @@ async fn an_answer_by_a_route_may_be_silent_as_long_as_that_says() {
     assert!(changed.get("idle_seconds").is_none(), "as long as any other again: {changed}");
     let refused = house.api(Method::PATCH, &path, json!({ "idle_seconds": 86_401 })).await;
     assert_eq!(refused.status, http::StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn the_last_answer_of_all_may_be_silent_as_long_as_its_route_says() {
+    let mut house = House::with(&[]).await;
+    let half =
+        "HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    let wire =
+        Wire::saying([wire::Reply::Steps(vec![wire::Step::Bytes(half.into()), wire::Step::Stall])]).await;
+    wire.account(&house, "work", 0);
+    let id = route(&house, json!([{ "account_id": house.id("work") }]), false).await;
+    house.done(Method::PATCH, &format!("/api/v1/routes/{id}"), json!({ "idle_seconds": 1 })).await;
+    let reply = soon("the upstream's own answer", house.ask()).await;
+    assert_eq!(reply.status, http::StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(soon("its end", reply.until_end_or_cut()).await.1, "it is cut where it fell silent");
+    let exchange = house.ended().await;
+    assert_eq!(exchange.ending, Some(Ending::UpstreamStalled));
+    assert_eq!(exchange.error.as_deref(), Some("The upstream sent nothing for 1 s."));
 }
 
 #[tokio::test]

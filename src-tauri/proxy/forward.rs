@@ -73,6 +73,7 @@ pub async fn forward(
                 let verdict = early.unwrap_or(verdict);
                 record.learn(Some(answer.head.status.as_u16()), &verdict, answer.early_error.clone());
                 let is_missing = counts && gateway.counting.is_missing(&answer, gateway.clock.now());
+                let idle = accounts.plan.idle_limit(&arrival.ask, &pick).unwrap_or(idle);
                 let is_for_another = !is_the_clients_to_mend(account, &verdict) && tries.may_go_on(&verdict);
                 if !is_missing && !is_for_another {
                     if converses && verdict == Verdict::Fine {
@@ -81,24 +82,23 @@ pub async fn forward(
                             warm::take_over(gateway, &arrival, &pick, &mut record);
                         }
                     }
-                    let idle = accounts.plan.idle_limit(&arrival.ask, &pick).unwrap_or(idle);
                     return answer.relay(record, &arrival.method, idle);
                 }
                 if may_be_renewed(gateway, account, &verdict) {
                     let renewing = second_try(gateway, &arrival, &mut tries, &mut answer, &pick);
                     again = Box::pin(renewing).await;
                     if again.is_some() {
-                        tries.keep(answer);
+                        tries.keep(answer, idle);
                         continue;
                     }
                 }
                 // The head alone decides: once a byte has left, another account could repeat the work.
                 match patience.second_try(gateway, &arrival, &answer, &tries.set_aside, &pick) {
                     Some(wait) => {
-                        tries.keep(answer);
+                        tries.keep(answer, idle);
                         again = Box::pin(patience.back_at(gateway, &arrival, pick, wait)).await;
                     }
-                    None => tries.answered(&pick, answer),
+                    None => tries.answered(&pick, answer, idle),
                 }
             }
             Err((why, verdict)) => {

@@ -48,6 +48,5 @@ pub async fn wait_out(
     }
     let now = made.at();
     record.decided(made);
-    let (tries, idle) = (std::mem::take(tries), gateway.limits.idle());
-    ControlFlow::Break(tries.give_up(wait, accounts, now, record, &arrival.method, idle))
+    ControlFlow::Break(std::mem::take(tries).give_up(wait, accounts, now, record, &arrival.method))
 }

@@ -23,8 +23,8 @@ pub struct Tries {
     pub set_aside: Vec<Aside>,
     /// How long it was held already.
     pub hold: Hold,
-    /// The last answer that another account might better.
-    answer: Option<Box<Answer>>,
+    /// The last answer that another account might better, and how long it may be silent.
+    answer: Option<(Box<Answer>, Duration)>,
     /// Why the last one without an answer had none.
     trouble: Option<Failure>,
     own_limits: u8,
@@ -62,18 +62,18 @@ impl Tries {
     }
 
     /// An account gave this answer. It may show it later, but is no longer busy with it.
-    pub fn answered(&mut self, pick: &Pick, answer: Answer) {
-        self.keep(answer);
+    pub fn answered(&mut self, pick: &Pick, answer: Answer, idle_limit: Duration) {
+        self.keep(answer, idle_limit);
         self.set_aside.push(pick.aside());
     }
 
     /// As `answered`, but the account may be asked again.
-    pub fn keep(&mut self, mut answer: Answer) {
+    pub fn keep(&mut self, mut answer: Answer, idle_limit: Duration) {
         answer.lease = None;
         if answer.head.status == StatusCode::TOO_MANY_REQUESTS && !self.limited.contains(&answer.account) {
             self.limited.push(answer.account);
         }
-        self.answer = Some(Box::new(answer));
+        self.answer = Some((Box::new(answer), idle_limit));
     }
 
     /// An account gave none.
@@ -98,7 +98,6 @@ impl Tries {
         now: Timestamp,
         record: Box<Record>,
         method: &Method,
-        idle_limit: Duration,
     ) -> Response<AnswerBody> {
         // Somebody comes back by himself: the client should wait for that, not sign in anew.
         let several = self.limited.len() > 1;
@@ -106,8 +105,8 @@ impl Tries {
             wait.until.is_none()
                 || (!answer.blames_the_credential() && !is_outdone(answer, several, &wait, accounts, now))
         };
-        match self.answer.filter(|answer| worth_showing(answer)) {
-            Some(answer) => answer.relay(record, method, idle_limit),
+        match self.answer.filter(|(answer, _)| worth_showing(answer)) {
+            Some((answer, idle_limit)) => answer.relay(record, method, idle_limit),
             None => record.refuse(&self.trouble.unwrap_or_else(|| Failure::of_wait(wait))),
         }
     }
