@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{House, Reply, ask};
+use crate::harness::{House, Reply, ask, holds};
 
 async fn key(house: &House, name: &str) -> (i64, String) {
     let minted = house.done(Method::POST, "/api/v1/keys", json!({ "name": name })).await;
@@ -52,6 +52,20 @@ async fn asked_with(house: &mut House, headers: &[(&'static str, &str)], body: S
     }
     let reply = house.client.send(request.body(body.into()).unwrap()).await;
     house.answered_by(reply).await
+}
+
+#[tokio::test]
+async fn a_key_in_the_wrong_place_of_a_request_is_written_down_nowhere() {
+    let house = House::with(&["work"]).await;
+    let secret = "sk-ant-api03-x7Qp2LmZ9";
+    for path in ["/v1/messages/sk-ant-api03-x7Qp2LmZ9/tail", "/v1/messages/%73k-ant-api03-x7Qp2LmZ9/tail"] {
+        let request = http::Request::post(path).header("x-headgate-project", secret);
+        house.client.send(request.body(ask("claude-opus-5-5", false).into()).unwrap()).await.bytes().await;
+    }
+    let written = house.written().await;
+    let kept: Vec<_> = written.iter().map(|row| (&*row.path, row.project.as_deref())).collect();
+    assert_eq!(kept, [("/v1/messages/…/tail", None); 2]);
+    assert!(!holds(house.folder.path(), "api03-x7Qp2LmZ9"), "it is on disk");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub struct ExchangeStart {
     pub started_at: Timestamp,
     /// The method as the client sent it.
     pub method: Arc<str>,
-    /// The path as the client sent it, without the query.
+    /// The path as the client sent it, without the query, and with `…` for what looks like a secret.
     pub path: Arc<str>,
     /// What it asks for.
     pub ask: Ask,

@@ -11,16 +11,36 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use crate::{
-    domain::{AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Verdict, VerdictKind},
+    domain::{
+        AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Verdict, VerdictKind,
+        looks_secret,
+    },
     keys::Holder,
     ledger::{Entry, Slot},
     metering::Heard,
-    proxy::{AnswerBody, Gateway, arrival::admission::Permit, attempts::decisions::Made, own::warm::Prompt},
+    proxy::{
+        AnswerBody, Gateway, arrival::admission::Permit, attempts::decisions::Made, door::meant::unescaped,
+        own::warm::Prompt,
+    },
     settings::Limits,
 };
 
 /// As much of a path is written down; what is longer names nothing that a person would read.
 const MAX_PATH: usize = 512;
+
+/// The paths of nearly all requests, of which nothing has to be left out.
+const USUAL: [&str; 2] = ["/v1/messages", "/v1/messages/count_tokens"];
+
+/// A path as it is written down: without a key that somebody has put there.
+fn kept(path: &str) -> Arc<str> {
+    let is_secret = |segment: &str| unescaped(segment).split(['/', '=', ':', ';', '&']).any(looks_secret);
+    if USUAL.contains(&path) || !path.split('/').any(is_secret) {
+        return path.get(..MAX_PATH).unwrap_or(path).into();
+    }
+    let segments = path.split('/').map(|segment| if is_secret(segment) { "…" } else { segment });
+    let path = segments.collect::<Vec<_>>().join("/");
+    path[..path.floor_char_boundary(MAX_PATH)].into()
+}
 
 /// One open request. It goes through many hands, so it lives in a box.
 pub struct Record {
@@ -79,7 +99,7 @@ impl Record {
             id: gateway.ledger.next_id(arrived.at),
             started_at: arrived.at,
             method: method.as_str().into(),
-            path: path.get(..MAX_PATH).unwrap_or(path).into(),
+            path: kept(path),
             ask: Ask::default(),
             key: holder.as_ref().map(|holder| holder.key.id),
         };

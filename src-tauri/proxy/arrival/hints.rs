@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 
 use crate::{
-    domain::{Ask, Needs, Role, Subject},
+    domain::{Ask, Needs, Role, Subject, looks_secret},
     formats::{RequestHead, folder_in, is_filled, shows_images},
     routing::Snapshot,
 };
@@ -117,12 +117,14 @@ fn betas(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&joined.join(&b","[..])).ok()
 }
 
-/// Whether it is a name that can stand in files, addresses and terminals without a second thought.
+/// Whether it is a name that can stand in files, addresses and terminals without a second thought. A key that was put
+/// there by mistake is none, so that it is written down nowhere.
 pub fn is_project(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     name.len() <= LONGEST_PROJECT
         && name.bytes().all(is_plain)
         && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && !looks_secret(name)
 }
 
 /// Whether a client can name an agent's type so, in a header.
@@ -172,6 +174,13 @@ mod tests {
         assert_eq!(asked(&[(PROJECT, "web-shop_2.0")]).project.as_deref(), Some("web-shop_2.0"));
         for odd in ["../etc", "a b", "a/b", ".hidden", "naïve", "<script>", &"a".repeat(65)] {
             assert_eq!(asked(&[(PROJECT, odd)]).project, None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_key_where_a_project_should_stand_is_none() {
+        for secret in ["sk-ant-api03-x7Qp2LmZ9", "hg_7Yq2Lk9ZpX4vB8nT1cR6wM3sD5fG0hJaKeQuViOxPz2"] {
+            assert_eq!(asked(&[(PROJECT, secret)]).project, None, "{secret}");
         }
     }
 
