@@ -154,6 +154,19 @@ async fn upstreams_are_asked_for_their_models_on_demand_however_new_the_list_is(
 }
 
 #[tokio::test]
+async fn a_gateway_that_has_no_list_of_models_is_no_trouble() {
+    for status in ["404 Not Found", "405 Method Not Allowed", "501 Not Implemented"] {
+        let house = House::asking(Limits::default(), Scenario::of(Vec::<ScriptedAccount>::new())).await;
+        let none = wire::Reply::Keep(wire::answer(status, "application/json", "{}"));
+        let wire = Wire::saying([none]).await;
+        is_asked_for_models(&house, &wire).await;
+        let done = job(&house, "models", "").await;
+        let says = format!("Asked 1 account. own: it tells no list ({}).", &status[..3]);
+        assert_eq!((&done["last"]["outcome"], &done["last"]["says"]), (&json!("fine"), &json!(says)));
+    }
+}
+
+#[tokio::test]
 async fn what_went_wrong_was_forgotten_with_the_first_run_that_went_well_and_named_nobody() {
     let house = House::asking(Limits::default(), Scenario::of(Vec::<ScriptedAccount>::new())).await;
     let body = json!({ "data": [{ "id": "one" }], "has_more": false }).to_string();

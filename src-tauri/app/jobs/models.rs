@@ -49,7 +49,7 @@ pub fn ask(gateway: &Gateway, tasks: &Tasks) -> Job {
                 if run.should_stop() {
                     Err(Unfinished::Stopped(told_of(&asked)))
                 } else if asked.accounts > 0 && asked.silent.len() as u64 == asked.accounts {
-                    // One that is silent may have no list; where nobody tells, something else is wrong.
+                    // Where not one of them can be reached or lets us in, something is wrong here.
                     Ok(Said::trouble(told_of(&asked)))
                 } else {
                     Ok(Said::fine(told_of(&asked)))
@@ -72,10 +72,13 @@ fn words(every: Option<Duration>) -> String {
 
 fn told_of(told: &Asked) -> String {
     let asked = format!("Asked {}", many(told.accounts, "account"));
+    let listless =
+        if told.listless.is_empty() { String::new() } else { format!(" {}", silence(&told.listless)) };
     match told.silent.len() {
         _ if told.accounts == 0 => "Nobody was asked.".into(),
-        0 => format!("{asked}, and all told."),
-        silent => format!("{asked}, and {silent} did not tell. {}", silence(&told.silent)),
+        0 if listless.is_empty() => format!("{asked}, and all told."),
+        0 => format!("{asked}.{listless}"),
+        silent => format!("{asked}, and {silent} did not tell. {}{listless}", silence(&told.silent)),
     }
 }
 

@@ -4,11 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::question::{self, VERSION};
+use super::question::{self, NoAnswer, VERSION};
 use crate::{
     accounts::key_of,
     domain::{AccountName, Model},
@@ -28,6 +28,8 @@ pub struct Asked {
     pub accounts: u64,
     /// Those of whom no answer came that could be read, and why, as a sentence without its beginning.
     pub silent: Vec<(AccountName, Arc<str>)>,
+    /// Those whose upstream answers, and says that it has no such list; as a sentence without its beginning.
+    pub listless: Vec<(AccountName, Arc<str>)>,
 }
 
 /// Asks every account that has not been asked for so long, over connections of its own. Once `stopping` completes it
@@ -46,12 +48,23 @@ pub async fn ask_for_models(
         let Some(contender) = gateway.roster.still_unasked_for(due.account.id, older_than) else { continue };
         let asked = tokio::time::timeout(PATIENCE, ask(gateway, &upstreams, &contender));
         let said = tokio::select! {
-            said = asked => said.unwrap_or_else(|_| Err("it did not answer in time".into())),
+            said = asked => said.unwrap_or_else(|_| Err(NoAnswer::of("it did not answer in time"))),
             () = &mut stopping => return told,
         };
         told.accounts += 1;
-        if let Err(why) = &said {
-            told.silent.push((contender.account.name.clone(), Arc::clone(why)));
+        if let Err(no_answer) = &said {
+            let name = contender.account.name.clone();
+            match no_answer.status {
+                Some(
+                    status @ (StatusCode::NOT_FOUND
+                    | StatusCode::METHOD_NOT_ALLOWED
+                    | StatusCode::NOT_IMPLEMENTED),
+                ) => {
+                    let why = format!("it tells no list ({})", status.as_u16());
+                    told.listless.push((name, why.into()));
+                }
+                _ => told.silent.push((name, Arc::clone(&no_answer.why))),
+            }
         }
         let said = said.ok();
         let roster = gateway.roster.clone();
@@ -68,12 +81,12 @@ async fn ask(
     gateway: &Gateway,
     upstreams: &Upstreams,
     contender: &Contender,
-) -> Result<Vec<Model>, Arc<str>> {
+) -> Result<Vec<Model>, NoAnswer> {
     let mut models = Vec::new();
     let mut target = String::from("/v1/models?limit=1000");
     for _ in 0..MAX_PAGES {
         let page = page(gateway, upstreams, contender, &target).await?;
-        let page = read(&page).ok_or("its answer is no list of models")?;
+        let page = read(&page).ok_or_else(|| NoAnswer::of("its answer is no list of models"))?;
         models.extend(page.models);
         match page.next {
             Some(last) => target = format!("/v1/models?limit=1000&after_id={}", escaped(&last)),
@@ -88,12 +101,11 @@ async fn page(
     upstreams: &Upstreams,
     contender: &Contender,
     target: &str,
-) -> Result<Bytes, Arc<str>> {
-    let key = key_of(contender).ok_or("it has no key any more")?;
-    let target = target.parse().map_err(|_| "the next page of its list can't be asked for")?;
+) -> Result<Bytes, NoAnswer> {
+    let key = key_of(contender).ok_or_else(|| NoAnswer::of("it has no key any more"))?;
+    let target = target.parse().map_err(|_| NoAnswer::of("the next page of its list can't be asked for"))?;
     let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(VERSION));
-    let answer = question::ask(gateway, upstreams, contender, key, &target, &[version]).await;
-    answer.map_err(|no_answer| no_answer.why)
+    question::ask(gateway, upstreams, contender, key, &target, &[version]).await
 }
 
 struct Page {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Limited};
 
 use crate::{
@@ -29,11 +29,13 @@ pub struct NoAnswer {
     pub why: Arc<str>,
     /// How long the upstream wants to be left alone, if it said so.
     pub retry_after: Option<Duration>,
+    /// What it answered with, where that was no success.
+    pub status: Option<StatusCode>,
 }
 
 impl NoAnswer {
     pub fn of(why: impl Into<Arc<str>>) -> Self {
-        Self { why: why.into(), retry_after: None }
+        Self { why: why.into(), retry_after: None, status: None }
     }
 }
 
@@ -68,7 +70,8 @@ pub async fn ask(
     let status = answer.status();
     if !status.is_success() {
         let retry_after = retry_after(answer.headers(), gateway.clock.now());
-        return Err(NoAnswer { why: format!("it answered {}", status.as_u16()).into(), retry_after });
+        let why = format!("it answered {}", status.as_u16()).into();
+        return Err(NoAnswer { why, retry_after, status: Some(status) });
     }
     let whole = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
     Ok(whole.map_err(|_| NoAnswer::of("its answer broke off or is too long"))?.to_bytes())

@@ -49,7 +49,7 @@ pub async fn ask_for_readings(
         told.accounts += 1;
         let heard = match heard {
             Ok(windows) => Heard::Windows(windows),
-            Err(NoAnswer { why, retry_after }) => {
+            Err(NoAnswer { why, retry_after, .. }) => {
                 told.silent.push((contender.account.name.clone(), Arc::clone(&why)));
                 Heard::Nothing(why, retry_after)
             }
