@@ -84,3 +84,38 @@ async fn over_http_2_the_one_stream_that_nobody_reads_is_reset_and_the_others_go
     .await;
     assert!(matches!(reset, Some(Err(error)) if error.is_reset()), "only that stream is gone");
 }
+
+#[tokio::test]
+async fn a_stream_over_http_2_whose_last_event_nobody_took_is_not_complete() {
+    let ping = |size| format!("event: ping\ndata: {}\n\n", "x".repeat(size));
+    let chunk = |data: &str| format!("{:x}\r\n{data}\r\n", data.len());
+    let bytes = |text: String| wire::Step::Bytes(text.into_bytes());
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\"}}\n\n";
+    let last = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n";
+    let stop = chunk("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+    let end = "0\r\n\r\n";
+    // The last piece comes alone, with the end of the body, or is supplied.
+    for (ends, then) in [("", stop.clone()), ("", stop + end), (end, String::new())] {
+        let mut house = house().await;
+        // A client that takes nothing has room for 64 KiB. They are full when the last piece comes, and it is kept.
+        let steps = vec![
+            bytes(head.to_owned() + &chunk(&(start.to_owned() + &ping(40_000)))),
+            wire::Step::Wait,
+            bytes(chunk(&(ping(26_000) + last)) + ends),
+            wire::Step::Wait,
+            bytes(then),
+            wire::Step::Stall,
+        ];
+        let upstream = Wire::saying([wire::Reply::Steps(steps), ok()]).await;
+        upstream.account(&house, "work", 0);
+        let socket = TcpStream::connect(house.app.start().unwrap()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+        let _running = aside(connection);
+        let request = http::Request::post("http://localhost/v1/messages").body(()).unwrap();
+        let (answer, mut to) = client.send_request(request, false).unwrap();
+        to.send_data(ask("claude-opus-5-5", true).into(), true).unwrap();
+        let _unread = soon("an answer", answer).await.unwrap().into_body();
+        until_it_was_left(&mut house).await;
+    }
+}

@@ -20,7 +20,7 @@ use crate::{
     domain::{AccountId, Ending},
     formats::{self, ErrorKind},
     metering::Tally,
-    proxy::{AnswerBody, headers, upstream::UpstreamBody},
+    proxy::{AnswerBody, door::unread, headers, upstream::UpstreamBody},
     routing::Lease,
     secrets::Sensitive,
 };
@@ -214,8 +214,8 @@ impl Relay {
             return Poll::Ready(None);
         }
         self.tally.hear(&missing);
+        // Whether the client has taken it shows when this is dropped.
         self.record.changed("message_stop supplied");
-        self.end();
         self.has_had_last_word = true;
         Poll::Ready(Some(Ok(Frame::data(missing.into()))))
     }
@@ -344,9 +344,10 @@ fn now() -> Instant {
 impl Drop for Relay {
     fn drop(&mut self) {
         // The server does not ask again once a length is fulfilled, and many clients hang up as soon as
-        // they have read the last event: neither of them left early.
-        let was_delivered =
-            self.begun.is_empty() && (self.body.has_ended() || self.tally.has_said_its_last());
+        // they have read the last event: neither of them left early. Who has stopped reading has not read that.
+        let was_delivered = !unread::is_let_go()
+            && self.begun.is_empty()
+            && (self.body.has_ended() || self.tally.has_said_its_last());
         if was_delivered {
             self.end();
         }

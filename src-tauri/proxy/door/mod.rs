@@ -11,4 +11,4 @@ mod port;
 mod self_signed;
 pub(super) mod server;
 mod shortage;
-mod unread;
+pub(super) mod unread;

@@ -130,11 +130,19 @@ pub enum Turn {
 tokio::task_local! {
     /// What the body has said while its stream was polled; `None` if it was not asked.
     static TURN: Cell<Option<Turn>>;
+    /// Set while a stream is dropped that nobody reads.
+    static LET_GO: ();
 }
 
 /// A body says whose turn it is. Outside a stream of HTTP/2 nobody listens.
 pub fn is_turn_of(turn: Turn) {
     let _ = TURN.try_with(|told| told.set(Some(turn)));
+}
+
+/// Whether what is dropped here is the answer of a stream that nobody reads: the last that it gave was not taken, whatever
+/// it had heard of its upstream by then.
+pub fn is_let_go() -> bool {
+    LET_GO.try_with(|()| ()).is_ok()
 }
 
 /// Runs the streams of one HTTP/2 connection, each only as long as its client reads.
@@ -153,13 +161,14 @@ impl Streams {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     #[expect(clippy::disallowed_methods, reason = "a stream ends with its connection, which is counted")]
     fn execute(&self, stream: F) {
-        tokio::spawn(Stream { stream: Box::pin(stream), wait: Wait::at_most(self.limit) });
+        tokio::spawn(Stream { stream: Some(Box::pin(stream)), wait: Wait::at_most(self.limit) });
     }
 }
 
 /// One stream. Dropped, it is reset, and its answer's body with all that this holds is gone.
 struct Stream<F> {
-    stream: Pin<Box<F>>,
+    /// `None` once it was let go.
+    stream: Option<Pin<Box<F>>>,
     wait: Wait,
 }
 
@@ -167,7 +176,7 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let stream = self.stream.as_mut();
+        let Some(stream) = self.stream.as_mut().map(Pin::as_mut) else { return Poll::Ready(()) };
         let (polled, told) = TURN.sync_scope(Cell::new(None), || (stream.poll(cx), TURN.with(Cell::get)));
         if polled.is_ready() {
             return polled;
@@ -183,6 +192,8 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
         }
         ready!(self.wait.poll_too_long(cx));
         tracing::debug!("a client has stopped reading one of its answers");
+        let stream = self.stream.take();
+        LET_GO.sync_scope((), || drop(stream));
         Poll::Ready(())
     }
 }
