@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use headgate::{
     domain::{
-        Account, AccountId, AccountName, Ask, Credential, Lacks, ModelMap, Policy, Pool, PoolId, Provider,
-        ProviderId, Timed, Window, WindowName, WindowSource,
+        Account, AccountId, AccountName, Ask, Credential, Lacks, Policy, Pool, Provider, ProviderId, Window,
+        WindowName, WindowSource,
     },
     routing::{Contender, Load, Plan, Snapshot},
 };
@@ -37,25 +37,8 @@ pub fn contender(id: i64, now: Timestamp) -> Contender {
         lacks: Lacks::default(),
         verdicts: "anthropic".into(),
     };
-    let account = Account {
-        id: AccountId(id),
-        name: AccountName::new(&format!("account {id}")).expect("it is a name"),
-        provider: provider.id.clone(),
-        base_url: None,
-        priority: 0,
-        pool: PoolId::MAIN,
-        guards: None,
-        pause: None,
-        bench: None,
-        refused: None,
-        models: ModelMap::default(),
-        paid: None,
-        lacks: Lacks::default(),
-        spill: None,
-        sign_in: None,
-        timed: Timed::default(),
-        created_at: now,
-    };
+    let name = AccountName::new(&format!("account {id}")).expect("it is a name");
+    let account = Account::new(AccountId(id), name, provider.id.clone(), now);
     let names = ["5h", "7d", "7d_opus", "7d_sonnet", "requests", "tokens"];
     let windows = names.iter().enumerate().map(|(n, name)| window(name, id, n, now)).collect();
     Contender { windows, ..Contender::new(account, Arc::new(provider), Load::default()) }

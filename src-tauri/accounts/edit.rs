@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use wanted::{allow, check_login_address, check_priority, paid_as, wanted_key, warm, wish};
+use wanted::{allow, check_login_address, check_priority, wanted_key, warm, wish};
 pub(super) use wanted::{check_key, goes_where_a_login_may};
 
 use super::{Brought, EditError, GuardsChange, Roster, guards::zones, purse::filled, roster::lock};
@@ -201,7 +201,7 @@ impl Roster {
             return Err(EditError::NoSuchPool);
         }
         let before = self.find(id)?;
-        let paid = paid_as(&before, change.paid.unwrap_or(before.account.paid));
+        let paid = before.paid_if(change.paid.unwrap_or(before.account.paid));
         let before = before.account.guards.clone();
         let has_new_guards = !change.guards.is_none();
         let guards = if has_new_guards { change.guards.of(before.as_deref())?.map(Arc::new) } else { before };

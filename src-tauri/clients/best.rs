@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use crate::{
         domain::{
-            Account, AccountName, Credential, Day, Guards, Lacks, MinuteOfDay, ModelMap, Peak, PoolId,
-            Profile, ProfileName, Provider, ProviderId, Spare, Timed, ZoneName,
+            Account, AccountName, Credential, Day, Guards, Lacks, MinuteOfDay, Peak, Profile, ProfileName,
+            Provider, ProviderId, Spare, ZoneName,
         },
         routing::Zones,
     };
@@ -94,24 +94,10 @@ mod tests {
             zone: Some(ZoneName::new("Asia/Tokyo").unwrap()),
             then: Spare::Unused,
         };
+        let (name, added) = (AccountName::new("mine").unwrap(), at("2026-11-23T00:00:00Z"));
         let account = Account {
-            id: AccountId(1),
-            name: AccountName::new("mine").unwrap(),
-            provider: provider.id.clone(),
-            base_url: None,
-            priority: 0,
-            pool: PoolId::MAIN,
             guards: Some(Arc::new(Guards { peaks: vec![peak], ..Guards::default() })),
-            pause: None,
-            bench: None,
-            refused: None,
-            models: ModelMap::default(),
-            lacks: crate::domain::Lacks::default(),
-            paid: None,
-            spill: None,
-            sign_in: None,
-            timed: Timed::default(),
-            created_at: at("2026-11-23T00:00:00Z"),
+            ..Account::new(AccountId(1), name, provider.id.clone(), added)
         };
         Contender::new(account, Arc::new(provider), Load::default())
     }

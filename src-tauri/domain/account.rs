@@ -48,6 +48,31 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
+impl Account {
+    /// One of which nobody has said anything yet.
+    pub fn new(id: AccountId, name: AccountName, provider: ProviderId, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            provider,
+            base_url: None,
+            priority: 0,
+            pool: PoolId::MAIN,
+            guards: None,
+            models: ModelMap::default(),
+            lacks: Lacks::default(),
+            pause: None,
+            bench: None,
+            refused: None,
+            paid: None,
+            spill: None,
+            sign_in: None,
+            timed: Timed::default(),
+            created_at,
+        }
+    }
+}
+
 /// How the use of an account is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

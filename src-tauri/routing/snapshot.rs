@@ -106,6 +106,11 @@ impl Contender {
     /// state, then its provider, at the provider's own address. Answers that state a pace alone say nothing: a model of one's
     /// own states one, too.
     pub fn paid(&self) -> Option<Paid> {
+        self.paid_if(self.account.paid)
+    }
+
+    /// The same, if a person said this.
+    pub fn paid_if(&self, said: Option<Paid>) -> Option<Paid> {
         let is_allotment = |window: &Window| {
             window.limits == Some(Endpoint::Messages)
                 && window.source != WindowSource::UsageEndpoint
@@ -113,7 +118,7 @@ impl Contender {
         };
         let by_answers = || self.windows.iter().any(is_allotment).then_some(Paid::Plan);
         let is_at_home = self.account.base_url.is_none() || self.provider.passes_logins();
-        self.account.paid.or_else(by_answers).or(self.provider.paid.filter(|_| is_at_home))
+        said.or_else(by_answers).or(self.provider.paid.filter(|_| is_at_home))
     }
 
     /// Where it is asked: its own address, else its provider's.

@@ -5,10 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::{
-        Account, AccountName, Day, Days, MinuteOfDay, ModelMap, Opening, PoolId, Timed, WindowName,
-        WindowSource,
-    },
+    domain::{Account, AccountName, Day, Days, MinuteOfDay, Opening, Timed, WindowName, WindowSource},
     providers::Catalog,
     routing::Load,
 };
@@ -23,24 +20,10 @@ fn berlin() -> TimeZone {
 
 fn account(when: OpenWhen, since: &str) -> Contender {
     let provider = Catalog::built_in().get("anthropic").unwrap();
+    let name = AccountName::new("work").unwrap();
     let account = Account {
-        id: AccountId(1),
-        name: AccountName::new("work").unwrap(),
-        provider: provider.id.clone(),
-        base_url: None,
-        priority: 0,
-        pool: PoolId::MAIN,
-        guards: None,
-        pause: None,
-        bench: None,
-        refused: None,
-        models: ModelMap::default(),
-        lacks: crate::domain::Lacks::default(),
-        paid: None,
-        spill: None,
-        sign_in: None,
         timed: Timed { open_window: Some(Opening { when, since: at(since) }), ..Timed::default() },
-        created_at: at(since),
+        ..Account::new(AccountId(1), name, provider.id.clone(), at(since))
     };
     Contender::new(account, provider, Load::default())
 }

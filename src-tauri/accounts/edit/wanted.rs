@@ -8,7 +8,6 @@ use crate::{
     accounts::{EditError, edit::SpillOrder},
     domain::{Account, Days, MOST_REPEATS, OpenWhen, Opening, Paid, Provider, Spill},
     providers::is_this_machine,
-    routing::Contender,
     secrets::Sensitive,
 };
 
@@ -70,13 +69,6 @@ pub(super) fn wanted_key(
         (None, false) => Err(EditError::NeedsKey(provider.title.clone())),
         (Some(key), false) => check_key(key).map(Some),
     }
-}
-
-/// How an account is paid once a person has had their say.
-pub(super) fn paid_as(contender: &Contender, said: Option<Paid>) -> Option<Paid> {
-    let mut account = contender.account.clone();
-    account.paid = said;
-    Contender { account, ..contender.clone() }.paid()
 }
 
 /// A path that stays as it is keeps the date on which it was allowed.

@@ -155,7 +155,7 @@ fn kept(record: DecisionRecord) -> KeptDecision {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Account, AccountName, ModelMap, PoolId, Timed},
+        domain::{Account, AccountName},
         providers::Catalog,
         routing::{Contender, Decision, Load, pick},
     };
@@ -167,24 +167,10 @@ mod tests {
     fn snapshot() -> Arc<Snapshot> {
         let provider = Catalog::built_in().get("anthropic").unwrap();
         let contender = |id: i64| {
+            let name = AccountName::new(&format!("account {id}")).unwrap();
             let account = Account {
-                id: AccountId(id),
-                name: AccountName::new(&format!("account {id}")).unwrap(),
-                provider: provider.id.clone(),
-                base_url: None,
                 priority: i32::try_from(id).unwrap(),
-                pool: PoolId::MAIN,
-                guards: None,
-                pause: None,
-                bench: None,
-                refused: None,
-                models: ModelMap::default(),
-                lacks: crate::domain::Lacks::default(),
-                paid: None,
-                spill: None,
-                sign_in: None,
-                timed: Timed::default(),
-                created_at: now(),
+                ..Account::new(AccountId(id), name, provider.id.clone(), now())
             };
             Contender::new(account, Arc::clone(&provider), Load::default())
         };

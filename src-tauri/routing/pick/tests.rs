@@ -1,11 +1,13 @@
 //! What `pick` promises, and the accounts that the other tests of this room are made of.
 
+mod money;
+
 use super::*;
 use crate::domain::{
     Account, AccountName, Binding, BindingId, Budget, Caps, Credential, Day, Endpoint, Family, Guards, Lacks,
     MinuteOfDay, Model, ModelMap, Need, Needs, Outlay, Paid, Peak, Policy, Pool, PoolId, Provider,
-    ProviderId, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Timed,
-    Window, WindowName, WindowSource,
+    ProviderId, Role, Route, RouteId, RouteModels, RouteName, Slot, Spare, Spent, Subject, Target, Window,
+    WindowName, WindowSource,
 };
 use crate::routing::{Load, Offers, Plan, Ration};
 use jiff::SignedDuration;
@@ -38,25 +40,8 @@ pub(in crate::routing) fn account(id: i64) -> Contender {
         lacks: Lacks::default(),
         verdicts: "anthropic".into(),
     };
-    let account = Account {
-        id: AccountId(id),
-        name: AccountName::new(&format!("account {id}")).unwrap(),
-        provider: provider.id.clone(),
-        base_url: None,
-        priority: 0,
-        pool: PoolId::MAIN,
-        guards: None,
-        pause: None,
-        bench: None,
-        refused: None,
-        models: ModelMap::default(),
-        lacks: Lacks::default(),
-        paid: None,
-        spill: None,
-        sign_in: None,
-        timed: Timed::default(),
-        created_at: now(),
-    };
+    let name = AccountName::new(&format!("account {id}")).unwrap();
+    let account = Account::new(AccountId(id), name, provider.id.clone(), now());
     Contender::new(account, Arc::new(provider), Load::default())
 }
 
@@ -372,64 +357,6 @@ fn what_is_scarce_in_each_balances_plans_and_accounts_that_are_paid_by_use() {
     assert_eq!(choose(plan(0.6), by_use(0.1, 300)), 2, "60 % of the hours, 30 % of the cap");
     assert_eq!(choose(plan(0.6), by_use(0.1, 700)), 1, "60 % of the hours, 70 % of the cap");
     assert_eq!(choose(plan(0.6), by_use(0.9, 300)), 1, "60 % of the hours, 90 % of this minute");
-}
-
-/// A plan whose hours are spent, and one that is paid by use.
-fn spent_plan(id: i64) -> Contender {
-    account(id).with(window("5h", 1.0, true, 60))
-}
-
-fn by_use(id: i64) -> Contender {
-    let mut one = account(id);
-    one.account.paid = Some(Paid::Use);
-    one
-}
-
-fn with_path(mut plan: Contender) -> Contender {
-    plan.account.spill = Some(crate::domain::Spill { all: Some(now()), only: [].into() });
-    plan
-}
-
-fn with_pause(mut one: Contender) -> Contender {
-    let by = crate::domain::PausedBy::User;
-    one.account.pause = Some(crate::domain::Pause { reason: "".into(), by, at: now() });
-    one
-}
-
-fn without_images(mut one: Contender) -> Contender {
-    one.account.lacks = Lacks { images: true, ..Lacks::default() };
-    one
-}
-
-#[test]
-fn the_path_of_one_plan_paid_for_what_another_might_serve() {
-    let choose = |ask: &Ask, all| taken(ask, all, Plan::default(), &[]).map(|(id, ..)| id);
-    assert_eq!(choose(&opus(), vec![with_path(spent_plan(1)), by_use(2)]), Some(2));
-    assert_eq!(choose(&opus(), vec![spent_plan(1), with_path(spent_plan(2)), by_use(3)]), None);
-    let paused = with_pause(with_path(spent_plan(2)));
-    assert_eq!(choose(&opus(), vec![spent_plan(1), paused, by_use(3)]), None);
-    let images = Ask { needs: Needs { images: true, ..Needs::default() }, ..opus() };
-    let blind = without_images(with_path(account(2).with(window("5h", 0.1, false, 60))));
-    assert_eq!(
-        choose(&images, vec![spent_plan(1), blind, by_use(3)]),
-        None,
-        "it can't serve it, and opens nothing"
-    );
-}
-
-#[test]
-fn a_plan_that_can_never_serve_it_kept_a_request_from_whom_it_pays() {
-    let images = Ask { needs: Needs { images: true, ..Needs::default() }, ..opus() };
-    let blind = || without_images(account(1).with(window("5h", 0.1, false, 60)));
-    let choose = |ask: &Ask, all| taken(ask, all, Plan::default(), &[]).map(|(id, ..)| id);
-    assert_eq!(choose(&images, vec![blind(), by_use(2)]), Some(2));
-    assert_eq!(choose(&opus(), vec![blind(), by_use(2)]), Some(1));
-    let count = Ask { endpoint: Endpoint::Counts, ..opus() };
-    assert_eq!(
-        choose(&count, vec![with_pause(spent_plan(1)), by_use(2)]),
-        Some(2),
-        "nobody pays for a count"
-    );
 }
 
 #[test]
