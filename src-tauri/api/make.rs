@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::accounts::sign_in_views::SignedInView;
+use super::accounts::spill_views::{PaidOrder, SpillPath, SpillTo, SpillView, SpillWord};
 use super::plan::views::GuardsView;
 use super::views::{
-    AccountView, AttemptView, CredentialKind, FamilyOut, KeptBackView, OpenWindow, OpeningView, PaidOrder,
-    ProviderView, RenewalView, RequestView, SpillPath, SpillTo, SpillView, SpillWord, StandingView,
-    UsageAskedView, UsageView, WindowView,
+    AccountView, AttemptView, CredentialKind, FamilyOut, KeptBackView, OpenWindow, OpeningView, ProviderView,
+    RenewalView, RequestView, StandingView, UsageAskedView, UsageView, WindowView,
 };
 use crate::{
     accounts::{OpeningDue, Question, Roster, SpillOrder, renewal::Look},

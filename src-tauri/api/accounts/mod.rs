@@ -4,6 +4,7 @@ pub mod probe_views;
 pub(super) mod probes;
 pub mod sign_in_views;
 pub(super) mod sign_ins;
+pub mod spill_views;
 
 use std::sync::Arc;
 

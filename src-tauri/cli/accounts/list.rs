@@ -4,7 +4,10 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{guards, opening};
 use crate::{
-    api::views::{AccountView, KeptBackView, RenewalView, SpillPath, SpillView},
+    api::{
+        accounts::spill_views::{SpillPath, SpillView},
+        views::{AccountView, KeptBackView, RenewalView},
+    },
     cli::{out::say, table},
     clock::Clock,
     domain::{Lacks, Paid, StandingState},

@@ -6,7 +6,10 @@ use clap::Args;
 
 use super::{change, guards::Guarding, opening, path_of};
 use crate::{
-    api::views::{AccountChange, AccountView, OpenWindow, PaidOrder, SpillTo, SpillWord},
+    api::{
+        accounts::spill_views::{PaidOrder, SpillTo, SpillWord},
+        views::{AccountChange, AccountView, OpenWindow},
+    },
     cli::{Code, Core, Global, Trouble, named::found, plan::pools},
     domain::Lacks,
 };
