@@ -77,16 +77,13 @@ impl Answer {
         }
         let is_heard = self.tally.is_some();
         let tally = self.tally.unwrap_or_else(|| listener(method, status, &self.head.headers));
-        let may_supply = record.limits().supply_message_stop && ends_by_itself(&self.head);
+        let framing = Framing::of(&self.head);
+        let may_supply = record.limits().supply_message_stop && framing == Framing::Marked;
         let is_page = record.asks_a_model() && headers::is_page(&self.head.headers);
-        let is_delimited = self.head.version == http::Version::HTTP_2
-            || self.head.headers.contains_key(header::CONTENT_LENGTH)
-            || self.head.headers.contains_key(header::TRANSFER_ENCODING);
         let relay = Relay {
             begun: self.begun,
             is_heard,
             may_supply,
-            has_no_length: !self.head.headers.contains_key(header::CONTENT_LENGTH),
             body: self.body,
             tally,
             record,
@@ -99,7 +96,7 @@ impl Answer {
             error_text: Vec::new(),
             _lease: self.lease,
             key: self.key,
-            is_delimited,
+            framing,
             is_page,
         };
         let mut answer = Response::new(relay.boxed_unsync());
@@ -112,10 +109,27 @@ impl Answer {
     }
 }
 
-/// Whether a body of no stated length tells by itself where it ends, so that an end is not a cut.
-fn ends_by_itself(head: &response::Parts) -> bool {
-    !head.headers.contains_key(header::CONTENT_LENGTH)
-        && (head.version == Version::HTTP_2 || head.headers.contains_key(header::TRANSFER_ENCODING))
+/// How the transport tells where a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// Its length was promised: nothing may be added.
+    Length,
+    /// By a mark behind its last piece. Towards the client it ends where we say, and an end is not a cut.
+    Marked,
+    /// Not at all: the connection is closed. Towards the client it ends where we say, too.
+    Close,
+}
+
+impl Framing {
+    fn of(head: &response::Parts) -> Self {
+        match &head.headers {
+            headers if headers.contains_key(header::CONTENT_LENGTH) => Self::Length,
+            headers if head.version == Version::HTTP_2 || headers.contains_key(header::TRANSFER_ENCODING) => {
+                Self::Marked
+            }
+            _ => Self::Close,
+        }
+    }
 }
 
 /// Whoever understands an answer with this head.
@@ -135,8 +149,6 @@ struct Relay {
     is_heard: bool,
     /// A `message_stop` that is missing at the proper end of the body may be added.
     may_supply: bool,
-    /// No length was promised, so towards the client the body ends where we say, and something may be added.
-    has_no_length: bool,
     tally: Tally,
     record: Box<Record>,
     status: StatusCode,
@@ -152,8 +164,7 @@ struct Relay {
     cut: Option<Cut>,
     error_text: Vec<u8>,
     key: Arc<Sensitive<String>>,
-    /// The transport itself tells where the body ends.
-    is_delimited: bool,
+    framing: Framing,
     /// A web page stands where a model should have answered.
     is_page: bool,
 }
@@ -197,7 +208,7 @@ impl Relay {
         let is_whole = if self.tally.is_stream() {
             self.tally.is_whole()
         } else {
-            (self.is_delimited && !self.tally.broke_off()) || self.tally.is_whole()
+            (self.framing != Framing::Close && !self.tally.broke_off()) || self.tally.is_whole()
         };
         if is_whole {
             return (Ending::Complete, None);
@@ -227,7 +238,7 @@ impl Relay {
 
     /// Whether a stream has come to its last event. Whatever becomes of the connection then, nothing is lost.
     fn has_said_all(&self) -> bool {
-        self.has_no_length && self.tally.is_plain_stream() && self.tally.has_said_its_last()
+        self.framing != Framing::Length && self.tally.is_plain_stream() && self.tally.has_said_its_last()
     }
 
     fn finish_early(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -243,7 +254,7 @@ impl Relay {
         self.record.end(Ending::UpstreamStalled, Some(why.as_str().into()));
         // A length that was promised leaves no room for an event, and half an event is not ended as if it
         // were whole.
-        let Some(before) = self.tally.room_for_an_event().filter(|_| self.has_no_length) else {
+        let Some(before) = self.tally.room_for_an_event().filter(|_| self.framing != Framing::Length) else {
             return Poll::Ready(Some(Err(Cut(why.into()))));
         };
         self.record.changed("error event supplied");
