@@ -155,8 +155,10 @@ impl Family {
 
     /// Finds the family in a model's name: `claude-opus-5-5` is of `opus`. `None` where no word fits.
     pub fn of(model: &str) -> Option<Self> {
-        let mut words = model.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
-        words.find_map(|word| {
+        let words = model.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
+        // Asked several times of each request: most words are none by their length.
+        let mut likely = words.filter(|word| (4..=6).contains(&word.len()));
+        likely.find_map(|word| {
             Self::ALL.into_iter().find(|family| word.eq_ignore_ascii_case(family.word().as_bytes()))
         })
     }

@@ -143,11 +143,11 @@ impl StreamEvent {
             _ if !is_readable => Self::Unreadable,
             b"message_start" => {
                 let message = wire.message.unwrap_or_default();
-                let usage = message.usage.map(Usage::from).unwrap_or_default();
+                let usage = usage_of(message.usage);
                 Self::Start { usage, model: message.model.and_then(in_bounds) }
             }
             b"message_delta" => Self::Delta {
-                usage: wire.usage.map(Usage::from).unwrap_or_default(),
+                usage: usage_of(wire.usage),
                 stops: wire.delta.is_some_and(|delta| delta.stop_reason.is_some()),
             },
             other => Self::named(other),
@@ -172,7 +172,7 @@ struct WireEvent<'a> {
     #[serde(borrow, default)]
     delta: Option<WireDelta<'a>>,
     #[serde(borrow, default)]
-    usage: Option<WireUsage<'a>>,
+    usage: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -186,60 +186,46 @@ struct WireMessage<'a> {
     #[serde(borrow, default)]
     model: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    usage: Option<WireUsage<'a>>,
+    usage: Option<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
-struct WireUsage<'a> {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    // Of whatever type, so that a surprise in one of these does not cost us the counts.
-    #[serde(borrow, default)]
-    cache_creation: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    service_tier: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    speed: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    inference_geo: Option<&'a RawValue>,
+fn usage_of(value: Option<&RawValue>) -> Usage {
+    value.map(|value| usage_in(value.get().as_bytes())).unwrap_or_default()
 }
 
-#[derive(Default, Deserialize)]
-struct WireWrites {
-    #[serde(default)]
-    ephemeral_1h_input_tokens: Option<u64>,
-}
-
-impl From<WireUsage<'_>> for Usage {
-    fn from(wire: WireUsage<'_>) -> Self {
-        let is_usual = |value: Option<&RawValue>, usual: &[&str]| {
-            let word = value.and_then(|value| text(value.get().as_bytes()));
-            word.is_none_or(|word| usual.contains(&&*word))
-        };
-        let writes =
-            wire.cache_creation.and_then(|writes| serde_json::from_str::<WireWrites>(writes.get()).ok());
-        Self {
-            input: wire.input_tokens,
-            output: wire.output_tokens,
-            cache_read: wire.cache_read_input_tokens,
-            cache_write: wire.cache_creation_input_tokens,
-            cache_write_1h: writes.and_then(|writes| writes.ephemeral_1h_input_tokens),
-            is_off_list: !is_usual(wire.service_tier, &["standard"])
-                || !is_usual(wire.speed, &["standard"])
-                || !is_usual(wire.inference_geo, &["global", "not_available"]),
-        }
+/// The usage in the value of a `usage` field; of `count_tokens` it is none. A surprise in one of its fields costs no
+/// other.
+pub fn usage_in(value: &[u8]) -> Usage {
+    let wanted = [
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation",
+        "service_tier",
+        "speed",
+        "inference_geo",
+    ];
+    let Ok(told) = Fields::values(wanted, value) else { return Usage::default() };
+    let [input, output, cache_read, cache_write, writes, tier, speed, place] = told;
+    let for_an_hour = writes.and_then(|writes| Fields::values(["ephemeral_1h_input_tokens"], writes).ok());
+    let is_usual = |value: Option<&[u8]>, usual: &[&str]| {
+        value.and_then(text).is_none_or(|word| usual.contains(&&*word))
+    };
+    Usage {
+        input: count(input),
+        output: count(output),
+        cache_read: count(cache_read),
+        cache_write: count(cache_write),
+        cache_write_1h: for_an_hour.and_then(|[told]| count(told)),
+        is_off_list: !is_usual(tier, &["standard"])
+            || !is_usual(speed, &["standard"])
+            || !is_usual(place, &["global", "not_available"]),
     }
 }
 
-/// The usage in the value of a reply's `usage` field; of `count_tokens` it is none.
-pub fn usage_in(value: &[u8]) -> Usage {
-    serde_json::from_slice::<WireUsage>(value).map(Usage::from).unwrap_or_default()
+fn count(value: Option<&[u8]>) -> Option<u64> {
+    str::from_utf8(value?).ok()?.parse().ok()
 }
 
 /// A model's name out of the value of a `model` field.

@@ -4,6 +4,8 @@
 
 use std::{borrow::Cow, mem, ops::Range};
 
+use wide::u8x16;
+
 /// Why bytes are not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -251,8 +253,9 @@ impl<const N: usize> Fields<N> {
     }
 
     fn field_of(&mut self, key: &[u8]) -> Option<usize> {
-        if key.len() > MAX_KEY {
-            return None;
+        let exact = self.wanted.iter().position(|name| name.as_bytes() == key);
+        if exact.is_some() || key.len() > MAX_KEY {
+            return exact;
         }
         let key = plain(key);
         let field = self.wanted.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(&key))?;
@@ -316,51 +319,48 @@ impl<const N: usize> Fields<N> {
     }
 }
 
-/// Most texts are names and end within this many bytes: eight of them at a time are looked at sooner than a search
-/// has begun.
-const SHORT: usize = 40;
-
 /// Where a text's closing quote stands; `Err` if it is not here, with whether the byte that comes next is
-/// escaped. In a long one, backslashes are counted back from each quote: there are far fewer quotes than escapes.
+/// escaped. Backslashes are counted back from each quote: there are far fewer quotes than escapes.
 fn text_end(piece: &[u8], escaped: bool) -> Result<usize, bool> {
-    let mut from = usize::from(escaped);
-    while let Some(eight) = piece.get(from..from + 8)
-        && from < SHORT
-    {
-        let eight = u64::from_le_bytes(eight.try_into().expect("it is eight bytes long"));
-        let found = holds(eight, b'"') | holds(eight, b'\\');
-        let at = from + found.trailing_zeros() as usize / 8;
-        match piece.get(at).filter(|_| found != 0) {
-            None => from += 8,
-            Some(b'"') => return Ok(at),
-            Some(_) => from = at + 2,
-        }
-    }
-    if from > piece.len() {
+    let start = usize::from(escaped);
+    if start > piece.len() {
         return Err(true);
     }
+    let is_escaped = |at: usize| {
+        let before = piece[start..at].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 1
+    };
+    let mut from = start;
     loop {
-        let found = memchr::memchr(b'"', &piece[from..]).map(|found| from + found);
-        let before = &piece[from..found.unwrap_or(piece.len())];
-        let is_escaped = before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
-        match found {
-            None => return Err(is_escaped),
-            Some(found) if is_escaped => from = found + 1,
+        match quote(&piece[from..]).map(|found| from + found) {
+            None => return Err(is_escaped(piece.len())),
+            Some(found) if is_escaped(found) => from = found + 1,
             Some(found) => return Ok(found),
         }
     }
 }
 
-/// The highest bit of each of eight bytes that is this one. Above the first that is found, others may be marked too.
-fn holds(eight: u64, byte: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let other = eight ^ (ONES * u64::from(byte));
-    other.wrapping_sub(ONES) & !other & (ONES << 7)
+/// Most texts are names and end within so many blocks of sixteen bytes, which are looked at sooner than a search has
+/// begun.
+const SHORT: usize = 4;
+
+/// Where the next quote stands.
+fn quote(text: &[u8]) -> Option<usize> {
+    let (blocks, _) = text.as_chunks::<16>();
+    let short = &blocks[..blocks.len().min(SHORT)];
+    for (nth, block) in short.iter().enumerate() {
+        let found = u8x16::new(*block).simd_eq(u8x16::splat(b'"')).to_bitmask();
+        if found != 0 {
+            return Some(nth * 16 + found.trailing_zeros() as usize);
+        }
+    }
+    let from = short.len() * 16;
+    memchr::memchr(b'"', &text[from..]).map(|found| from + found)
 }
 
 /// `mod\u0065l` is `model` too: whoever limits what a field may say has to find it under every spelling.
 fn plain(key: &[u8]) -> Cow<'_, [u8]> {
-    if !key.contains(&b'\\') {
+    if memchr::memchr(b'\\', key).is_none() {
         return key.into();
     }
     let quoted = [b"\"", key, b"\""].concat();
