@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, mem, ops::Range};
 
-use wide::u8x16;
+use wide::u8x32;
 
 /// Why bytes are not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -215,7 +215,7 @@ impl<const N: usize> Fields<N> {
     }
 
     fn read_key(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
-        match text_end(&piece[at..], escaped) {
+        match Quotes::behind(piece, at).close(at, escaped) {
             Err(escaped) => {
                 self.keep_key(&piece[at..]);
                 self.state = State::Key { escaped };
@@ -223,14 +223,14 @@ impl<const N: usize> Fields<N> {
             }
             // Most of them stand in one piece, and are read where they stand.
             Ok(end) if self.key.is_empty() => {
-                self.end_key(&piece[at..at + end]);
-                at + end + 1
+                self.end_key(&piece[at..end]);
+                end + 1
             }
             Ok(end) => {
-                self.keep_key(&piece[at..at + end]);
+                self.keep_key(&piece[at..end]);
                 let key = mem::take(&mut self.key);
                 self.end_key(&key);
-                at + end + 1
+                end + 1
             }
         }
     }
@@ -267,10 +267,11 @@ impl<const N: usize> Fields<N> {
     /// Runs over a value that is no scalar: to its end, or as far as the piece goes.
     fn skip(&mut self, piece: &[u8], at: usize, depth: u32, text: Option<Escape>) -> usize {
         let (mut at, mut depth, mut text) = (at, depth, text);
+        let mut quotes = Quotes::behind(piece, at);
         loop {
             if let Some(Escape(escaped)) = text {
-                match text_end(&piece[at..], escaped) {
-                    Ok(end) => at += end + 1,
+                match quotes.close(at, escaped) {
+                    Ok(end) => at = end + 1,
                     Err(escaped) => {
                         self.state = State::Inside { depth, text: Some(Escape(escaped)) };
                         return piece.len();
@@ -279,25 +280,24 @@ impl<const N: usize> Fields<N> {
                 if depth == 0 {
                     return self.end_value(piece, at);
                 }
-                text = None;
             }
             // Between two texts there are but a few bytes.
-            while text.is_none() {
-                match piece.get(at) {
-                    None => {
-                        self.state = State::Inside { depth, text };
-                        return at;
-                    }
-                    Some(b'"') => text = Some(Escape(false)),
-                    Some(b'{' | b'[') => depth = depth.saturating_add(1),
-                    Some(b'}' | b']') => depth -= 1,
-                    Some(_) => {}
+            let opening = quotes.next();
+            for (nth, byte) in piece[at..opening.unwrap_or(piece.len())].iter().enumerate() {
+                match byte {
+                    b'{' | b'[' => depth = depth.saturating_add(1),
+                    b'}' | b']' => depth -= 1,
+                    _ => {}
                 }
-                at += 1;
                 if depth == 0 {
-                    return self.end_value(piece, at);
+                    return self.end_value(piece, at + nth + 1);
                 }
             }
+            let Some(opening) = opening else {
+                self.state = State::Inside { depth, text: None };
+                return piece.len();
+            };
+            (at, text) = (opening + 1, Some(Escape(false)));
         }
     }
 
@@ -319,44 +319,65 @@ impl<const N: usize> Fields<N> {
     }
 }
 
-/// Where a text's closing quote stands; `Err` if it is not here, with whether the byte that comes next is
-/// escaped. Backslashes are counted back from each quote: there are far fewer quotes than escapes.
-fn text_end(piece: &[u8], escaped: bool) -> Result<usize, bool> {
-    let start = usize::from(escaped);
-    if start > piece.len() {
-        return Err(true);
+/// The quotes of a piece, which are found thirty-two bytes at a time.
+struct Quotes<'a> {
+    piece: &'a [u8],
+    /// Where the block begins that was looked at last, and those of its quotes that were not told yet.
+    block: usize,
+    left: u32,
+    /// Where the next one begins.
+    ahead: usize,
+}
+
+impl<'a> Quotes<'a> {
+    /// Those that stand at this place or behind it.
+    fn behind(piece: &'a [u8], place: usize) -> Self {
+        Self { piece, block: place, left: 0, ahead: place }
     }
-    let is_escaped = |at: usize| {
-        let before = piece[start..at].iter().rev();
-        before.take_while(|byte| **byte == b'\\').count() % 2 == 1
-    };
-    let mut from = start;
-    loop {
-        match quote(&piece[from..]).map(|found| from + found) {
-            None => return Err(is_escaped(piece.len())),
-            Some(found) if is_escaped(found) => from = found + 1,
-            Some(found) => return Ok(found),
+
+    /// Where the next one stands.
+    fn next(&mut self) -> Option<usize> {
+        while self.left == 0 {
+            let rest = self.piece.get(self.ahead..).filter(|rest| !rest.is_empty())?;
+            let block = rest.first_chunk().copied().unwrap_or_else(|| {
+                let mut padded = [0; BLOCK];
+                padded[..rest.len()].copy_from_slice(rest);
+                padded
+            });
+            self.left = u8x32::new(block).simd_eq(u8x32::splat(b'"')).to_bitmask();
+            (self.block, self.ahead) = (self.ahead, self.ahead + BLOCK);
         }
+        let place = self.block + self.left.trailing_zeros() as usize;
+        self.left &= self.left - 1;
+        Some(place)
+    }
+
+    /// Where the text that begins at `start`, or goes on there, is closed; `Err` if it is not in this piece, with
+    /// whether the byte that comes next is escaped. Backslashes are counted back from each quote: there are far
+    /// fewer quotes than escapes.
+    fn close(&mut self, start: usize, escaped: bool) -> Result<usize, bool> {
+        let start = start + usize::from(escaped);
+        if start > self.piece.len() {
+            return Err(true);
+        }
+        while let Some(place) = self.next() {
+            // The first byte of the piece may be a quote that the one before has escaped.
+            if place >= start && !self.is_escaped(start, place) {
+                return Ok(place);
+            }
+        }
+        Err(self.is_escaped(start, self.piece.len()))
+    }
+
+    fn is_escaped(&self, start: usize, place: usize) -> bool {
+        let text = &self.piece[start..place];
+        text.last() == Some(&b'\\')
+            && text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
     }
 }
 
-/// Most texts are names and end within so many blocks of sixteen bytes, which are looked at sooner than a search has
-/// begun.
-const SHORT: usize = 4;
-
-/// Where the next quote stands.
-fn quote(text: &[u8]) -> Option<usize> {
-    let (blocks, _) = text.as_chunks::<16>();
-    let short = &blocks[..blocks.len().min(SHORT)];
-    for (nth, block) in short.iter().enumerate() {
-        let found = u8x16::new(*block).simd_eq(u8x16::splat(b'"')).to_bitmask();
-        if found != 0 {
-            return Some(nth * 16 + found.trailing_zeros() as usize);
-        }
-    }
-    let from = short.len() * 16;
-    memchr::memchr(b'"', &text[from..]).map(|found| from + found)
-}
+/// As many bytes are looked at at once.
+const BLOCK: usize = 32;
 
 /// `mod\u0065l` is `model` too: whoever limits what a field may say has to find it under every spelling.
 fn plain(key: &[u8]) -> Cow<'_, [u8]> {
