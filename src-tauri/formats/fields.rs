@@ -369,8 +369,7 @@ impl<'a> Quotes<'a> {
 
     fn is_escaped(&self, start: usize, place: usize) -> bool {
         let text = &self.piece[start..place];
-        text.last() == Some(&b'\\')
-            && text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+        text.last() == Some(&b'\\') && text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
     }
 }
 

@@ -44,47 +44,71 @@ fn is_ours(name: &str) -> bool {
     ) || name.starts_with("x-headgate-")
 }
 
-/// The headers of an upstream request, credential included: `places` are the headers that carry it, each with
-/// what stands before it. `None` if the key can't stand in a header.
-pub fn upstream(
-    client: &HeaderMap,
-    places: &[(HeaderName, String)],
-    key: &Sensitive<String>,
-) -> Option<HeaderMap> {
-    let named = named_by_connection(client);
-    // One more than it takes for the host, which is written where the address is known.
-    let mut headers = HeaderMap::with_capacity(client.len() + places.len() + 2);
-    for (name, value) in client {
-        let text = name.as_str();
-        let stays = is_ours(text) || is_hop_by_hop(text) || named.contains(name);
-        // Some clients send their key in a header of another provider's as well, or in one of their own making.
-        if !stays && !quotes_a_key(value.as_bytes()) {
-            headers.append(name, value.clone());
-        }
-    }
-    // A compressed stream would be held back until a block is full.
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    for (name, prefix) in places {
-        let mut value = HeaderValue::try_from([prefix.as_str(), key.expose()].concat()).ok()?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
-    Some(headers)
+/// The headers of an upstream request. Most are the client's, and are read where they stand: a map of their own would
+/// have each name hashed again.
+#[derive(Debug)]
+pub struct Upward<'a> {
+    kept: Vec<(&'a HeaderName, &'a HeaderValue)>,
+    own: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What an account's requests say besides: one more item where the client has said something itself.
-pub fn say(headers: &mut HeaderMap, says: &[(HeaderName, HeaderValue)]) {
-    for (name, value) in says {
-        let Some(before) = headers.get(name) else {
-            headers.insert(name, value.clone());
-            continue;
+impl<'a> Upward<'a> {
+    /// What stays of the client's, and the credential: `places` are the headers that carry it, each with what stands
+    /// before it. `None` if the key can't stand in a header.
+    pub fn of(
+        client: &'a HeaderMap,
+        places: &[(HeaderName, String)],
+        key: &Sensitive<String>,
+    ) -> Option<Self> {
+        let named = named_by_connection(client);
+        let stays = |(name, value): &(&HeaderName, &HeaderValue)| {
+            let text = name.as_str();
+            // Some clients send their key in a header of another provider's as well, or in one of their own making.
+            !(is_ours(text) || is_hop_by_hop(text) || named.contains(name) || quotes_a_key(value.as_bytes()))
         };
-        let is_there =
-            before.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii() == value.as_bytes());
-        if !is_there {
-            let both = [before.as_bytes(), b",", value.as_bytes()].concat();
-            headers.insert(name, HeaderValue::try_from(both).unwrap_or_else(|_| value.clone()));
+        let mut kept = Vec::with_capacity(client.len());
+        kept.extend(client.iter().filter(stays));
+        let mut headers = Self { kept, own: Vec::with_capacity(places.len() + 3) };
+        // A compressed stream would be held back until a block is full.
+        headers.set(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        for (name, prefix) in places {
+            let mut value = HeaderValue::try_from([prefix.as_str(), key.expose()].concat()).ok()?;
+            value.set_sensitive(true);
+            headers.set(name.clone(), value);
         }
+        Some(headers)
+    }
+
+    /// All of these.
+    pub fn all(headers: &'a HeaderMap) -> Self {
+        Self { kept: headers.iter().collect(), own: Vec::new() }
+    }
+
+    /// Says this in place of whatever was said under the same name.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.kept.retain(|(kept, _)| *kept != name);
+        self.own.retain(|(own, _)| *own != name);
+        self.own.push((name, value));
+    }
+
+    /// What an account's requests say besides: one more item where the client has said something itself.
+    pub fn say(&mut self, says: &[(HeaderName, HeaderValue)]) {
+        for (name, value) in says {
+            let before: Vec<&[u8]> =
+                self.iter().filter(|(said, _)| *said == name).map(|(_, value)| value.as_bytes()).collect();
+            let mut items = before.iter().flat_map(|value| value.split(|byte| *byte == b','));
+            if items.any(|item| item.trim_ascii() == value.as_bytes()) {
+                continue;
+            }
+            let all = [before.as_slice(), &[value.as_bytes()]].concat().join(&b","[..]);
+            let all = HeaderValue::try_from(all).unwrap_or_else(|_| value.clone());
+            self.set(name.clone(), all);
+        }
+    }
+
+    /// One by one.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> + Clone {
+        self.kept.iter().copied().chain(self.own.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -151,34 +175,59 @@ mod tests {
         for provider in Catalog::built_in().iter() {
             let Credential::Key(places) = &provider.credential else { continue };
             for key in ["sk-own", ""] {
-                let sent = upstream(&client, places, &Sensitive::new(key.to_owned())).unwrap();
+                let sent = Upward::of(&client, places, &Sensitive::new(key.to_owned())).unwrap();
                 assert!(!format!("{sent:?}").contains("client-secret"), "{}: {sent:?}", provider.id);
-                assert_eq!(sent["anthropic-beta"], "a,b");
-                assert_eq!(sent["x-unknown"], "kept");
-                assert_eq!(sent["x-hg"], "xhg_kept, hg", "which is no key");
+                assert_eq!(said(&sent, "anthropic-beta"), ["a,b"]);
+                assert_eq!(said(&sent, "x-unknown"), ["kept"]);
+                assert_eq!(said(&sent, "x-hg"), ["xhg_kept, hg"], "which is no key");
             }
         }
+    }
+
+    /// All that is said under this name.
+    fn said(headers: &Upward<'_>, name: &str) -> Vec<String> {
+        let said = headers.iter().filter(|(said, _)| *said == name);
+        said.map(|(_, value)| value.to_str().unwrap().to_owned()).collect()
     }
 
     #[test]
     fn what_a_sign_in_needs_is_said_besides_what_the_client_said() {
         let says = [(HeaderName::from_static("anthropic-beta"), HeaderValue::from_static("oauth-1"))];
-        let said = |before: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            if let Some(before) = before {
-                headers.insert("anthropic-beta", HeaderValue::from_static(before));
-            }
-            say(&mut headers, &says);
-            headers["anthropic-beta"].to_str().unwrap().to_owned()
+        let told = |before: &[&'static str]| {
+            let before = before.iter().map(|value| ("anthropic-beta", *value));
+            let client: HeaderMap = before
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                .collect();
+            let mut headers = Upward::all(&client);
+            headers.say(&says);
+            said(&headers, "anthropic-beta")
         };
-        assert_eq!(said(None), "oauth-1");
-        assert_eq!(said(Some("a,b")), "a,b,oauth-1");
-        assert_eq!(said(Some("a, oauth-1")), "a, oauth-1", "and not twice");
+        assert_eq!(told(&[]), ["oauth-1"]);
+        assert_eq!(told(&["a,b"]), ["a,b,oauth-1"]);
+        assert_eq!(told(&["a", "b"]), ["a,b,oauth-1"], "the second line is not lost");
+        assert_eq!(told(&["a, oauth-1"]), ["a, oauth-1"], "and not twice");
+        assert_eq!(told(&["a", "oauth-1"]), ["a", "oauth-1"]);
+    }
+
+    #[test]
+    fn what_is_set_stands_alone() {
+        let client: HeaderMap = [("x-key", "theirs"), ("x-other", "kept")]
+            .into_iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let places = [(HeaderName::from_static("x-key"), "Key ".to_owned())];
+        let mut sent = Upward::of(&client, &places, &Sensitive::new("own".to_owned())).unwrap();
+        assert_eq!(
+            (said(&sent, "x-key"), said(&sent, "x-other")),
+            (vec!["Key own".into()], vec!["kept".into()])
+        );
+        sent.set(HeaderName::from_static("x-key"), HeaderValue::from_static("again"));
+        assert_eq!(said(&sent, "x-key"), ["again"]);
     }
 
     #[test]
     fn a_key_with_a_line_break_is_no_header() {
         let places = [(HeaderName::from_static("x-api-key"), String::new())];
-        assert!(upstream(&HeaderMap::new(), &places, &Sensitive::new("a\nb".to_owned())).is_none());
+        assert!(Upward::of(&HeaderMap::new(), &places, &Sensitive::new("a\nb".to_owned())).is_none());
     }
 }

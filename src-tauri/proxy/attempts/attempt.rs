@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, Response, header, response, uri::PathAndQuery};
+use http::{Method, Response, header, response, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ use crate::{
             login::{Bearer, is_the_clients_to_mend, learn},
             request::Arrival,
         },
-        headers,
+        headers::{self, Upward},
         upstream::{Target, UpstreamBody, Upstreams, Whole},
     },
     routing::{Contender, Lease, Lesson, Pick, Sign},
@@ -49,12 +49,12 @@ pub async fn attempt(
         return Err(("its key is not in the vault".into(), verdict));
     };
     let (body, change) = body_for(arrival, pick).map_err(|why| (why, Verdict::RequestFault))?;
-    let written = headers::upstream(&arrival.headers, places, &key)
+    let written = Upward::of(&arrival.headers, places, &key)
         .and_then(|headers| write(upstreams, account, &arrival.method, &arrival.target, headers, body));
     let Some((request, target)) = written else {
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
     };
-    match upstreams.send(&target, request).await {
+    match upstreams.send(&target, &request).await {
         Ok(response) => {
             let (answer, verdict) = judge(gateway, arrival, pick, response, lease, key).await;
             Ok((Answer { change, ..answer }, verdict))
@@ -89,22 +89,19 @@ fn body_for(arrival: &Arrival, pick: &Pick) -> Result<(Bytes, Option<Arc<str>>),
 }
 
 /// A request to an account's upstream, and where it goes. `None` if that can't be written down.
-pub(in crate::proxy) fn write(
+pub(in crate::proxy) fn write<'a>(
     upstreams: &Upstreams,
     account: &Contender,
-    method: &Method,
+    method: &'a Method,
     asked: &PathAndQuery,
-    mut headers: HeaderMap,
+    mut headers: Upward<'a>,
     body: Bytes,
-) -> Option<(Whole, Arc<Target>)> {
+) -> Option<(Whole<'a>, Arc<Target>)> {
     let target = upstreams.target(account.base_url()?)?;
-    headers::say(&mut headers, &account.provider.says);
-    headers.insert(header::HOST, target.host.clone());
-    let mut request = Request::new(body);
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = target.path(asked)?.into();
-    *request.headers_mut() = headers;
-    Some((request, target))
+    headers.say(&account.provider.says);
+    headers.set(header::HOST, target.host.clone());
+    let path = target.path(asked)?;
+    Some((Whole { method, path, headers, body }, target))
 }
 
 /// What an answer says as far as it was read.

@@ -1,17 +1,20 @@
 //! Carries requests for tokens over the way that requests go to upstreams: the same trust, the same proxy of a company,
 //! the same refusal to come back to ourselves. Follows no redirect, for it would take a secret along.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use url::Url;
 
 use crate::{
     accounts::sign_in::{Carried, Carrier, MOST_ANSWER, NotCarried},
     clock::Clock,
-    proxy::upstream::{Outward, Target, Upstreams},
+    proxy::{
+        headers::Upward,
+        upstream::{Outward, Target, Upstreams, Whole},
+    },
     settings::Limits,
     tasks::Tasks,
 };
@@ -41,9 +44,10 @@ impl Carrier for Courier {
 }
 
 async fn carry(upstreams: &Upstreams, mut request: Request<Bytes>) -> Result<Response<Bytes>, NotCarried> {
-    let target = prepare(upstreams, &mut request).ok_or(NotCarried::Nowhere)?;
+    let (target, path) = prepare(upstreams, &mut request).ok_or(NotCarried::Nowhere)?;
     let host = || target.origin.host.to_string();
-    let answer = upstreams.send(&target, request).await;
+    let (method, headers, body) = (request.method(), Upward::all(request.headers()), request.body().clone());
+    let answer = upstreams.send(&target, &Whole { method, path, headers, body }).await;
     let answer = answer.map_err(|unreached| NotCarried::Unreached(unreached.to_string()))?;
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, MOST_ANSWER).collect().await.map_err(|error| {
@@ -56,20 +60,19 @@ async fn carry(upstreams: &Upstreams, mut request: Request<Bytes>) -> Result<Res
     Ok(Response::from_parts(head, body.to_bytes()))
 }
 
-/// Where the request goes; its address is then a path, as upstreams take it.
-fn prepare(upstreams: &Upstreams, request: &mut Request<Bytes>) -> Option<std::sync::Arc<Target>> {
+/// Where the request goes, and the path there.
+fn prepare(upstreams: &Upstreams, request: &mut Request<Bytes>) -> Option<(Arc<Target>, PathAndQuery)> {
     let mut base = Url::parse(&request.uri().to_string()).ok()?;
     base.set_path("/");
     base.set_query(None);
     base.set_fragment(None);
     let target = upstreams.target(&base)?;
     let path = request.uri().path_and_query()?.clone();
-    *request.uri_mut() = path.into();
     let headers = request.headers_mut();
     headers.insert(header::HOST, target.host.clone());
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(credential) = headers.get_mut(header::AUTHORIZATION) {
         credential.set_sensitive(true);
     }
-    Some(target)
+    Some((target, path))
 }

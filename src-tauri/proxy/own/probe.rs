@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Response, Version, uri::PathAndQuery};
+use http::{HeaderMap, Method, Response, Version, uri::PathAndQuery};
 use http_body_util::{BodyExt, Limited};
 use rustls::ProtocolVersion;
 
@@ -27,7 +27,7 @@ use crate::{
         },
         arrival::admission::Asker,
         attempts::attempt::{Told, read, write},
-        headers,
+        headers::Upward,
         upstream::{Secured, Target, Unreached, UpstreamBody, Upstreams, Whole},
     },
     routing::{Contender, Lesson},
@@ -124,10 +124,10 @@ impl Drop for Turn {
 }
 
 /// What is to be sent.
-struct Question {
+struct Question<'a> {
     ask: Ask,
     sent: Arc<str>,
-    request: Whole,
+    request: Whole<'a>,
     target: Arc<Target>,
     key: Arc<Sensitive<String>>,
 }
@@ -155,9 +155,10 @@ pub async fn probe(
 ) -> Result<Probed, NotProbed> {
     let name = || contender.account.name.to_string();
     let upstreams = gateway.upstreams_aside(tasks);
-    let question = Question::of(gateway, &upstreams, contender, model)?;
+    let headers = one_token::headers(CLIENT);
+    let question = Question::of(gateway, &upstreams, contender, model, &headers)?;
     let Question { ask, sent, request, target, key } = question;
-    let url = target.absolute(request.uri()).ok_or_else(|| NotProbed::Unwritable(name()))?.to_string();
+    let url = target.absolute(&request.path).ok_or_else(|| NotProbed::Unwritable(name()))?.to_string();
     let no_place = |failure: Failure| NotProbed::NoPlace(failure.message(gateway.clock.now()));
     let arrived = Arrived { at: gateway.clock.now(), instant: gateway.clock.instant() };
     let asker = Asker::conversation(Some(CLIENT.as_bytes()));
@@ -167,7 +168,7 @@ pub async fn probe(
     record.begin(&ask);
     record.try_account(contender.account.id);
     let (id, began) = (record.id(), gateway.clock.instant());
-    let asking = tokio::time::timeout(PATIENCE, upstreams.send(&target, request));
+    let asking = tokio::time::timeout(PATIENCE, upstreams.send(&target, &request));
     let outcome = match asking.await {
         Ok(Ok(response)) => {
             let took = gateway.clock.instant().saturating_duration_since(began);
@@ -279,12 +280,13 @@ async fn whole(answer: &mut Limited<AnswerBody>) -> Result<Bytes, Finding> {
     }
 }
 
-impl Question {
+impl<'a> Question<'a> {
     fn of(
         gateway: &Gateway,
         upstreams: &Upstreams,
         contender: &Contender,
         model: Option<&str>,
+        headers: &'a HeaderMap,
     ) -> Result<Self, NotProbed> {
         let name = || contender.account.name.to_string();
         let Credential::Key(places) = &contender.provider.credential else {
@@ -305,7 +307,7 @@ impl Question {
             bytes: body.len() as u64,
             ..Ask::default()
         };
-        let written = headers::upstream(&one_token::headers(CLIENT), places, &key).and_then(|headers| {
+        let written = Upward::of(headers, places, &key).and_then(|headers| {
             let path = PathAndQuery::from_static(PATH);
             write(upstreams, contender, &Method::POST, &path, headers, body)
         });

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use crate::{
     domain::Credential,
     providers::retry_after,
-    proxy::{Gateway, attempts::attempt::write, headers, upstream::Upstreams},
+    proxy::{Gateway, attempts::attempt::write, headers::Upward, upstream::Upstreams},
     routing::Contender,
     secrets::Sensitive,
     tasks::Tasks,
@@ -60,13 +60,16 @@ pub async fn ask(
 ) -> Result<Bytes, NoAnswer> {
     let unasked = || NoAnswer::of("its address or its key can't be put into a request");
     let Credential::Key(places) = &contender.provider.credential else { return Err(unasked()) };
-    let mut headers = headers::upstream(&HeaderMap::new(), places, key).ok_or_else(unasked)?;
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(OURS));
-    headers.extend(says.iter().cloned());
+    let nothing = HeaderMap::new();
+    let mut headers = Upward::of(&nothing, places, key).ok_or_else(unasked)?;
+    headers.set(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.set(header::USER_AGENT, HeaderValue::from_static(OURS));
+    for (name, value) in says {
+        headers.set(name.clone(), value.clone());
+    }
     let written = write(upstreams, contender, &Method::GET, target, headers, Bytes::new());
     let (request, target) = written.ok_or_else(unasked)?;
-    let answer = upstreams.send(&target, request).await.map_err(|why| NoAnswer::of(why.to_string()))?;
+    let answer = upstreams.send(&target, &request).await.map_err(|why| NoAnswer::of(why.to_string()))?;
     let status = answer.status();
     if !status.is_success() {
         let retry_after = retry_after(answer.headers(), gateway.clock.now());

@@ -10,28 +10,26 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{Method, Request, Response, response::Parts};
+use http::{Method, Response, response::Parts};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::unconstrained,
 };
 use tokio_util::io::poll_read_buf;
 
+use super::whole::Whole;
 use crate::formats::http1::{BadChunk, BadHead, Framing, Head, Names, read_head, write_head};
 
 /// What a connection runs on: a socket, or TLS on one.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// A request with its whole body, as it is sent.
-pub type Whole = Request<Bytes>;
-
 /// A request that got no head.
 pub enum Lost {
     /// It left this machine, or part of it did.
     Sent,
-    /// Nothing of it left; here it is again.
-    Unsent(Box<Whole>),
+    /// Nothing of it left.
+    Unsent,
     /// What came back was no HTTP/1.1.
     Garbled,
 }
@@ -91,18 +89,19 @@ impl Line {
     }
 
     /// Sends one request and drives the connection until the head of its answer is there.
-    pub async fn exchange(&mut self, request: Whole) -> Result<Response<()>, Lost> {
-        self.begin(&request);
-        match poll_fn(|cx| self.poll_head(request.method(), cx)).await {
+    pub async fn exchange(&mut self, request: &Whole<'_>) -> Result<Response<()>, Lost> {
+        self.begin(request);
+        match poll_fn(|cx| self.poll_head(request.method, cx)).await {
             Ok(parts) => Ok(Response::from_parts(parts, ())),
-            Err(_) if !self.has_sent => Err(Lost::Unsent(Box::new(request))),
+            Err(_) if !self.has_sent => Err(Lost::Unsent),
             Err(Broken::Garbled) => Err(Lost::Garbled),
             Err(_) => Err(Lost::Sent),
         }
     }
 
-    fn begin(&mut self, request: &Whole) {
-        let (mut head, mut body) = (write_head(request), request.body().clone());
+    fn begin(&mut self, request: &Whole<'_>) {
+        let Whole { method, path, headers, body } = request;
+        let (mut head, mut body) = (write_head(method, path, headers.iter(), body.len()), body.clone());
         if !self.io.is_write_vectored() && body.len() <= SMALL_BODY {
             head.extend_from_slice(&std::mem::take(&mut body));
         }

@@ -11,6 +11,7 @@ mod target;
 mod tls;
 mod trunk;
 mod unreached;
+mod whole;
 
 use std::{
     collections::HashMap,
@@ -27,13 +28,13 @@ use url::Url;
 
 pub use body::UpstreamBody;
 pub use connect::Outward;
-pub use line::Whole;
 use line::{Line, Lost};
 use origin::Origin;
 pub use target::Target;
 use target::Targets;
 use trunk::{Stream, Trunks};
 pub use unreached::{Stage, Unreached};
+pub use whole::Whole;
 
 use crate::{clock::Clock, settings::Limits, tasks::Tasks};
 
@@ -93,11 +94,15 @@ impl Upstreams {
         self.0.targets.of(base)
     }
 
-    /// Sends a request whose `Uri` is a path and waits for the head of the answer.
+    /// Sends a request and waits for the head of the answer.
     ///
     /// # Errors
     /// [`Unreached`] if there is no head, for whatever reason.
-    pub async fn send(&self, target: &Target, request: Whole) -> Result<Response<UpstreamBody>, Unreached> {
+    pub async fn send(
+        &self,
+        target: &Target,
+        request: &Whole<'_>,
+    ) -> Result<Response<UpstreamBody>, Unreached> {
         let limit = self.0.head_limit;
         let late =
             |_| Unreached::HeadLate { host: target.origin.host.to_string(), seconds: limit.as_secs_f64() };
@@ -109,13 +114,13 @@ impl Upstreams {
     async fn try_send(
         &self,
         target: &Target,
-        mut request: Whole,
+        request: &Whole<'_>,
     ) -> Result<Response<UpstreamBody>, Unreached> {
         let origin = &target.origin;
         let host = || origin.host.to_string();
         let lost = |lost| match lost {
             Lost::Garbled => Unreached::Garbled { host: host() },
-            Lost::Sent | Lost::Unsent(_) => Unreached::Closed { host: host() },
+            Lost::Sent | Lost::Unsent => Unreached::Closed { host: host() },
         };
         if origin.tls
             && let Some(stream) = self.0.trunks.take(origin)
@@ -124,7 +129,7 @@ impl Upstreams {
                 Ok(head) => return Ok(self.answer_on(head, stream, origin)),
                 Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
                 // The upstream goes away, or said that it has not looked at it.
-                Err(Lost::Unsent(unsent)) => request = *unsent,
+                Err(Lost::Unsent) => {}
             }
         }
         if let Some(mut line) = self.take_idle(origin) {
@@ -133,7 +138,7 @@ impl Upstreams {
                 // The upstream may have read it and be at work on it: a second one would be paid for twice.
                 Err(why @ (Lost::Sent | Lost::Garbled)) => return Err(lost(why)),
                 // The peer had closed the warm connection before our request left.
-                Err(Lost::Unsent(unsent)) => request = *unsent,
+                Err(Lost::Unsent) => {}
             }
         }
         // The rare ways are kept apart: each request's future would be as large as the largest of them.

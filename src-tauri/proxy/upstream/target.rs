@@ -60,11 +60,11 @@ impl Target {
     }
 
     /// The whole address of a path there, as HTTP/2 wants it.
-    pub fn absolute(&self, path: &Uri) -> Option<Uri> {
+    pub fn absolute(&self, path: &PathAndQuery) -> Option<Uri> {
         Uri::builder()
             .scheme(self.base.scheme())
             .authority(self.host.as_bytes())
-            .path_and_query(path.path_and_query()?.clone())
+            .path_and_query(path.clone())
             .build()
             .ok()
     }

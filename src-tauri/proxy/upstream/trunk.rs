@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Response, header};
+use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{
     body::Incoming,
@@ -26,9 +26,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    line::{Io, Lost, Whole},
+    line::{Io, Lost},
     origin::Origin,
     target::Target,
+    whole::Whole,
 };
 use crate::{clock::Clock, tasks::Tasks};
 
@@ -211,20 +212,20 @@ impl Stream {
     }
 
     /// Sends one request and waits for the head of its answer.
-    pub async fn exchange(&self, target: &Target, request: Whole) -> Result<Response<Incoming>, Lost> {
-        // The upstream may refuse it unprocessed after all of it has left; the body is shared, not copied.
-        let mut sent = request.clone().map(Full::new);
-        let Some(absolute) = target.absolute(request.uri()) else { return Err(Lost::Garbled) };
+    pub async fn exchange(&self, target: &Target, request: &Whole<'_>) -> Result<Response<Incoming>, Lost> {
+        let Some(absolute) = target.absolute(&request.path) else { return Err(Lost::Garbled) };
+        // The body is shared, not copied.
+        let mut sent = Request::new(Full::new(request.body.clone()));
+        *sent.method_mut() = request.method.clone();
         *sent.uri_mut() = absolute;
-        // HTTP/2 says it in the address.
-        sent.headers_mut().remove(header::HOST);
+        *sent.headers_mut() = request.without_host();
         self.0.sender.clone().try_send_request(sent).await.map_err(|mut error| {
             if error.take_message().is_some() {
-                return Lost::Unsent(Box::new(request));
+                return Lost::Unsent;
             }
             if was_left_alone(error.error()) {
                 self.0.is_leaving.store(true, Ordering::Relaxed);
-                return Lost::Unsent(Box::new(request));
+                return Lost::Unsent;
             }
             Lost::Sent
         })
