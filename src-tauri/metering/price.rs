@@ -2,8 +2,9 @@
 //! family, and says "unknown" rather than guess. Whether anybody pays that price is not known here: an
 //! account on a plan pays otherwise.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use crate::domain::{CachePrice, Family, Micros, Usage};

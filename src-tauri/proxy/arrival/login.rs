@@ -48,7 +48,7 @@ pub struct Bearer<'a> {
 
 /// Finds the sign-in of a request, if there is an account to pass it through.
 pub fn bring(gateway: &Gateway, arrival: &mut Arrival) {
-    let Some((place, credential)) = find(&arrival.headers) else { return };
+    let Some(Found { name, before, credential }) = find(&arrival.headers) else { return };
     if !gateway.roster.passes_logins() {
         if credential.starts_with(SIGNED_IN) && gateway.roster.ignores_login() {
             tracing::warn!(
@@ -62,7 +62,7 @@ pub fn bring(gateway: &Gateway, arrival: &mut Arrival) {
     arrival.login = Some(Brought {
         id: gateway.roster.login_id(credential.as_bytes()),
         credential: Arc::new(Sensitive::new(credential.to_owned())),
-        place: [place],
+        place: [(name.clone(), before.to_owned())],
         profile: profile(&arrival.headers),
     });
 }
@@ -78,10 +78,17 @@ pub fn is_brought(headers: &HeaderMap) -> bool {
     find(headers).is_some()
 }
 
+/// A credential where it stands.
+struct Found<'a> {
+    name: &'static HeaderName,
+    before: &'a str,
+    credential: &'a str,
+}
+
 /// The one credential that is neither a key of ours nor the placeholder: the bearer, or else `x-api-key`.
 /// None where a header brings several, for which one is meant can't be known.
-fn find(headers: &HeaderMap) -> Option<((HeaderName, String), &str)> {
-    let only = |name: &HeaderName| {
+fn find(headers: &HeaderMap) -> Option<Found<'_>> {
+    let only = |name: &'static HeaderName| {
         let mut values = headers.get_all(name).iter();
         let (value, None) = (values.next()?, values.next()) else { return None };
         let text = value.to_str().ok()?;
@@ -97,7 +104,7 @@ fn find(headers: &HeaderMap) -> Option<((HeaderName, String), &str)> {
             && !is_key(text.as_bytes())
             && credential.bytes().all(|byte| byte.is_ascii_graphic());
         let before = text.trim_end().strip_suffix(credential)?;
-        is_one.then(|| ((name.clone(), before.to_owned()), credential))
+        is_one.then_some(Found { name, before, credential })
     };
     only(&header::AUTHORIZATION).or_else(|| only(&API_KEY))
 }
@@ -149,7 +156,7 @@ mod tests {
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        find(&headers).map(|((name, before), credential)| format!("{name}: {before}|{credential}"))
+        find(&headers).map(|Found { name, before, credential }| format!("{name}: {before}|{credential}"))
     }
 
     #[test]

@@ -14,13 +14,13 @@ mod unreached;
 mod whole;
 
 use std::{
-    collections::HashMap,
     fmt,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use foldhash::HashMap;
 use http::Response;
 use hyper::body::Incoming;
 use rustls::ProtocolVersion;

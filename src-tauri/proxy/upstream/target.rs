@@ -1,10 +1,8 @@
 //! Where an account's address leads: taken apart once, since it is the same for each of its requests.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashMap;
 use http::{HeaderValue, Uri, uri::PathAndQuery};
 use url::{Position, Url};
 

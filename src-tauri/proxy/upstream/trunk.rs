@@ -3,7 +3,6 @@
 //! sees a cancellation as it happens.
 
 use std::{
-    collections::HashMap,
     error::Error as _,
     future::{Future, poll_fn},
     pin::pin,
@@ -15,6 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{
