@@ -146,6 +146,19 @@ pub(super) fn patterns(
     Ok(patterns)
 }
 
+/// What stands behind this beginning. Names of one provider begin alike, and each is held against each pattern: where
+/// the last letter of it differs, the rest is not compared.
+fn behind<'a>(name: &'a str, beginning: &str) -> Option<&'a str> {
+    let is_likely = name.as_bytes().get(beginning.len().wrapping_sub(1)) == beginning.as_bytes().last();
+    if is_likely { name.strip_prefix(beginning) } else { None }
+}
+
+/// What stands before this end, in the same way.
+fn before<'a>(name: &'a str, end: &str) -> Option<&'a str> {
+    let is_likely = name.as_bytes().last() == end.as_bytes().last();
+    if is_likely { name.strip_suffix(end) } else { None }
+}
+
 impl Pattern {
     fn of(entry: &Entry) -> Result<Self, String> {
         let header = &entry.header;
@@ -218,15 +231,11 @@ impl Pattern {
 
     /// Where a header belongs, if it is one of this kind.
     pub fn place<'a>(&self, header: &'a str) -> Option<Place<'a>> {
-        let rest = header.strip_prefix(self.prefix.as_str())?;
+        let rest = behind(header, &self.prefix)?;
         let parted = |(field, means): &(String, Means)| {
             let window = match self.order {
-                Order::WindowField => {
-                    rest.strip_suffix(field.as_str()).filter(|window| !window.is_empty())?
-                }
-                Order::FieldWindow => {
-                    rest.strip_prefix(field.as_str()).filter(|window| !window.is_empty())?
-                }
+                Order::WindowField => before(rest, field).filter(|window| !window.is_empty())?,
+                Order::FieldWindow => behind(rest, field).filter(|window| !window.is_empty())?,
                 Order::Field => (rest == field).then_some("")?,
             };
             Some(Place { window, means: *means })
