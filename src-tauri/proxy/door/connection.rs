@@ -74,6 +74,8 @@ struct Activity {
     open: AtomicUsize,
     begun: AtomicUsize,
     left: AtomicUsize,
+    /// How often the connection was polled.
+    rounds: AtomicUsize,
 }
 
 /// One open request, until its answer's body is gone.
@@ -87,6 +89,11 @@ struct Open {
 struct Counted {
     body: AnswerBody,
     open: Open,
+    /// Its request is the only one that is open, so it is polled with the connection and not in a task of its own.
+    is_alone: bool,
+    /// In which round it had nothing more to give. hyper asks a body twice again behind each piece that it has sent, and
+    /// whoever wakes it begins another round.
+    waits_since: Option<usize>,
 }
 
 impl Connections {
@@ -123,9 +130,11 @@ impl Connections {
         let activity = Arc::new(Activity::default());
         let service = service_fn(|request: Request<Incoming>| {
             // Over HTTP/1.1 whoever leaves takes the connection along.
-            let open = Open::begin(&activity, request.version() == Version::HTTP_2);
+            let is_alone = request.version() != Version::HTTP_2;
+            let open = Open::begin(&activity, !is_alone);
             let answer = serve(request);
-            async move { Ok::<_, Infallible>(answer.await.map(|body| Counted { body, open })) }
+            let counted = move |body| Counted { body, open, is_alone, waits_since: None };
+            async move { Ok::<_, Infallible>(answer.await.map(counted)) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(Watched::new(io, self.unread)), service);
         let quiet = tokio::time::sleep(self.limit);
@@ -135,9 +144,12 @@ impl Connections {
         loop {
             tokio::select! {
                 biased;
-                ended = poll_fn(|cx| match connection.as_mut().poll(cx) {
-                    Poll::Pending if activity.is_too_much(is_ending) => Poll::Ready(None),
-                    polled => polled.map(Some),
+                ended = poll_fn(|cx| {
+                    activity.rounds.fetch_add(1, Ordering::Relaxed);
+                    match connection.as_mut().poll(cx) {
+                        Poll::Pending if activity.is_too_much(is_ending) => Poll::Ready(None),
+                        polled => polled.map(Some),
+                    }
                 }) => match ended {
                     Some(Ok(())) => return,
                     Some(Err(error)) => return tracing::debug!(%error, "a connection ended early"),
@@ -213,7 +225,14 @@ impl Body for Counted {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let round = self.open.activity.rounds.load(Ordering::Relaxed);
+        if self.is_alone && self.waits_since == Some(round) {
+            return Poll::Pending;
+        }
         let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_pending() {
+            self.waits_since = Some(round);
+        }
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {
             self.open.is_wanted = false;
         }
@@ -230,5 +249,46 @@ impl Body for Counted {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// Never has anything, and counts how often it is asked.
+    struct Silent(Arc<AtomicUsize>);
+
+    impl Body for Silent {
+        type Data = Bytes;
+        type Error = Cut;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_body_that_waits_is_asked_once_in_each_round_and_over_http_2_each_time() {
+        for (is_alone, expected) in [(true, [1, 1, 2]), (false, [1, 2, 3])] {
+            let (asked, activity) = (Arc::<AtomicUsize>::default(), Arc::<Activity>::default());
+            let open = Open::begin(&activity, !is_alone);
+            let mut body = Counted {
+                body: Silent(Arc::clone(&asked)).boxed_unsync(),
+                open,
+                is_alone,
+                waits_since: None,
+            };
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let told = [false, false, true].map(|is_next| {
+                activity.rounds.fetch_add(usize::from(is_next), Ordering::Relaxed);
+                assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending());
+                asked.load(Ordering::Relaxed)
+            });
+            assert_eq!(told, expected);
+        }
     }
 }
