@@ -1,13 +1,14 @@
 // `npm run tune`: the server built for the way it is used (parts/tuning.mjs). Three release builds, so 10 to 30 minutes
 // on two cores.
 import { main, say, Trouble } from "./parts/say.mjs";
-import { canTune, profile, server } from "./parts/tuning.mjs";
+import { canTune, count, merger, tunedServer } from "./parts/tuning.mjs";
 import { setUp } from "./setup.mjs";
 
 main(async () => {
-  if (!canTune) throw new Trouble("The load bench, which shows how the server is used, runs on Linux alone.");
+  if (!canTune) throw new Trouble("Nothing can be counted here: the load bench runs on Linux alone.");
+  merger();
   await setUp(["core"]);
-  const counted = await profile([]);
+  const profile = await count([]);
   say("Building the server by what was counted");
-  say(`It is ${await server(counted)}`);
+  say(`It is ${await tunedServer(profile)}`);
 });

@@ -12,33 +12,33 @@ import { say, Trouble } from "./say.mjs";
 /** The load bench reads `/proc`, so it is Linux alone that can be counted on. */
 export const canTune = process.platform === "linux";
 
-/** Counts how the server with these features is used, and gives the profile. A release build and two minutes. */
-export async function profile(features) {
-  const merger = await profdata();
-  const [counts, merged] = [join(folder(), "counts"), join(folder(), "headgate.profdata")];
+/** Counts how the server with these features is used, and gives the profile. Two release builds and two minutes. */
+export async function count(features) {
+  const tool = merger();
+  const [counts, profile] = [join(folder(), "counts"), join(folder(), "headgate.profdata")];
 
   say("Building the server that counts");
-  const counting = join(folder(), "counting");
-  await compile(counting, features, `-Cprofile-generate=${counts}`);
+  const target = join(folder(), "counting");
+  await compile(target, features, `-Cprofile-generate=${counts}`);
 
   say("Counting under load");
   rmSync(counts, { recursive: true, force: true });
   mkdirSync(counts, { recursive: true });
-  const server = join(counting, host(), "release", "headgate");
-  await run("cargo", ["bench", "--locked", "--bench", "load", "--", "--quick", "--rounds", "1", "--headgate", server]);
-  await run(merger, ["merge", "--sparse", "-o", merged, counts]);
-  return merged;
+  const counting = join(target, host(), "release", "headgate");
+  await run("cargo", ["bench", "--locked", "--bench", "load", "--", "--quick", "--rounds", "1", "--headgate", counting]);
+  await run(tool, ["merge", "--sparse", "-o", profile, counts]);
+  return profile;
 }
 
-/** Builds the server alone by a profile. */
-export async function server(profile) {
+/** Builds the server alone by a profile, and gives its path. */
+export async function tunedServer(profile) {
   const target = join(folder(), "tuned");
-  await compile(target, [], by(profile));
+  await compile(target, [], `-Cprofile-use=${profile}`);
   return join(target, host(), "release", "headgate");
 }
 
 /** The environment in which Cargo builds by a profile. */
-export const tuned = (profile) => ({ ...env, RUSTFLAGS: flags(by(profile)) });
+export const tuned = (profile) => flagged(`-Cprofile-use=${profile}`);
 
 /** The target that this machine is, as Cargo calls it. */
 export function host() {
@@ -47,24 +47,31 @@ export function host() {
   return found;
 }
 
-const by = (profile) => `-Cprofile-use=${profile}`;
-const flags = (more) => `${env.RUSTFLAGS ?? ""} ${more}`.trim();
-const folder = () => join(dirname(dirname(binary("headgate", true))), "tune");
-
-/** For the host by name: flags of a named target do not reach build scripts, which have nothing to count. */
-async function compile(target, features, more) {
-  const args = ["build", "--locked", "--release", "--bin", "headgate", "--target", host(), "--target-dir", target];
-  if (features.length) args.push("--features", features.join(","));
-  await run("cargo", args, { env: { ...env, RUSTFLAGS: flags(more) } });
-}
-
 /** LLVM's tool of the very compiler that builds; rustup adds it. */
-async function profdata() {
-  const sysroot = ask("rustc", ["--print", "sysroot"])?.trim();
+export function merger() {
+  const sysroot = ask("rustc", ["--print", "sysroot"]);
   const tool = join(sysroot ?? "", "lib", "rustlib", host(), "bin", "llvm-profdata");
   if (existsSync(tool)) return tool;
   say("Adding LLVM's tools to the toolchain");
-  await run("rustup", ["component", "add", "llvm-tools"]);
-  if (!existsSync(tool)) throw new Trouble(`There is no ${tool}; add the component llvm-tools to the Rust toolchain.`);
+  ask("rustup", ["component", "add", "llvm-tools"]);
+  if (!existsSync(tool)) {
+    const without = "or build packages without counting: npm run build -- --untuned";
+    throw new Trouble(`There is no ${tool}: add the component llvm-tools to the Rust toolchain, ${without}`);
+  }
   return tool;
+}
+
+const folder = () => join(dirname(dirname(binary("headgate", true))), "tune");
+
+/** With one more flag for the compiler, which may have a blank in it. */
+function flagged(flag) {
+  const before = env.CARGO_ENCODED_RUSTFLAGS?.split("\x1f") ?? env.RUSTFLAGS?.split(/\s+/) ?? [];
+  return { ...env, CARGO_ENCODED_RUSTFLAGS: [...before, flag].filter(Boolean).join("\x1f") };
+}
+
+/** For the host by name: flags of a named target do not reach build scripts, which have nothing to count. */
+async function compile(target, features, flag) {
+  const args = ["build", "--locked", "--release", "--bin", "headgate", "--target", host(), "--target-dir", target];
+  if (features.length) args.push("--features", features.join(","));
+  await run("cargo", args, { env: flagged(flag) });
 }
