@@ -207,6 +207,9 @@ mod tests {
         assert_eq!(Family::of("claude-opus-5-5"), Some(Family::Opus));
         assert_eq!(Family::of("eu.anthropic.claude-sonnet-4-5-20250929-v1:0"), Some(Family::Sonnet));
         assert_eq!(Family::of("claude-haiku-4-5@20251001"), Some(Family::Haiku));
+        for family in Family::ALL {
+            assert_eq!(Family::of(&format!("x-{}-1", family.word().to_uppercase())), Some(family));
+        }
         assert_eq!(Family::of("gpt-5.5"), None);
         assert_eq!(Family::of("magnopus-1"), None, "a word inside another word is not a family");
     }

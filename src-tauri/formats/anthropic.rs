@@ -143,11 +143,11 @@ impl StreamEvent {
             _ if !is_readable => Self::Unreadable,
             b"message_start" => {
                 let message = wire.message.unwrap_or_default();
-                let usage = usage_of(message.usage);
+                let usage = usage_told(message.usage);
                 Self::Start { usage, model: message.model.and_then(in_bounds) }
             }
             b"message_delta" => Self::Delta {
-                usage: usage_of(wire.usage),
+                usage: usage_told(wire.usage),
                 stops: wire.delta.is_some_and(|delta| delta.stop_reason.is_some()),
             },
             other => Self::named(other),
@@ -189,7 +189,7 @@ struct WireMessage<'a> {
     usage: Option<&'a RawValue>,
 }
 
-fn usage_of(value: Option<&RawValue>) -> Usage {
+fn usage_told(value: Option<&RawValue>) -> Usage {
     value.map(|value| usage_in(value.get().as_bytes())).unwrap_or_default()
 }
 
@@ -217,7 +217,7 @@ pub fn usage_in(value: &[u8]) -> Usage {
         output: count(output),
         cache_read: count(cache_read),
         cache_write: count(cache_write),
-        cache_write_1h: for_an_hour.and_then(|[told]| count(told)),
+        cache_write_1h: for_an_hour.and_then(|[hour]| count(hour)),
         is_off_list: !is_usual(tier, &["standard"])
             || !is_usual(speed, &["standard"])
             || !is_usual(place, &["global", "not_available"]),

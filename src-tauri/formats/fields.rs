@@ -2,9 +2,11 @@
 //! is not asked for at memory speed, keeps no more than a bounded copy of each value, and refuses to
 //! judge the grammar below the top level: that is the upstream's matter.
 
+mod quotes;
+
 use std::{borrow::Cow, mem, ops::Range};
 
-use wide::u8x32;
+use quotes::Quotes;
 
 /// Why bytes are not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -316,65 +318,6 @@ impl<const N: usize> Fields<N> {
         self.values[field].extend_from_slice(&part[..part.len().min(room)]);
     }
 }
-
-/// The quotes of a piece, which are found thirty-two bytes at a time.
-struct Quotes<'a> {
-    piece: &'a [u8],
-    /// Where the block begins that was looked at last, and those of its quotes that were not told yet.
-    block: usize,
-    left: u32,
-    /// Where the next one begins.
-    ahead: usize,
-}
-
-impl<'a> Quotes<'a> {
-    /// Those that stand at this place or behind it.
-    fn behind(piece: &'a [u8], place: usize) -> Self {
-        Self { piece, block: place, left: 0, ahead: place }
-    }
-
-    /// Where the next one stands.
-    fn next(&mut self) -> Option<usize> {
-        while self.left == 0 {
-            let rest = self.piece.get(self.ahead..).filter(|rest| !rest.is_empty())?;
-            let block = rest.first_chunk().copied().unwrap_or_else(|| {
-                let mut padded = [0; BLOCK];
-                padded[..rest.len()].copy_from_slice(rest);
-                padded
-            });
-            self.left = u8x32::new(block).simd_eq(u8x32::splat(b'"')).to_bitmask();
-            (self.block, self.ahead) = (self.ahead, self.ahead + BLOCK);
-        }
-        let place = self.block + self.left.trailing_zeros() as usize;
-        self.left &= self.left - 1;
-        Some(place)
-    }
-
-    /// Where the text that begins at `start`, or goes on there, is closed; `Err` if it is not in this piece, with
-    /// whether the byte that comes next is escaped. Backslashes are counted back from each quote: there are far
-    /// fewer quotes than escapes.
-    fn close(&mut self, start: usize, escaped: bool) -> Result<usize, bool> {
-        let start = start + usize::from(escaped);
-        if start > self.piece.len() {
-            return Err(true);
-        }
-        while let Some(place) = self.next() {
-            // The first byte of the piece may be a quote that the one before has escaped.
-            if place >= start && !self.is_escaped(start, place) {
-                return Ok(place);
-            }
-        }
-        Err(self.is_escaped(start, self.piece.len()))
-    }
-
-    fn is_escaped(&self, start: usize, place: usize) -> bool {
-        let text = &self.piece[start..place];
-        text.last() == Some(&b'\\') && text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
-    }
-}
-
-/// As many bytes are looked at at once.
-const BLOCK: usize = 32;
 
 /// `mod\u0065l` is `model` too: whoever limits what a field may say has to find it under every spelling.
 fn plain(key: &[u8]) -> Cow<'_, [u8]> {

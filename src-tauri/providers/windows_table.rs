@@ -146,17 +146,17 @@ pub(super) fn patterns(
     Ok(patterns)
 }
 
-/// What stands behind this beginning. Names of one provider begin alike, and each is held against each pattern: where
-/// the last letter of it differs, the rest is not compared.
+/// What stands behind this beginning, which is never empty. Names of one provider begin alike, and each is held against
+/// each pattern: where the last letter of it differs, the rest is not compared.
 fn behind<'a>(name: &'a str, beginning: &str) -> Option<&'a str> {
-    let is_likely = name.as_bytes().get(beginning.len().wrapping_sub(1)) == beginning.as_bytes().last();
-    if is_likely { name.strip_prefix(beginning) } else { None }
+    let last = name.as_bytes().get(beginning.len() - 1);
+    if last == beginning.as_bytes().last() { name.strip_prefix(beginning) } else { None }
 }
 
 /// What stands before this end, in the same way.
 fn before<'a>(name: &'a str, end: &str) -> Option<&'a str> {
-    let is_likely = name.as_bytes().last() == end.as_bytes().last();
-    if is_likely { name.strip_suffix(end) } else { None }
+    let last = name.as_bytes().last();
+    if last == end.as_bytes().last() { name.strip_suffix(end) } else { None }
 }
 
 impl Pattern {

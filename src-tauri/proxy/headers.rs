@@ -45,14 +45,14 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// The headers of an upstream request. Most are the client's, and are read where they stand: a map of their own would
-/// have each name hashed again.
+/// have each name hashed again. HTTP/2, whose library wants one, gets it in `UpstreamRequest::without_host`.
 #[derive(Debug)]
-pub struct Upward<'a> {
+pub struct UpstreamHeaders<'a> {
     kept: Vec<(&'a HeaderName, &'a HeaderValue)>,
     own: Vec<(HeaderName, HeaderValue)>,
 }
 
-impl<'a> Upward<'a> {
+impl<'a> UpstreamHeaders<'a> {
     /// What stays of the client's, and the credential: `places` are the headers that carry it, each with what stands
     /// before it. `None` if the key can't stand in a header.
     pub fn of(
@@ -68,20 +68,23 @@ impl<'a> Upward<'a> {
         };
         let mut kept = Vec::with_capacity(client.len());
         kept.extend(client.iter().filter(stays));
+        // Besides the key: the encoding, the host, and what a sign-in says.
         let mut headers = Self { kept, own: Vec::with_capacity(places.len() + 3) };
         // A compressed stream would be held back until a block is full.
         headers.set(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        for (name, prefix) in places {
-            let mut value = HeaderValue::try_from([prefix.as_str(), key.expose()].concat()).ok()?;
+        for (name, before) in places {
+            let mut value = HeaderValue::try_from([before.as_str(), key.expose()].concat()).ok()?;
             value.set_sensitive(true);
             headers.set(name.clone(), value);
         }
         Some(headers)
     }
 
-    /// All of these.
-    pub fn all(headers: &'a HeaderMap) -> Self {
-        Self { kept: headers.iter().collect(), own: Vec::new() }
+    /// All of a request of our own, in which the credential stands already.
+    pub fn of_our_own(headers: &'a HeaderMap) -> Self {
+        let mut headers = Self { kept: headers.iter().collect(), own: Vec::new() };
+        headers.set(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers
     }
 
     /// Says this in place of whatever was said under the same name.
@@ -175,7 +178,7 @@ mod tests {
         for provider in Catalog::built_in().iter() {
             let Credential::Key(places) = &provider.credential else { continue };
             for key in ["sk-own", ""] {
-                let sent = Upward::of(&client, places, &Sensitive::new(key.to_owned())).unwrap();
+                let sent = UpstreamHeaders::of(&client, places, &Sensitive::new(key.to_owned())).unwrap();
                 assert!(!format!("{sent:?}").contains("client-secret"), "{}: {sent:?}", provider.id);
                 assert_eq!(said(&sent, "anthropic-beta"), ["a,b"]);
                 assert_eq!(said(&sent, "x-unknown"), ["kept"]);
@@ -185,7 +188,7 @@ mod tests {
     }
 
     /// All that is said under this name.
-    fn said(headers: &Upward<'_>, name: &str) -> Vec<String> {
+    fn said(headers: &UpstreamHeaders<'_>, name: &str) -> Vec<String> {
         let said = headers.iter().filter(|(said, _)| *said == name);
         said.map(|(_, value)| value.to_str().unwrap().to_owned()).collect()
     }
@@ -198,7 +201,7 @@ mod tests {
             let client: HeaderMap = before
                 .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
                 .collect();
-            let mut headers = Upward::all(&client);
+            let mut headers = UpstreamHeaders::of_our_own(&client);
             headers.say(&says);
             said(&headers, "anthropic-beta")
         };
@@ -216,7 +219,7 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let places = [(HeaderName::from_static("x-key"), "Key ".to_owned())];
-        let mut sent = Upward::of(&client, &places, &Sensitive::new("own".to_owned())).unwrap();
+        let mut sent = UpstreamHeaders::of(&client, &places, &Sensitive::new("own".to_owned())).unwrap();
         assert_eq!(
             (said(&sent, "x-key"), said(&sent, "x-other")),
             (vec!["Key own".into()], vec!["kept".into()])
@@ -228,6 +231,8 @@ mod tests {
     #[test]
     fn a_key_with_a_line_break_is_no_header() {
         let places = [(HeaderName::from_static("x-api-key"), String::new())];
-        assert!(Upward::of(&HeaderMap::new(), &places, &Sensitive::new("a\nb".to_owned())).is_none());
+        assert!(
+            UpstreamHeaders::of(&HeaderMap::new(), &places, &Sensitive::new("a\nb".to_owned())).is_none()
+        );
     }
 }

@@ -55,12 +55,12 @@ pub struct Head {
 }
 
 /// The head of a request, as it goes onto the wire. The headers tell neither a length nor an encoding for the
-/// transfer: all of the body is there, so many bytes.
+/// transfer: all of the body is there, `length` bytes.
 pub fn write_head<'a>(
     method: &Method,
     path: &PathAndQuery,
     headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + Clone,
-    body: usize,
+    length: usize,
 ) -> BytesMut {
     let each = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let path = path.as_str();
@@ -74,8 +74,8 @@ pub fn write_head<'a>(
             head.put_slice(part);
         }
     }
-    if body > 0 || !matches!(*method, Method::GET | Method::HEAD) {
-        let _ = write!(head, "content-length: {body}\r\n");
+    if length > 0 || !matches!(*method, Method::GET | Method::HEAD) {
+        write!(head, "content-length: {length}\r\n").expect("a buffer grows as it is written");
     }
     head.put_slice(b"\r\n");
     head

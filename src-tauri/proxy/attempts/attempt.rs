@@ -19,8 +19,8 @@ use crate::{
             login::{Bearer, is_the_clients_to_mend, learn},
             request::Arrival,
         },
-        headers::{self, Upward},
-        upstream::{Target, UpstreamBody, Upstreams, Whole},
+        headers::{self, UpstreamHeaders},
+        upstream::{Target, UpstreamBody, UpstreamRequest, Upstreams},
     },
     routing::{Contender, Lease, Lesson, Pick, Sign},
     secrets::Sensitive,
@@ -49,7 +49,7 @@ pub async fn attempt(
         return Err(("its key is not in the vault".into(), verdict));
     };
     let (body, change) = body_for(arrival, pick).map_err(|why| (why, Verdict::RequestFault))?;
-    let written = Upward::of(&arrival.headers, places, &key)
+    let written = UpstreamHeaders::of(&arrival.headers, places, &key)
         .and_then(|headers| write(upstreams, account, &arrival.method, &arrival.target, headers, body));
     let Some((request, target)) = written else {
         return Err(("its address or its key can't be put into a request".into(), Verdict::Forbidden));
@@ -94,14 +94,14 @@ pub(in crate::proxy) fn write<'a>(
     account: &Contender,
     method: &'a Method,
     asked: &PathAndQuery,
-    mut headers: Upward<'a>,
+    mut headers: UpstreamHeaders<'a>,
     body: Bytes,
-) -> Option<(Whole<'a>, Arc<Target>)> {
+) -> Option<(UpstreamRequest<'a>, Arc<Target>)> {
     let target = upstreams.target(account.base_url()?)?;
     headers.say(&account.provider.says);
     headers.set(header::HOST, target.host.clone());
     let path = target.path(asked)?;
-    Some((Whole { method, path, headers, body }, target))
+    Some((UpstreamRequest { method, path, headers, body }, target))
 }
 
 /// What an answer says as far as it was read.

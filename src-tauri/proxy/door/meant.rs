@@ -55,7 +55,7 @@ pub fn is_crooked(path: &str) -> bool {
         || decoded.match_indices('%').any(|(at, _)| is_control(at))
 }
 
-/// Whether it says itself what it means.
+/// Whether nothing in it is percent-encoded and no backslash stands there.
 fn is_plain(path: &str) -> bool {
     memchr::memchr2(b'%', b'\\', path.as_bytes()).is_none()
 }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header, uri::PathAndQuery};
+use http::{Request, Response, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use url::Url;
 
@@ -12,8 +12,8 @@ use crate::{
     accounts::sign_in::{Carried, Carrier, MOST_ANSWER, NotCarried},
     clock::Clock,
     proxy::{
-        headers::Upward,
-        upstream::{Outward, Target, Upstreams, Whole},
+        headers::UpstreamHeaders,
+        upstream::{Outward, Target, UpstreamRequest, Upstreams},
     },
     settings::Limits,
     tasks::Tasks,
@@ -43,11 +43,13 @@ impl Carrier for Courier {
     }
 }
 
-async fn carry(upstreams: &Upstreams, mut request: Request<Bytes>) -> Result<Response<Bytes>, NotCarried> {
-    let (target, path) = prepare(upstreams, &mut request).ok_or(NotCarried::Nowhere)?;
+async fn carry(upstreams: &Upstreams, request: Request<Bytes>) -> Result<Response<Bytes>, NotCarried> {
+    let (target, path) = where_to(upstreams, request.uri()).ok_or(NotCarried::Nowhere)?;
     let host = || target.origin.host.to_string();
-    let (method, headers, body) = (request.method(), Upward::all(request.headers()), request.body().clone());
-    let answer = upstreams.send(&target, &Whole { method, path, headers, body }).await;
+    let mut headers = UpstreamHeaders::of_our_own(request.headers());
+    headers.set(header::HOST, target.host.clone());
+    let (method, body) = (request.method(), request.body().clone());
+    let answer = upstreams.send(&target, &UpstreamRequest { method, path, headers, body }).await;
     let answer = answer.map_err(|unreached| NotCarried::Unreached(unreached.to_string()))?;
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, MOST_ANSWER).collect().await.map_err(|error| {
@@ -60,19 +62,11 @@ async fn carry(upstreams: &Upstreams, mut request: Request<Bytes>) -> Result<Res
     Ok(Response::from_parts(head, body.to_bytes()))
 }
 
-/// Where the request goes, and the path there.
-fn prepare(upstreams: &Upstreams, request: &mut Request<Bytes>) -> Option<(Arc<Target>, PathAndQuery)> {
-    let mut base = Url::parse(&request.uri().to_string()).ok()?;
+/// Where a request to this address goes, and the path there.
+fn where_to(upstreams: &Upstreams, address: &Uri) -> Option<(Arc<Target>, PathAndQuery)> {
+    let mut base = Url::parse(&address.to_string()).ok()?;
     base.set_path("/");
     base.set_query(None);
     base.set_fragment(None);
-    let target = upstreams.target(&base)?;
-    let path = request.uri().path_and_query()?.clone();
-    let headers = request.headers_mut();
-    headers.insert(header::HOST, target.host.clone());
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(credential) = headers.get_mut(header::AUTHORIZATION) {
-        credential.set_sensitive(true);
-    }
-    Some((target, path))
+    Some((upstreams.target(&base)?, address.path_and_query()?.clone()))
 }

@@ -27,8 +27,8 @@ use crate::{
         },
         arrival::admission::Asker,
         attempts::attempt::{Told, read, write},
-        headers::Upward,
-        upstream::{Secured, Target, Unreached, UpstreamBody, Upstreams, Whole},
+        headers::UpstreamHeaders,
+        upstream::{Secured, Target, Unreached, UpstreamBody, UpstreamRequest, Upstreams},
     },
     routing::{Contender, Lesson},
     secrets::Sensitive,
@@ -127,7 +127,7 @@ impl Drop for Turn {
 struct Question<'a> {
     ask: Ask,
     sent: Arc<str>,
-    request: Whole<'a>,
+    request: UpstreamRequest<'a>,
     target: Arc<Target>,
     key: Arc<Sensitive<String>>,
 }
@@ -307,7 +307,7 @@ impl<'a> Question<'a> {
             bytes: body.len() as u64,
             ..Ask::default()
         };
-        let written = Upward::of(headers, places, &key).and_then(|headers| {
+        let written = UpstreamHeaders::of(headers, places, &key).and_then(|headers| {
             let path = PathAndQuery::from_static(PATH);
             write(upstreams, contender, &Method::POST, &path, headers, body)
         });

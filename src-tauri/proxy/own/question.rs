@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use crate::{
     domain::Credential,
     providers::retry_after,
-    proxy::{Gateway, attempts::attempt::write, headers::Upward, upstream::Upstreams},
+    proxy::{Gateway, attempts::attempt::write, headers::UpstreamHeaders, upstream::Upstreams},
     routing::Contender,
     secrets::Sensitive,
     tasks::Tasks,
@@ -61,7 +61,7 @@ pub async fn ask(
     let unasked = || NoAnswer::of("its address or its key can't be put into a request");
     let Credential::Key(places) = &contender.provider.credential else { return Err(unasked()) };
     let nothing = HeaderMap::new();
-    let mut headers = Upward::of(&nothing, places, key).ok_or_else(unasked)?;
+    let mut headers = UpstreamHeaders::of(&nothing, places, key).ok_or_else(unasked)?;
     headers.set(header::ACCEPT, HeaderValue::from_static("application/json"));
     headers.set(header::USER_AGENT, HeaderValue::from_static(OURS));
     for (name, value) in says {

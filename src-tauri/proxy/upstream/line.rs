@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::io::poll_read_buf;
 
-use super::whole::Whole;
+use super::request::UpstreamRequest;
 use crate::formats::http1::{BadChunk, BadHead, Framing, Head, Names, read_head, write_head};
 
 /// What a connection runs on: a socket, or TLS on one.
@@ -89,7 +89,7 @@ impl Line {
     }
 
     /// Sends one request and drives the connection until the head of its answer is there.
-    pub async fn exchange(&mut self, request: &Whole<'_>) -> Result<Response<()>, Lost> {
+    pub async fn exchange(&mut self, request: &UpstreamRequest<'_>) -> Result<Response<()>, Lost> {
         self.begin(request);
         match poll_fn(|cx| self.poll_head(request.method, cx)).await {
             Ok(parts) => Ok(Response::from_parts(parts, ())),
@@ -99,8 +99,8 @@ impl Line {
         }
     }
 
-    fn begin(&mut self, request: &Whole<'_>) {
-        let Whole { method, path, headers, body } = request;
+    fn begin(&mut self, request: &UpstreamRequest<'_>) {
+        let UpstreamRequest { method, path, headers, body } = request;
         let (mut head, mut body) = (write_head(method, path, headers.iter(), body.len()), body.clone());
         if !self.io.is_write_vectored() && body.len() <= SMALL_BODY {
             head.extend_from_slice(&std::mem::take(&mut body));

@@ -11,7 +11,7 @@ mod target;
 mod tls;
 mod trunk;
 mod unreached;
-mod whole;
+mod request;
 
 use std::{
     fmt,
@@ -30,11 +30,11 @@ pub use body::UpstreamBody;
 pub use connect::Outward;
 use line::{Line, Lost};
 use origin::Origin;
+pub use request::UpstreamRequest;
 pub use target::Target;
 use target::Targets;
 use trunk::{Stream, Trunks};
 pub use unreached::{Stage, Unreached};
-pub use whole::Whole;
 
 use crate::{clock::Clock, settings::Limits, tasks::Tasks};
 
@@ -101,7 +101,7 @@ impl Upstreams {
     pub async fn send(
         &self,
         target: &Target,
-        request: &Whole<'_>,
+        request: &UpstreamRequest<'_>,
     ) -> Result<Response<UpstreamBody>, Unreached> {
         let limit = self.0.head_limit;
         let late =
@@ -114,7 +114,7 @@ impl Upstreams {
     async fn try_send(
         &self,
         target: &Target,
-        request: &Whole<'_>,
+        request: &UpstreamRequest<'_>,
     ) -> Result<Response<UpstreamBody>, Unreached> {
         let origin = &target.origin;
         let host = || origin.host.to_string();

@@ -28,8 +28,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{
     line::{Io, Lost},
     origin::Origin,
+    request::UpstreamRequest,
     target::Target,
-    whole::Whole,
 };
 use crate::{clock::Clock, tasks::Tasks};
 
@@ -212,7 +212,11 @@ impl Stream {
     }
 
     /// Sends one request and waits for the head of its answer.
-    pub async fn exchange(&self, target: &Target, request: &Whole<'_>) -> Result<Response<Incoming>, Lost> {
+    pub async fn exchange(
+        &self,
+        target: &Target,
+        request: &UpstreamRequest<'_>,
+    ) -> Result<Response<Incoming>, Lost> {
         let Some(absolute) = target.absolute(&request.path) else { return Err(Lost::Garbled) };
         // The body is shared, not copied.
         let mut sent = Request::new(Full::new(request.body.clone()));

@@ -3,19 +3,19 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, header, uri::PathAndQuery};
 
-use crate::proxy::headers::Upward;
+use crate::proxy::headers::UpstreamHeaders;
 
 /// One request to an upstream.
 #[derive(Debug)]
-pub struct Whole<'a> {
+pub struct UpstreamRequest<'a> {
     pub method: &'a Method,
     /// Path and query there.
     pub path: PathAndQuery,
-    pub headers: Upward<'a>,
+    pub headers: UpstreamHeaders<'a>,
     pub body: Bytes,
 }
 
-impl Whole<'_> {
+impl UpstreamRequest<'_> {
     /// Its headers as HTTP/2 wants them, which says the host in the address.
     pub(super) fn without_host(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(self.headers.iter().count());
