@@ -130,7 +130,9 @@ impl StreamEvent {
 
     /// Reads one event. The type may stand on the event line, in the data, or in both.
     fn read(name: &[u8], data: &[u8]) -> Self {
-        let wire = serde_json::from_slice::<WireEvent>(data);
+        // A byte that is no text, wherever it stands, costs no count.
+        let text = String::from_utf8_lossy(data);
+        let wire = serde_json::from_str::<WireEvent>(&text);
         let is_readable = wire.is_ok() || is_json(data);
         let wire = wire.unwrap_or_default();
         let kind = wire.kind.as_deref().map_or(name, str::as_bytes);
@@ -373,6 +375,14 @@ mod tests {
             r#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{"output_tokens":1}}"#
         ));
         assert!(!stops(r#"{"type":"message_delta","usage":{"output_tokens":1}}"#));
+    }
+
+    #[test]
+    fn a_byte_that_is_no_text_costs_no_count_beside_it() {
+        let data = b"{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\
+            \"usage\":{\"output_tokens\":7,\"note\":\"\xff\"}}";
+        let usage = Usage { output: Some(7), ..Usage::default() };
+        assert_eq!(StreamEvent::read(b"message_delta", data), StreamEvent::Delta { usage, stops: true });
     }
 
     #[test]
