@@ -16,8 +16,8 @@ pub struct Usage {
     /// As much of `cache_write` as is kept for an hour, which costs more than the usual five minutes
     /// (`cache_creation.ephemeral_1h_input_tokens`).
     pub cache_write_1h: Option<u64>,
-    /// The reply says that it was served on terms with prices of their own: another service tier, a fast
-    /// mode, a region. Not written down; its cost is, and that is unknown.
+    /// The reply says that it was served on terms with prices of their own (another service tier, a fast
+    /// mode, a region), or a count of it can't be read. Not written down; its cost is, and that is unknown.
     pub is_off_list: bool,
 }
 

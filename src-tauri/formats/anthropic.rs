@@ -214,13 +214,17 @@ pub fn usage_in(value: &[u8]) -> Usage {
     let is_usual = |value: Option<&[u8]>, usual: &[&str]| {
         value.and_then(text).is_none_or(|word| usual.contains(&&*word))
     };
+    // A count that stands there and is not understood is not zero.
+    let is_odd = |told: &[u8]| told != b"null" && count(Some(told)).is_none();
+    let has_odd = [input, output, cache_read, cache_write].into_iter().flatten().any(is_odd);
     Usage {
         input: count(input),
         output: count(output),
         cache_read: count(cache_read),
         cache_write: count(cache_write),
         cache_write_1h: for_an_hour.and_then(|[hour]| count(hour)),
-        is_off_list: !is_usual(tier, &["standard"])
+        is_off_list: has_odd
+            || !is_usual(tier, &["standard"])
             || !is_usual(speed, &["standard"])
             || !is_usual(place, &["global", "not_available"]),
     }
@@ -390,6 +394,19 @@ mod tests {
         let usage = usage_in(br#"{"input_tokens":3,"output_tokens":0,"service_tier":"standard"}"#);
         assert_eq!(usage, Usage { input: Some(3), output: Some(0), ..Usage::default() });
         assert_eq!(usage_in(b"\"odd\""), Usage::default());
+    }
+
+    #[test]
+    fn a_count_that_is_not_understood_is_not_priced_as_none() {
+        for odd in ["900000.0", "9e5", "-1", "18446744073709551616", "\"900000\"", "[900000]"] {
+            let told =
+                format!("{{\"input_tokens\":3,\"output_tokens\":4,\"cache_read_input_tokens\":{odd}}}");
+            let usage = usage_in(told.as_bytes());
+            let counted = Usage { input: Some(3), output: Some(4), ..Usage::default() };
+            assert_eq!(usage, Usage { is_off_list: true, ..counted }, "{odd}: what it costs is not known");
+        }
+        let usage = usage_in(br#"{"input_tokens":3,"output_tokens":4,"cache_read_input_tokens":null}"#);
+        assert!(!usage.is_off_list, "which says that there is none");
     }
 
     #[test]
