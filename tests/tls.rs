@@ -7,7 +7,7 @@ use headgate::{
     domain::{Ending, Exchange},
     settings::{Limits, Listen, ListenTls, Network, Proxies, ProxyVariables},
 };
-use http::{StatusCode, Version};
+use http::{HeaderValue, Request, StatusCode, Version, header};
 
 use crate::harness::{
     House, ask,
@@ -45,6 +45,61 @@ async fn without_http2_the_same_upstream_is_spoken_to_as_before() {
     assert_eq!(house.ask().await.text().await, MESSAGE);
     assert_eq!(house.ended().await.ending, Some(Ending::Complete));
     assert_eq!(*upstream.heard.requests.lock().unwrap(), [Version::HTTP_11]);
+}
+
+/// What an upstream gets of a client that says some things twice, and some that are for us.
+async fn headers_over(is_http2: bool) -> Vec<(String, Vec<u8>)> {
+    let authority = Authority::new();
+    let upstream = authority.upstream(&["127.0.0.1"]).await;
+    let mut house = house(Network { upstream_http2: is_http2, ..authority.network() }, &["work"]).await;
+    house.lead("work", &upstream.url());
+    let request = Request::post("/v1/messages?beta=true")
+        .header("x-forgotten", "key=hg_client")
+        .header("x-twice", "one")
+        .header("x-api-key", "client")
+        .header("x-twice", "two")
+        .header("x-twice", "one")
+        .header("x-empty", "")
+        .header("x-odd", HeaderValue::from_bytes(b"h\xe4user").unwrap())
+        .header("connection", "x-mine, host, x-api-key, content-length")
+        .header("x-mine", "client")
+        .header("te", "trailers")
+        .header("accept-encoding", "gzip")
+        .header("accept-encoding", "br");
+    let reply = house.client.send(request.body(ask("claude-opus-5-5", false).into()).unwrap()).await;
+    assert_eq!(reply.text().await, MESSAGE);
+    house.ended().await;
+    let heads = upstream.heard.heads.lock().unwrap();
+    let [(address, headers)] = heads.as_slice() else { panic!("{heads:?}") };
+    assert_eq!(address.path_and_query().unwrap(), "/v1/messages?beta=true");
+    let host = (!is_http2).then(|| HeaderValue::try_from(format!("127.0.0.1:{}", upstream.port)).unwrap());
+    assert_eq!(headers.get_all(header::HOST).iter().collect::<Vec<_>>(), host.iter().collect::<Vec<_>>());
+    if is_http2 {
+        assert_eq!(address.authority().unwrap().as_str(), format!("127.0.0.1:{}", upstream.port));
+    }
+    let others = headers.iter().filter(|(name, _)| *name != header::HOST);
+    let mut all: Vec<_> = others.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    // By their names alone: of one name, the order says something.
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    all
+}
+
+#[tokio::test]
+async fn over_http2_an_upstream_gets_the_same_headers_and_each_as_often() {
+    let length = ask("claude-opus-5-5", false).len().to_string();
+    let expected: [(&str, &[u8]); 8] = [
+        ("accept-encoding", b"identity"),
+        ("content-length", length.as_bytes()),
+        ("x-api-key", b"key-work"),
+        ("x-empty", b""),
+        ("x-odd", b"h\xe4user"),
+        ("x-twice", b"one"),
+        ("x-twice", b"two"),
+        ("x-twice", b"one"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_vec()));
+    assert_eq!(headers_over(true).await, expected);
+    assert_eq!(headers_over(false).await, expected);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use headgate::settings::Network;
-use http::{Request, Response, Version};
+use http::{HeaderMap, Request, Response, Uri, Version};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, service::service_fn};
@@ -167,6 +167,8 @@ pub enum Turn {
 pub struct Heard {
     pub connections: AtomicUsize,
     pub requests: Mutex<Vec<Version>>,
+    /// Where each of them went, and what stood above it.
+    pub heads: Mutex<Vec<(Uri, HeaderMap)>>,
     /// An answer was given up by who asked.
     pub cancelled: Notify,
     /// The connection of a turn has ended.
@@ -174,6 +176,11 @@ pub struct Heard {
 }
 
 impl Heard {
+    fn hear<B>(&self, request: &Request<B>) {
+        self.requests.lock().unwrap().push(request.version());
+        self.heads.lock().unwrap().push((request.uri().clone(), request.headers().clone()));
+    }
+
     pub fn requests(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
@@ -241,7 +248,7 @@ fn answer(
     heard: &Arc<Heard>,
     manner: &Manner,
 ) -> impl Future<Output = Result<Answered, Infallible>> + use<> {
-    heard.requests.lock().unwrap().push(request.version());
+    heard.hear(&request);
     let body = match manner {
         Manner::Endless => Endless { heard: Arc::clone(heard), begun: false }.boxed_unsync(),
         _ => Full::new(Bytes::from_static(MESSAGE.as_bytes())).boxed_unsync(),
@@ -284,7 +291,7 @@ async fn play(io: tokio_rustls::server::TlsStream<TcpStream>, turn: Turn, heard:
     let mut connection = h2::server::handshake(io).await.unwrap();
     let mut count = 0;
     while let Some(Ok((request, mut respond))) = connection.accept().await {
-        heard.requests.lock().unwrap().push(request.version());
+        heard.hear(&request);
         count += 1;
         match turn {
             Turn::RefuseSecond if count == 2 => {
