@@ -38,8 +38,8 @@ pub use unreached::{Stage, Unreached};
 
 use crate::{clock::Clock, settings::Limits, tasks::Tasks};
 
-/// Idle connections kept for one origin; a further one is closed.
-const MAX_IDLE: usize = 64;
+/// Idle connections that a worker keeps for one origin; a further one is closed. As many as nginx is commonly told to.
+const MAX_IDLE: usize = 256;
 /// An idle connection older than this is closed; servers commonly close theirs after a minute.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(50);
 
