@@ -37,4 +37,6 @@ main(async () => {
   say(`They are in ${join(dirname(release), host(), "release", "bundle")}`);
 });
 
-const tauri = (args, options) => run(execPath, ["node_modules/@tauri-apps/cli/tauri.js", "build", ...args], options);
+function tauri(args, options) {
+  return run(execPath, ["node_modules/@tauri-apps/cli/tauri.js", "build", ...args], options);
+}
