@@ -13,6 +13,8 @@ use crate::domain::Usage;
 const MAX_FIELD: usize = 4 * 1024;
 /// The longest name of a session, quotes included, as it stands in the bytes.
 const MAX_SESSION: usize = 256;
+/// No answer has more tokens; a larger count is a mistake, and would use up whatever is bounded by it.
+const MOST_TOKENS: u64 = 1_000_000_000;
 /// The longest name that a model can have; a longer one is no name.
 const MAX_MODEL: usize = 256;
 
@@ -231,7 +233,7 @@ pub fn usage_in(value: &[u8]) -> Usage {
 }
 
 fn count(value: Option<&[u8]>) -> Option<u64> {
-    str::from_utf8(value?).ok()?.parse().ok()
+    str::from_utf8(value?).ok()?.parse().ok().filter(|count| *count <= MOST_TOKENS)
 }
 
 /// A model's name out of the value of a `model` field.
@@ -398,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_count_that_is_not_understood_is_not_priced_as_none() {
-        for odd in ["900000.0", "9e5", "-1", "18446744073709551616", "\"900000\"", "[900000]"] {
+        for odd in ["900000.0", "9e5", "-1", "1000000001", "18446744073709551616", "\"900000\"", "[900000]"] {
             let told =
                 format!("{{\"input_tokens\":3,\"output_tokens\":4,\"cache_read_input_tokens\":{odd}}}");
             let usage = usage_in(told.as_bytes());
