@@ -47,6 +47,8 @@ struct Listener {
     ear: Ear,
     heard: Heard,
     course: Course,
+    /// Pieces of a stream's answer that came before its output was counted: a token each at least.
+    uncounted: u64,
 }
 
 #[derive(Debug)]
@@ -138,7 +140,7 @@ impl Tally {
 
     /// Whether it is a stream that has not begun to answer: no content has come, no end and no error.
     pub fn is_before_content(&self) -> bool {
-        let Listener { ear, heard, course } = self.listener();
+        let Listener { ear, heard, course, .. } = self.listener();
         matches!(ear, Ear::Stream(_)) && course.is_before_content() && heard.error.is_none()
     }
 
@@ -205,11 +207,16 @@ impl Listener {
             Ear::Deaf
         };
         let is_whole = matches!(ear, Ear::Deaf);
-        Self { ear, heard: Heard { is_whole, ..Heard::default() }, course: Course::default() }
+        let heard = Heard { is_whole, ..Heard::default() };
+        Self { ear, heard, course: Course::default(), uncounted: 0 }
     }
 
     fn heard(&self) -> Heard {
         let mut heard = self.heard.clone();
+        // A stream tells its output at its end; what stands at its beginning is a placeholder.
+        if self.uncounted > 0 {
+            heard.usage.output = heard.usage.output.max(Some(self.uncounted));
+        }
         if let Ear::Json(fields) = &self.ear {
             heard.usage = fields.value(0).map(formats::usage_in).unwrap_or_default();
             heard.model = fields.value(1).and_then(formats::model_of);
@@ -220,11 +227,16 @@ impl Listener {
 
 impl Listen for Listener {
     fn hear(&mut self, piece: &[u8]) {
-        let Self { ear, heard, course } = self;
+        let Self { ear, heard, course, uncounted } = self;
         match ear {
             Ear::Stream(lines) => lines.feed(piece, StreamEvent::is_worth_reading, |name, data| {
                 let event = StreamEvent::of(name, data);
                 *course = course.after(&event);
+                match &event {
+                    StreamEvent::BlockDelta => *uncounted += 1,
+                    StreamEvent::Delta { usage, .. } if usage.output.is_some() => *uncounted = 0,
+                    _ => {}
+                }
                 heard.take(event);
             }),
             Ear::Json(fields) => {
@@ -289,6 +301,20 @@ mod tests {
         assert!(!tally.is_whole(), "without message_stop a stream is not whole");
         tally.hear(STOP.as_bytes());
         assert!(tally.is_whole());
+    }
+
+    #[test]
+    fn a_stream_that_was_left_had_used_the_placeholder_of_its_beginning() {
+        let (head, after) = STREAM.split_once("event: message_delta").unwrap();
+        let piece = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"}\n\n";
+        let mut tally = stream();
+        tally.hear(head.as_bytes());
+        for _ in 0..70 {
+            tally.hear(piece.as_bytes());
+        }
+        assert!(tally.heard().usage.output >= Some(70), "a token for each piece at least");
+        tally.hear(format!("event: message_delta{after}").as_bytes());
+        assert_eq!(tally.heard().usage.output, Some(55), "what is told goes before what is thought");
     }
 
     #[test]
