@@ -305,9 +305,11 @@ async fn a_key_asks_for_its_models_alone_and_never_without_naming_one() {
     let odd = r#"{"model":["claude-opus-5"],"messages":[]}"#;
     let reply = house.client.call(&secret, Method::POST, "/v1/messages", odd).await;
     refused(reply, 403, "permission_error", "does not name one model").await;
-    let batch = r#"{"requests":[{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":9}}]}"#;
-    let reply = house.client.call(&secret, Method::POST, "/v1/messages/batches", batch).await;
-    refused(reply, 403, "permission_error", "does not name one model").await;
+    let within = r#""requests":[{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":9}}]"#;
+    for batch in [format!("{{{within}}}"), format!(r#"{{"model":"claude-haiku-4-5",{within}}}"#)] {
+        let reply = house.client.call(&secret, Method::POST, "/v1/messages/batches", &batch).await;
+        refused(reply, 403, "permission_error", "does not name one model").await;
+    }
     assert_eq!(house.sandbox.counts().arrived, 2);
 }
 

@@ -232,7 +232,8 @@ impl Holder {
         Ok(())
     }
 
-    fn is_limited(&self) -> bool {
+    /// Whether models or a budget bound what it may ask for.
+    pub fn is_limited(&self) -> bool {
         let grant = &self.key.grant;
         let budgets = [grant.daily, grant.monthly];
         grant.models.is_some() || budgets.iter().any(|all| all.tokens.is_some() || all.money.is_some())

@@ -71,6 +71,11 @@ pub fn limit(holder: &Holder, arrival: &Arrival, now: Timestamp) -> Result<(), F
     if holder.key.grant.models.is_some() && arrival.is_model_ambiguous {
         return Err(denied(Denial::NoModel));
     }
+    // A batch can name one model for show, and others in its requests.
+    let is_one_message = matches!(arrival.target.path(), "/v1/messages" | "/v1/messages/count_tokens");
+    if holder.is_limited() && arrival.method == Method::POST && !is_one_message {
+        return Err(denied(Denial::NoModel));
+    }
     holder.let_in(&arrival.ask, arrival.method == Method::POST, now).map_err(denied)
 }
 
@@ -148,7 +153,7 @@ impl Denied {
                 let flags = with_model(allowed, &model);
                 format!("The model {model} is not among those that {key} may ask for. Allow it beside them with `headgate keys set {name} {flags}`.")
             }
-            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model, once, as `model`."),
+            Denial::NoModel => format!("Headgate refuses this for {key}: the key is limited to models or by a budget, and this request does not name one model, once, as `model` of one message."),
             Denial::Rate { limit, wait } => {
                 let requests = counted(*limit, "request");
                 format!("The limit of {key} is {requests} a minute; the next one may come in {} s.", wait.as_secs())
