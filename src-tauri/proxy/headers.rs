@@ -64,7 +64,8 @@ impl<'a> UpstreamHeaders<'a> {
         let stays = |(name, value): &(&HeaderName, &HeaderValue)| {
             let text = name.as_str();
             // Some clients send their key in a header of another provider's as well, or in one of their own making.
-            !(is_ours(text) || is_hop_by_hop(text) || named.contains(name) || quotes_a_key(value.as_bytes()))
+            let has_key = || quotes_a_key(value.as_bytes()) || quotes_a_key(text.as_bytes());
+            !(is_ours(text) || is_hop_by_hop(text) || named.contains(name) || has_key())
         };
         let mut kept = Vec::with_capacity(client.len());
         kept.extend(client.iter().filter(stays));
@@ -171,6 +172,7 @@ mod tests {
             ("anthropic-beta", "a,b"),
             ("x-unknown", "kept"),
             ("x-hg", "xhg_kept, hg"),
+            ("hg_client0secret0client0secret0client0secret0client", "client-secret"),
         ]
         .into_iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))

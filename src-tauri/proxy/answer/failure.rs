@@ -169,7 +169,7 @@ impl Failure {
                 "The path has an empty segment, a backslash or a control character in it, which servers read differently.".into()
             }
             Self::KeyInAddress => {
-                "A key of Headgate stands in this request's address, where it ends up in logs. Send it as x-api-key or as a bearer, and give it a new secret with `headgate keys rotate NAME`.".into()
+                "A key of Headgate stands in this request's address or method, where it ends up in logs. Send it as x-api-key or as a bearer, and give it a new secret with `headgate keys rotate NAME`.".into()
             }
         }
     }

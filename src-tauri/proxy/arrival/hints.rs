@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
+use crate::proxy::door::meant::quotes_a_key;
 use crate::{
     domain::{Ask, Needs, Role, Subject, looks_secret},
     formats::{RequestHead, folder_in, is_filled, shows_images},
@@ -41,7 +42,8 @@ pub(super) fn read(headers: &HeaderMap, ask: &mut Ask) {
         *place = place.take().or_else(said);
     }
     for (name, value) in headers {
-        let text = || word(value).map(Into::into);
+        // Whoever puts a key there by mistake does not find it in the records.
+        let text = || word(value).filter(|word| !quotes_a_key(word.as_bytes())).map(Into::into);
         match name.as_str() {
             SESSION => first(&mut ask.session, text),
             AGENT => first(&mut ask.agent, text),
@@ -174,6 +176,16 @@ mod tests {
         assert_eq!(asked(&[(PROJECT, "web-shop_2.0")]).project.as_deref(), Some("web-shop_2.0"));
         for odd in ["../etc", "a b", "a/b", ".hidden", "naïve", "<script>", &"a".repeat(65)] {
             assert_eq!(asked(&[(PROJECT, odd)]).project, None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_name_of_a_client_or_a_session_was_written_into_the_records() {
+        let key = format!("hg_{}", "7Yq2Lk9ZpX4vB8nT1cR6wM3sD5fG0hJaKeQuViOxPz2");
+        for name in ["user-agent", SESSION, AGENT, AGENT_TYPE] {
+            for said in [key.clone(), format!("claude-cli/2.1 ({key})")] {
+                assert_eq!(asked(&[(name, &said)]), Ask::default(), "{name}: {said}");
+            }
         }
     }
 

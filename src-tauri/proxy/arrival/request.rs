@@ -15,7 +15,7 @@ use super::{
 use crate::{
     domain::{Ask, Endpoint},
     formats::RequestHead,
-    proxy::{Gateway, answer::failure::Failure},
+    proxy::{Gateway, answer::failure::Failure, door::meant::quotes_a_key},
     routing::Snapshot,
     settings::Limits,
 };
@@ -66,10 +66,11 @@ impl Arrival {
                 ask.stream = read.stream;
                 ask.session = ask.session.take().or_else(|| read.session());
                 Wanted::by(&gateway.roster.snapshot()).look(&head.headers, &read, &body, &mut ask);
+                // Whoever puts a key there by mistake does not find it in the records.
+                ask.model = read.model.filter(|model| !quotes_a_key(model.as_bytes()));
                 // Only a conversation can be worth staying with.
-                let model = read.model.as_deref().filter(|_| ask.session.is_some());
+                let model = ask.model.as_deref().filter(|_| ask.session.is_some());
                 ask.cache_price = model.and_then(|model| gateway.prices.of_cache(model));
-                ask.model = read.model;
             }
             Err(why) if wants_json(&head.method, head.uri.path()) => {
                 return Err(Failure::NotJson { why: why.to_string() });
