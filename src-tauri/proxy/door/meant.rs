@@ -1,7 +1,7 @@
 //! Whether a request is meant for us at all: by its host, its origin and its path. Asks nobody and knows no
 //! accounts; what fails here never comes near a credential.
 
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 
 use crate::keys::{begins_with_a_key, looks_like_a_key};
 
@@ -13,6 +13,11 @@ pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap, is_tls: bool, is_ours: im
         None => uri.authority().map(http::uri::Authority::as_str),
     };
     let Some(host) = host else { return false };
+    // An address that names a host goes before the header that does (RFC 9112, section 3.2.2).
+    let address = uri.authority().map(http::uri::Authority::as_str);
+    if address.is_some_and(|address| !host_in(address).is_some_and(|host| is_ours(&host))) {
+        return false;
+    }
     if !host_in(host).is_some_and(|host| is_ours(&host)) || headers.get_all(header::HOST).iter().count() > 1 {
         return false;
     }
@@ -23,6 +28,13 @@ pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap, is_tls: bool, is_ours: im
             .to_str()
             .is_ok_and(|origin| origin.strip_prefix(scheme).is_some_and(|it| it.eq_ignore_ascii_case(host))),
     }
+}
+
+/// Whether a browser says that a page of another site or port asks (Fetch Metadata): a picture or a script there is
+/// asked for without an `origin`.
+pub fn is_of_a_foreign_page(headers: &HeaderMap) -> bool {
+    let said = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    said.is_some_and(|said| !matches!(said, b"same-origin" | b"none"))
 }
 
 /// Whether a path has a dot segment, plain or percent-encoded, once or twice. An upstream that resolves it
@@ -132,6 +144,27 @@ mod tests {
         ] {
             assert!(!meant(foreign, None), "{foreign}");
         }
+    }
+
+    #[test]
+    fn a_picture_on_a_page_of_another_site_is_asked_for_without_an_origin() {
+        let told = |said: &'static str| {
+            let said = HeaderValue::from_static(said);
+            is_of_a_foreign_page(&HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), said)]))
+        };
+        assert_eq!(["cross-site", "same-site", "tomorrows"].map(told), [true; 3]);
+        assert_eq!(["same-origin", "none"].map(told), [false; 2]);
+        assert!(!is_of_a_foreign_page(&HeaderMap::new()), "programs say nothing");
+    }
+
+    #[test]
+    fn an_address_that_names_another_host_goes_before_a_header_that_names_ours() {
+        let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("localhost"))]);
+        let meant = |address| {
+            is_meant_for_us(&Uri::from_static(address), &headers, false, |host| host == "localhost")
+        };
+        assert!(meant("http://localhost/v1/messages") && meant("/v1/messages"));
+        assert!(!meant("http://evil.example/v1/messages"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
     connection::{Connections, MAX_HEADERS},
     crew::{Accepted, Crew, Seat},
     listener::{self, Listener, Places, StartError, needs_key},
-    meant::{climbs, holds_a_key, is_crooked, is_meant_for_us},
+    meant::{climbs, holds_a_key, is_crooked, is_meant_for_us, is_of_a_foreign_page, quotes_a_key},
     shortage::{self, Shortage},
 };
 use crate::{
@@ -354,8 +354,12 @@ fn check(request: &Request<Incoming>, way: &Way) -> Result<(), Failure> {
         if is_crooked(uri.path()) {
             return Err(Failure::CrookedPath);
         }
-        if uri.path_and_query().is_some_and(|target| holds_a_key(target.as_str())) {
+        let is_said = uri.path_and_query().is_some_and(|target| holds_a_key(target.as_str()));
+        if is_said || quotes_a_key(request.method().as_str().as_bytes()) {
             return Err(Failure::KeyInAddress);
+        }
+        if is_of_a_foreign_page(headers) {
+            return Err(Failure::Foreign);
         }
     }
     Ok(())
