@@ -466,7 +466,7 @@ async fn a_key_its_history_and_its_budget_survive_a_restart_and_its_secret_is_no
     first.stop();
 
     let second = program.serve();
-    refused(ask_at(&second.url).await, 402, "billing_error", "daily token budget").await;
+    refused(ask_at(&second.url).await, 402, "billing_error", "--daily-tokens AMOUNT`").await;
     let rotated = program.json(&["keys", "rotate", "laptop"]);
     assert_eq!(rotated["key"]["daily"]["used_tokens"], 100);
     refused(ask_at(&second.url).await, 401, "authentication_error", "does not know this key").await;

@@ -160,8 +160,13 @@ impl Denied {
             }
             Denial::Budget(limit) => {
                 format!(
-                    "The {} budget of {key} ({}) is used up. It starts anew on {}, in {}. Raise it with `headgate keys set {name}`.",
-                    limit.name, limit.amount, moment(limit.until), left(limit.until, now)
+                    "The {} budget of {key} ({}) is used up. It starts anew on {}, in {}. Raise it with `headgate keys set {name} --{}`.",
+                    limit.name,
+                    limit.amount,
+                    moment(limit.until),
+                    left(limit.until, now),
+                    // `daily money` is `--daily-usd`, in which it is said.
+                    limit.name.replace(" token", "-tokens AMOUNT").replace(" money", "-usd AMOUNT"),
                 )
             }
         }
