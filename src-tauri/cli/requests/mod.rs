@@ -133,7 +133,7 @@ fn untouched(request: &RequestView) -> Option<&'static str> {
     match (ending, &request.account) {
         // An error of its own that an upstream has said to the end is its answer, too.
         (Ending::Complete | Ending::UpstreamError, Some(_)) => {
-            Some("Identical: request and answer passed byte for byte.")
+            Some("Identical: the bodies of request and answer passed byte for byte.")
         }
         (_, Some(_)) => Some("Nothing was changed, as far as the answer came."),
         (Ending::Complete | Ending::UpstreamError | Ending::Refused, None) => {
