@@ -119,6 +119,26 @@ async fn a_key_in_an_address_is_refused_and_written_down_nowhere() {
 }
 
 #[tokio::test]
+async fn a_key_as_a_method_a_model_or_a_client_was_written_into_the_records() {
+    let mut house = House::with(&["work"]).await;
+    let (_, secret) = key(&house, json!({ "name": "laptop" })).await;
+    let method = Method::from_bytes(secret.as_bytes()).unwrap();
+    let reply = house.client.call(&secret, method, "/v1/messages", &ask("m", false)).await;
+    refused(reply, 400, "invalid_request_error", "or method").await;
+    assert_eq!(house.sandbox.counts().arrived, 0, "nothing went upstream");
+    // The upstream names the model that it was asked for.
+    let request = Request::post("/v1/messages").header("user-agent", format!("mine/1 ({secret})"));
+    house.client.send(request.body(Bytes::from(ask(&secret, false))).unwrap()).await.bytes().await;
+    let exchange = house.ended().await;
+    assert_eq!(
+        (&exchange.start.ask.model, &exchange.start.ask.client, &exchange.served_model),
+        (&None, &None, &None)
+    );
+    house.written().await;
+    assert!(!holds(house.folder.path(), &secret[3..]), "in no file");
+}
+
+#[tokio::test]
 async fn a_key_never_reaches_an_upstream_in_whatever_header_it_comes() {
     let house = House::with(&["work"]).await;
     let (_, secret) = key(&house, json!({ "name": "laptop" })).await;

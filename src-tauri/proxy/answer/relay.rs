@@ -20,7 +20,12 @@ use crate::{
     domain::{AccountId, Ending},
     formats::{self, ErrorKind},
     metering::Tally,
-    proxy::{AnswerBody, door::unread, headers, upstream::UpstreamBody},
+    proxy::{
+        AnswerBody,
+        door::{meant::quotes_a_key, unread},
+        headers,
+        upstream::UpstreamBody,
+    },
     routing::Lease,
     secrets::Sensitive,
 };
@@ -362,6 +367,16 @@ impl Drop for Relay {
         if was_delivered {
             self.end();
         }
-        self.record.hear(self.tally.heard());
+        let mut heard = self.tally.heard();
+        heard.model = heard.model.filter(|model| !repeats_a_key(model, &self.key));
+        self.record.hear(heard);
     }
+}
+
+/// Whether an upstream names its model by the account's key, or by one of ours that it was asked for.
+fn repeats_a_key(model: &str, key: &Sensitive<String>) -> bool {
+    let key = key.expose().as_str();
+    // A key is longer than any model's name, so that nearly none is searched.
+    let has_the_accounts = !key.is_empty() && model.len() >= key.len() && model.contains(key);
+    has_the_accounts || quotes_a_key(model.as_bytes())
 }
