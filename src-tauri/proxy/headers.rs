@@ -82,9 +82,14 @@ impl<'a> UpstreamHeaders<'a> {
     }
 
     /// All of a request of our own, in which the credential stands already.
-    pub fn of_our_own(headers: &'a HeaderMap) -> Self {
-        let mut headers = Self { kept: headers.iter().collect(), own: Vec::new() };
+    pub fn of_our_own(ours: &'a HeaderMap) -> Self {
+        let mut headers = Self { kept: ours.iter().collect(), own: Vec::new() };
         headers.set(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(credential) = ours.get(header::AUTHORIZATION) {
+            let mut credential = credential.clone();
+            credential.set_sensitive(true);
+            headers.set(header::AUTHORIZATION, credential);
+        }
         headers
     }
 
@@ -212,6 +217,14 @@ mod tests {
         assert_eq!(told(&["a", "b"]), ["a,b,oauth-1"], "the second line is not lost");
         assert_eq!(told(&["a, oauth-1"]), ["a, oauth-1"], "and not twice");
         assert_eq!(told(&["a", "oauth-1"]), ["a", "oauth-1"]);
+    }
+
+    #[test]
+    fn the_credential_of_a_request_of_our_own_was_no_longer_marked_as_one() {
+        let ours = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Basic CANARY"))]);
+        let sent = UpstreamHeaders::of_our_own(&ours);
+        assert_eq!(said(&sent, "authorization"), ["Basic CANARY"]);
+        assert!(sent.iter().all(|(name, value)| value.is_sensitive() == (*name == header::AUTHORIZATION)));
     }
 
     #[test]
