@@ -19,7 +19,13 @@ use crate::{
     ledger::{Entry, Slot},
     metering::Heard,
     proxy::{
-        AnswerBody, Gateway, arrival::admission::Permit, attempts::decisions::Made, door::meant::unescaped,
+        AnswerBody, Gateway,
+        arrival::{
+            admission::Permit,
+            request::{COUNTS, MESSAGES},
+        },
+        attempts::decisions::Made,
+        door::meant::unescaped,
         own::warm::Prompt,
     },
     settings::Limits,
@@ -29,7 +35,7 @@ use crate::{
 const MAX_PATH: usize = 512;
 
 /// The paths of nearly all requests, of which nothing has to be left out.
-const USUAL: [&str; 2] = ["/v1/messages", "/v1/messages/count_tokens"];
+const USUAL: [&str; 2] = [MESSAGES, COUNTS];
 
 /// A path as it is written down: without a key that somebody has put there.
 fn kept(path: &str) -> Arc<str> {

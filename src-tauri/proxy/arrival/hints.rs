@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::proxy::door::meant::quotes_a_key;
 use crate::{
     domain::{Ask, Needs, Role, Subject, looks_secret},
     formats::{RequestHead, folder_in, is_filled, shows_images},
+    proxy::door::meant::quotes_a_key,
     routing::Snapshot,
 };
 

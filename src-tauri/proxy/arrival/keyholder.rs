@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Method, Request, Response, header};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use super::request::{Arrival, Patience, ignore};
+use super::request::{Arrival, COUNTS, MESSAGES, Patience, ignore};
 use crate::{
     domain::{KeyName, ModelRule, Scope, Scopes, counted},
     formats::ErrorKind,
@@ -72,7 +72,7 @@ pub fn limit(holder: &Holder, arrival: &Arrival, now: Timestamp) -> Result<(), F
         return Err(denied(Denial::NoModel));
     }
     // A batch can name one model for show, and others in its requests.
-    let is_one_message = matches!(arrival.target.path(), "/v1/messages" | "/v1/messages/count_tokens");
+    let is_one_message = matches!(arrival.target.path(), MESSAGES | COUNTS);
     if holder.is_limited() && arrival.method == Method::POST && !is_one_message {
         return Err(denied(Denial::NoModel));
     }

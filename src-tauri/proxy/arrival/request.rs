@@ -41,6 +41,10 @@ pub struct Arrival {
     pub is_ours: bool,
 }
 
+/// Where messages are posted, and counts of their tokens.
+pub(in crate::proxy) const MESSAGES: &str = "/v1/messages";
+pub(in crate::proxy) const COUNTS: &str = "/v1/messages/count_tokens";
+
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.
 const MAX_PREPARED: usize = 1 << 20;
 /// How much of a body that nobody wants is still read, so that the client hears the answer.
@@ -79,7 +83,7 @@ impl Arrival {
             Err(_) => {}
         }
         let target = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        if head.method == Method::POST && target.path() == "/v1/messages/count_tokens" {
+        if head.method == Method::POST && target.path() == COUNTS {
             ask.endpoint = Endpoint::Counts;
         }
         Ok(Self {
@@ -113,7 +117,7 @@ impl Arrival {
 }
 
 fn wants_json(method: &Method, path: &str) -> bool {
-    method == Method::POST && matches!(path, "/v1/messages" | "/v1/messages/count_tokens")
+    method == Method::POST && matches!(path, MESSAGES | COUNTS)
 }
 
 fn ask_of(headers: &HeaderMap, bytes: usize) -> Ask {

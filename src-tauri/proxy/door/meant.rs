@@ -1,24 +1,25 @@
 //! Whether a request is meant for us at all: by its host, its origin and its path. Asks nobody and knows no
 //! accounts; what fails here never comes near a credential.
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use crate::keys::{begins_with_a_key, looks_like_a_key};
 
 /// Whether a request is meant for us: under a name of this machine (a page that rebinds its DNS name to
 /// us sends its own), and not from a web page of another origin.
 pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap, is_tls: bool, is_ours: impl Fn(&str) -> bool) -> bool {
+    let address = uri.authority().map(http::uri::Authority::as_str);
     let host = match headers.get(header::HOST) {
         Some(host) => host.to_str().ok(),
-        None => uri.authority().map(http::uri::Authority::as_str),
+        None => address,
     };
     let Some(host) = host else { return false };
+    let is_ours = |named: &str| host_in(named).is_some_and(|host| is_ours(&host));
     // An address that names a host goes before the header that does (RFC 9112, section 3.2.2).
-    let address = uri.authority().map(http::uri::Authority::as_str);
-    if address.is_some_and(|address| !host_in(address).is_some_and(|host| is_ours(&host))) {
+    if address.is_some_and(|address| address != host && !is_ours(address)) {
         return false;
     }
-    if !host_in(host).is_some_and(|host| is_ours(&host)) || headers.get_all(header::HOST).iter().count() > 1 {
+    if !is_ours(host) || headers.get_all(header::HOST).iter().count() > 1 {
         return false;
     }
     let scheme = if is_tls { "https://" } else { "http://" };
@@ -30,10 +31,13 @@ pub fn is_meant_for_us(uri: &Uri, headers: &HeaderMap, is_tls: bool, is_ours: im
     }
 }
 
+/// Made once: a name that is looked for as a text is read anew each time.
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Whether a browser says that a page of another site or port asks (Fetch Metadata): a picture or a script there is
 /// asked for without an `origin`.
 pub fn is_of_a_foreign_page(headers: &HeaderMap) -> bool {
-    let said = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let said = headers.get(&FETCH_SITE).map(HeaderValue::as_bytes);
     said.is_some_and(|said| !matches!(said, b"same-origin" | b"none"))
 }
 

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::question::VERSION;
+use crate::proxy::arrival::request::MESSAGES;
 
 /// Where it goes.
-pub const PATH: &str = "/v1/messages";
+pub const PATH: &str = MESSAGES;
 
 /// Its body.
 pub fn body(model: &str, words: &str) -> Bytes {

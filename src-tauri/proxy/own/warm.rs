@@ -21,7 +21,11 @@ use url::Url;
 use crate::{
     accounts::{Roster, Whose, whose},
     domain::{AccountId, Ask, CachePrice, Conversation, Usage},
-    proxy::{Gateway, answer::record::Record, arrival::request::Arrival},
+    proxy::{
+        Gateway,
+        answer::record::Record,
+        arrival::request::{Arrival, MESSAGES},
+    },
     routing::{Contender, Pick},
 };
 
@@ -99,7 +103,7 @@ pub(in crate::proxy) fn take_over(gateway: &Gateway, arrival: &Arrival, pick: &P
     let may_be = account.timed.keep_warm.is_some()
         && !pick.contender.provider.passes_logins()
         && arrival.method == Method::POST
-        && arrival.target.path() == "/v1/messages";
+        && arrival.target.path() == MESSAGES;
     let request = || {
         let asked = arrival.ask.model.clone()?;
         let room = gateway.warm.take_room(arrival.body.len())?;
@@ -336,7 +340,7 @@ mod tests {
             upstream: None,
             model: "claude-opus-4-8".into(),
             is_renamed: false,
-            target: PathAndQuery::from_static("/v1/messages"),
+            target: PathAndQuery::from_static(MESSAGES),
             headers: HeaderMap::new(),
             body: vec![b' '; bytes].into(),
             ask: Ask::default(),
