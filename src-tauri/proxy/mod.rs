@@ -9,6 +9,7 @@ mod attempts;
 mod upstream;
 mod headers;
 mod answer;
+mod seldom;
 mod own;
 
 use std::sync::{

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Response, StatusCode, Version, header, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::ext::ReasonPhrase;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::record::Record;
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         AnswerBody,
         door::{meant::quotes_a_key, unread},
         headers,
+        seldom::Limit,
         upstream::UpstreamBody,
     },
     routing::Lease,
@@ -162,7 +163,7 @@ struct Relay {
     heard_at: Instant,
     /// Set with the first wait, and again only when it rings: an answer that comes at once needs none, and
     /// moving it with each piece would cost more than the piece.
-    idle: Option<Pin<Box<Sleep>>>,
+    idle: Option<Limit>,
     /// The last frame was our own: it is over.
     has_had_last_word: bool,
     /// Why the answer is cut, once the client's side has had time to send what came before.
@@ -273,15 +274,15 @@ impl Relay {
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
         let limit = if self.has_said_all() { LINGER.min(self.idle_limit) } else { self.idle_limit };
         let deadline = self.heard_at + limit;
-        let idle = self.idle.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let idle = self.idle.get_or_insert_with(|| Limit::at(deadline));
         if idle.deadline() > deadline {
-            idle.as_mut().reset(deadline);
+            idle.set(deadline);
         }
-        while idle.as_mut().poll(cx).is_ready() {
+        while idle.poll(cx).is_ready() {
             if idle.deadline() >= deadline {
                 return true;
             }
-            idle.as_mut().reset(deadline);
+            idle.set(deadline);
         }
         false
     }

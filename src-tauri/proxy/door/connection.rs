@@ -5,7 +5,7 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -33,7 +33,11 @@ use super::{
     unread::{Streams, Turn, Watched, is_turn_of},
 };
 use crate::{
-    proxy::{AnswerBody, answer::relay::Cut},
+    proxy::{
+        AnswerBody,
+        answer::relay::Cut,
+        seldom::{Limit, Seldom},
+    },
     settings::Limits,
 };
 
@@ -96,6 +100,16 @@ struct Counted {
     waits_since: Option<usize>,
 }
 
+/// What is to be seen to on a connection.
+enum Next<E> {
+    Ended(Result<(), E>),
+    /// The client has left more requests than it may.
+    TooMuch,
+    /// It is time to see whether anything was open.
+    Quiet,
+    Drain,
+}
+
 impl Connections {
     /// Under these bounds.
     pub fn new(limits: &Limits) -> Self {
@@ -137,50 +151,54 @@ impl Connections {
             async move { Ok::<_, Infallible>(answer.await.map(counted)) }
         });
         let connection = self.builder.serve_connection(TokioIo::new(Watched::new(io, self.unread)), service);
-        let quiet = tokio::time::sleep(self.limit);
-        tokio::pin!(connection, quiet);
+        let mut connection = pin!(connection);
+        let mut quiet = Limit::at(after(self.limit));
+        let told = stop.clone();
+        let changed = pin!(stop.changed());
+        let mut drain = Seldom::new(changed);
         let mut known = 0;
         let mut is_ending = false;
         loop {
-            tokio::select! {
-                biased;
-                ended = poll_fn(|cx| {
-                    activity.rounds.fetch_add(1, Ordering::Relaxed);
-                    match connection.as_mut().poll(cx) {
-                        Poll::Pending if activity.is_too_much(is_ending) => Poll::Ready(None),
-                        polled => polled.map(Some),
-                    }
-                }) => match ended {
-                    Some(Ok(())) => return,
-                    Some(Err(error)) => return tracing::debug!(%error, "a connection ended early"),
-                    None if is_ending => return,
-                    None => {
-                        is_ending = true;
-                        connection.as_mut().graceful_shutdown();
-                        quiet.as_mut().reset(after(LAST_BYTES));
-                    }
-                },
-                () = &mut quiet => {
+            let next = poll_fn(|cx| {
+                activity.rounds.fetch_add(1, Ordering::Relaxed);
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(Next::Ended(ended));
+                }
+                if activity.is_too_much(is_ending) {
+                    return Poll::Ready(Next::TooMuch);
+                }
+                if quiet.poll(cx).is_ready() {
+                    return Poll::Ready(Next::Quiet);
+                }
+                if !is_ending && drain.poll_if(|_| told.has_changed().unwrap_or(true), cx).is_ready() {
+                    return Poll::Ready(Next::Drain);
+                }
+                Poll::Pending
+            });
+            match next.await {
+                Next::Ended(Ok(())) => return,
+                Next::Ended(Err(error)) => return tracing::debug!(%error, "a connection ended early"),
+                Next::TooMuch if is_ending => return,
+                Next::Quiet => {
                     let begun = activity.begun.load(Ordering::Relaxed);
                     let was_used = begun != known || activity.open.load(Ordering::Relaxed) > 0;
                     if !was_used && (is_ending || begun == 0) {
                         return;
                     }
-                    if !was_used {
-                        // An answer may still be on its way into the socket.
-                        is_ending = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
                     known = begun;
-                    quiet.as_mut().reset(after(if is_ending { LAST_BYTES } else { self.limit }));
+                    if was_used && !is_ending {
+                        quiet.set(after(self.limit));
+                        continue;
+                    }
+                    // An answer may still be on its way into the socket.
                 }
-                _ = stop.changed(), if !is_ending => {
-                    is_ending = true;
-                    known = activity.begun.load(Ordering::Relaxed);
-                    connection.as_mut().graceful_shutdown();
-                    quiet.as_mut().reset(after(LAST_BYTES));
-                }
+                Next::Drain => known = activity.begun.load(Ordering::Relaxed),
+                Next::TooMuch => {}
             }
+            if !std::mem::replace(&mut is_ending, true) {
+                connection.as_mut().graceful_shutdown();
+            }
+            quiet.set(after(LAST_BYTES));
         }
     }
 }
