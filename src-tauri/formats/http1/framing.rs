@@ -71,6 +71,9 @@ impl Framing {
     /// [`BadChunk`], after which nothing on this connection can be trusted.
     pub fn take(&mut self, wire: &mut BytesMut, most: usize) -> Result<Bytes, BadChunk> {
         let there = wire.len().min(most);
+        if there == 0 {
+            return Ok(Bytes::new());
+        }
         match self {
             Self::Over => Ok(Bytes::new()),
             Self::Close => Ok(wire.split_to(there).freeze()),

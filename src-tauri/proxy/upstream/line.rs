@@ -178,6 +178,11 @@ impl Line {
         is_at_rest && pin!(unconstrained(look)).poll(cx).is_pending()
     }
 
+    /// Lets go of the buffer, which can be large and has nothing in it, while nobody uses the line.
+    pub fn rest(&mut self) {
+        self.arrived = BytesMut::new();
+    }
+
     /// The upstream reads no further.
     fn stop_sending(&mut self) {
         self.leaving = [Bytes::new(), Bytes::new()];
@@ -206,9 +211,15 @@ impl Line {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.arrived.reserve(self.room);
+        // What was read last may still be on its way to the client, so that more room is a buffer of its own: as long
+        // as half of it is left, none is asked for.
+        let mut spare = self.arrived.capacity() - self.arrived.len();
+        if spare < self.room / 2 {
+            self.arrived.reserve(self.room);
+            spare = self.room;
+        }
         let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.arrived))?;
-        if read >= self.room {
+        if read >= spare {
             self.room = (self.room * 2).min(MOST_ROOM);
         } else if read < self.room / 4 {
             self.room = (self.room / 2).max(LEAST_ROOM);

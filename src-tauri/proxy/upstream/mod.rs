@@ -214,11 +214,12 @@ impl Upstreams {
         }
     }
 
-    fn keep(&self, origin: Origin, line: Line) {
+    fn keep(&self, origin: Origin, mut line: Line) {
         let now = self.0.clock.instant();
         let mut idle = self.idle();
         let lines = idle.lines.entry(origin).or_default();
         if lines.len() < MAX_IDLE {
+            line.rest();
             lines.push((line, now));
         }
         self.sweep_from_now_on(idle);
