@@ -158,6 +158,10 @@ impl Renewals {
         };
         match &renewed {
             Err(NotRenewed::Young) => return Err(self.refused_while_fresh(id, refused)),
+            // The renewal that it joined was the one that had just brought the refused token.
+            Ok(()) if self.0.roster.is_current(id, refused) => {
+                return Err(self.refused_while_fresh(id, refused));
+            }
             Err(not) => self.rests(id, refused, not).await,
             Ok(()) => {}
         }
