@@ -187,7 +187,7 @@ impl Roster {
             if text.trim().is_empty() { Ok(None) } else { base_url(&text, change.plain_http).map(Some) }
         });
         let address = address.transpose()?;
-        let models = change.models.map(ModelMap::new).transpose()?;
+        let models = change.models.map(ModelMap::typed).transpose()?;
         let lacks = change.lacks.map(checked_lacks).transpose()?;
         let has_new_key = key.is_some();
         let now = self.inner().clock.now();

@@ -16,18 +16,33 @@ const LONGEST: usize = 256;
 pub enum BadModelMap {
     #[error("a model's name has 1 to {LONGEST} printable characters and no blanks; \"{0}\" has not")]
     Name(String),
+    #[error("a model is translated by its whole name, and \"{0}\" is a pattern: name each model")]
+    Pattern(String),
     #[error("an account translates at most {MOST} model names")]
     TooMany,
 }
 
 impl ModelMap {
-    /// Takes a map as typed. A name that is mapped to itself is left out.
+    /// Takes a map as typed, in which a star is meant as a pattern. A name that is mapped to itself is left out.
     ///
     /// # Errors
     /// [`BadModelMap`], which says what to change.
-    pub fn new(typed: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
+    pub fn typed(typed: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
+        let map = Self::new(typed)?;
+        let pattern = map.iter().flat_map(|(asked, sent)| [asked, sent]).find(|name| name.contains('*'));
+        match pattern {
+            Some(pattern) => Err(BadModelMap::Pattern(pattern.to_string())),
+            None => Ok(map),
+        }
+    }
+
+    /// Takes a map as it was kept.
+    ///
+    /// # Errors
+    /// As [`ModelMap::typed`], but for stars, which were letters once.
+    pub fn new(kept: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
         let mut map = BTreeMap::new();
-        for (asked, sent) in typed {
+        for (asked, sent) in kept {
             let (asked, sent) = (name(&asked)?, name(&sent)?);
             if asked != sent {
                 map.insert(asked, sent);
@@ -79,6 +94,13 @@ mod tests {
         assert_eq!(map.sent("claude-opus-5-5").map(AsRef::as_ref), Some("glm-5.2"));
         assert_eq!(map.sent("claude-opus-5-5-20260901"), None);
         assert_eq!(map.sent("same"), None, "a change that changes nothing is none");
+    }
+
+    #[test]
+    fn a_pattern_was_kept_as_a_model_of_that_name() {
+        let pair = || [("claude-*".to_owned(), "glm-5.2".to_owned())];
+        assert_eq!(ModelMap::typed(pair()), Err(BadModelMap::Pattern("claude-*".into())));
+        assert!(ModelMap::new(pair()).is_ok(), "an old map stops no start");
     }
 
     #[test]
