@@ -3,7 +3,7 @@
 pub mod backtest;
 pub mod explain;
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
 
 use super::{Global, Trouble, out::say, table};
 use crate::{
@@ -18,8 +18,8 @@ pub struct Requests {
     /// At most so many.
     #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// Only those with this ending: complete, client_left, upstream_error, upstream_cut, upstream_stalled, refused, interrupted.
-    #[arg(long)]
+    /// Only those with this ending.
+    #[arg(long, value_parser = PossibleValuesParser::new(Ending::ALL.map(Ending::word)))]
     ending: Option<String>,
     /// Show one request with its attempts.
     id: Option<String>,
