@@ -249,6 +249,17 @@ async fn a_packed_answer_passes_as_it_is_and_is_counted() {
 }
 
 #[tokio::test]
+async fn a_packed_request_was_only_said_to_be_no_json() {
+    let through = Through::start(&[]).await;
+    let request = Request::post("/v1/messages").header("content-encoding", "gzip");
+    let body = packed("gzip", ask("claude-opus-5-5", false).as_bytes());
+    let reply = through.house.client.send(request.body(body.into()).unwrap()).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    let said = reply.text().await;
+    assert!(said.contains("content-encoding") && said.contains("send it without"), "{said}");
+}
+
+#[tokio::test]
 async fn a_bomb_passes_as_it_is_and_is_not_unpacked() {
     let mut through = Through::start(&[]).await;
     for encoding in ["gzip", "deflate", "br", "zstd"] {

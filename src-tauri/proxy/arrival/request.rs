@@ -45,6 +45,9 @@ pub struct Arrival {
 pub(in crate::proxy) const MESSAGES: &str = "/v1/messages";
 pub(in crate::proxy) const COUNTS: &str = "/v1/messages/count_tokens";
 
+/// Why a body can't be read that is packed.
+const PACKED: &str = "it has a content-encoding, and requests are read as they come; send it without";
+
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.
 const MAX_PREPARED: usize = 1 << 20;
 /// How much of a body that nobody wants is still read, so that the client hears the answer.
@@ -77,7 +80,9 @@ impl Arrival {
                 ask.cache_price = model.and_then(|model| gateway.prices.of_cache(model));
             }
             Err(why) if wants_json(&head.method, head.uri.path()) => {
-                return Err(Failure::NotJson { why: why.to_string() });
+                let is_packed = head.headers.contains_key(header::CONTENT_ENCODING);
+                let why = if is_packed { PACKED.to_owned() } else { why.to_string() };
+                return Err(Failure::NotJson { why });
             }
             // Files, multipart and whatever else lives below /v1 is not ours to read.
             Err(_) => {}
