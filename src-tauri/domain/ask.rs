@@ -155,11 +155,21 @@ impl Family {
 
     /// Finds the family in a model's name: `claude-opus-5-5` is of `opus`. `None` where no word fits.
     pub fn of(model: &str) -> Option<Self> {
-        let words = model.as_bytes().split(|byte| !byte.is_ascii_alphanumeric());
-        // Asked several times of each request: most words are none by their length.
-        let mut likely = words.filter(|word| (4..=6).contains(&word.len()));
-        likely.find_map(|word| {
-            Self::ALL.into_iter().find(|family| word.eq_ignore_ascii_case(family.word().as_bytes()))
+        let name = model.as_bytes();
+        let is_within = |at: usize| name.get(at).is_some_and(u8::is_ascii_alphanumeric);
+        // Asked several times of each request, so most letters are passed over with one look.
+        (0..name.len()).find_map(|at| {
+            let family = match name[at].to_ascii_lowercase() {
+                b'o' => Self::Opus,
+                b's' => Self::Sonnet,
+                b'h' => Self::Haiku,
+                b'f' => Self::Fable,
+                _ => return None,
+            };
+            let word = family.word().as_bytes();
+            let end = at + word.len();
+            let is_whole = (at == 0 || !is_within(at - 1)) && !is_within(end);
+            (is_whole && name.get(at..end)?.eq_ignore_ascii_case(word)).then_some(family)
         })
     }
 

@@ -95,7 +95,7 @@ impl Answer {
             record,
             status,
             idle_limit,
-            heard_at: now(),
+            waits_since: None,
             idle: None,
             has_had_last_word: false,
             cut: None,
@@ -159,8 +159,9 @@ struct Relay {
     record: Box<Record>,
     status: StatusCode,
     idle_limit: Duration,
-    /// When the upstream was heard last.
-    heard_at: Instant,
+    /// When it began to be waited for; `None` if it has said something since. An answer that comes at once costs no
+    /// look at the clock.
+    waits_since: Option<Instant>,
     /// Set with the first wait, and again only when it rings: an answer that comes at once needs none, and
     /// moving it with each piece would cost more than the piece.
     idle: Option<Limit>,
@@ -273,7 +274,7 @@ impl Relay {
     /// Whether the upstream has been silent for as long as it may.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
         let limit = if self.has_said_all() { LINGER.min(self.idle_limit) } else { self.idle_limit };
-        let deadline = self.heard_at + limit;
+        let deadline = *self.waits_since.get_or_insert_with(now) + limit;
         let idle = self.idle.get_or_insert_with(|| Limit::at(deadline));
         if idle.deadline() > deadline {
             idle.set(deadline);
@@ -317,7 +318,7 @@ impl Body for Relay {
             Poll::Ready(Some(Ok(frame))) => {
                 // Whatever comes behind the last event, a comment each second say, keeps nobody waiting.
                 if !self.has_said_all() {
-                    self.heard_at = now();
+                    self.waits_since = None;
                 }
                 self.pass(frame.into_data().unwrap_or_default())
             }
