@@ -2,13 +2,13 @@
 
 use headgate::{
     accounts::Change,
-    sandbox::{Scenario, ScriptedAccount},
+    sandbox::{Scenario, ScriptedAccount, authority::House as Setup},
     settings::Limits,
 };
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::harness::{House, Wire, ask, soon, wire};
+use crate::harness::{House, Wire, ask, signed_in::SignedIn, soon, wire};
 
 async fn list(house: &House, query: &str) -> Value {
     let reply = house.client.get(&format!("/v1/models{query}")).await;
@@ -345,7 +345,29 @@ async fn s21_the_tables_are_read_when_somebody_asks_for_a_count_and_not_before()
     let mut house = House::with(&["work"]).await;
     house.ask().await.bytes().await;
     house.ended().await;
-    assert!(!house.app.api().gateway.counting.is_warm(), "they cost memory that nobody uses");
+    assert!(house.app.api().gateway.counting.is_cold(), "they cost memory that nobody uses");
+}
+
+#[tokio::test]
+async fn s21_the_tables_are_read_with_the_start_where_the_run_before_had_to_estimate() {
+    let mut stage = SignedIn::set(Setup::default()).await;
+    stage.app.api().gateway.roster.pause(stage.id, "").unwrap();
+    let estimated = stage.client.post("/v1/messages/count_tokens", count_of("hi")).await;
+    assert_eq!(estimated.status, StatusCode::OK);
+    assert!(!estimated.header("x-headgate-estimated").is_empty());
+
+    stage.restart().await;
+
+    soon("the tables", async {
+        while !stage.app.api().gateway.counting.is_warm() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // Nobody asked for a count this time.
+    stage.restart().await;
+    stage.ask().await;
+    assert!(stage.app.api().gateway.counting.is_cold(), "they cost memory that nobody uses any more");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Builds every room once, in order, hands out the handles, starts and drains. Holds no logic of its own.
 
 mod core_file;
+mod counts;
 mod jobs;
 mod remote;
 mod vault;
@@ -273,6 +274,9 @@ impl App {
         // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
         api.scheduler.start();
         api.homes.look_aside();
+        if counts::were_estimated(&self.0.store) {
+            api.gateway.counting.warm_up();
+        }
         Ok(address)
     }
 
@@ -309,6 +313,7 @@ impl App {
         // First, while connections to authorisation servers are still driven.
         self.0.api.gateway.renewals.close().await;
         let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let was_serving = server.is_some();
         if let Err(error) = self.0.lock.announce_end() {
             tracing::warn!(%error, "commands can't be told that Headgate is stopping");
         }
@@ -330,7 +335,14 @@ impl App {
             );
         }
         let store = self.0.store.clone();
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        let are_estimated = self.0.api.gateway.counting.was_needed();
+        let closed = tokio::task::spawn_blocking(move || {
+            if was_serving {
+                counts::keep(&store, are_estimated);
+            }
+            store.close()
+        });
+        let closed = closed.await;
         if let Ok(Err(error)) = closed {
             tracing::error!(%error, "the last records could not be written");
         }

@@ -62,6 +62,11 @@ impl Scales {
         }
     }
 
+    /// Whether nobody has wanted the tables yet.
+    pub fn are_cold(&self) -> bool {
+        !self.0.begun.load(Ordering::Relaxed)
+    }
+
     /// Whether the tables are there.
     pub fn are_warm(&self) -> bool {
         self.0.tables.get().is_some()

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,16 +39,18 @@ pub struct Counting {
     places: Arc<Semaphore>,
     /// Accounts whose upstream has no such path, and until when that is believed. One entry an account.
     cannot: Mutex<HashMap<AccountId, Timestamp>>,
+    was_needed: AtomicBool,
     tasks: Tasks,
 }
 
 impl Counting {
-    /// Nothing is read yet: the tables come with the first request that asks for a count.
+    /// Nothing is read yet: the tables come with [`Counting::warm_up`], or with the first request that asks for a count.
     pub fn new(tasks: Tasks) -> Self {
         Self {
             scales: Scales::default(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             cannot: Mutex::default(),
+            was_needed: AtomicBool::new(false),
             tasks,
         }
     }
@@ -56,11 +61,21 @@ impl Counting {
         if !arrival.counts_tokens() {
             return Vec::new();
         }
+        self.warm_up();
+        self.unable(gateway)
+    }
+
+    /// Has the tables read aside, if nobody had before.
+    pub fn warm_up(&self) {
         if self.scales.should_warm() {
             let scales = self.scales.clone();
             drop(self.tasks.spawn_blocking(move || scales.warm()));
         }
-        self.unable(gateway)
+    }
+
+    /// Whether anything was estimated.
+    pub fn was_needed(&self) -> bool {
+        self.was_needed.load(Ordering::Relaxed)
     }
 
     /// Who can't count tokens, as far as anybody knows.
@@ -90,12 +105,18 @@ impl Counting {
         is_missing
     }
 
+    /// Whether nobody has wanted the tables yet.
+    pub fn is_cold(&self) -> bool {
+        self.scales.are_cold()
+    }
+
     /// Whether the tables are there.
     pub fn is_warm(&self) -> bool {
         self.scales.are_warm()
     }
 
     async fn estimate(&self, arrival: &Arrival, clock: Clock) -> Estimate {
+        self.was_needed.store(true, Ordering::Relaxed);
         let by_length = Estimate { tokens: (arrival.body.len() as u64).div_ceil(4).max(1), is_rough: true };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return by_length };
         let (scales, body, model) = (self.scales.clone(), arrival.body.clone(), arrival.ask.model.clone());
