@@ -5,6 +5,9 @@ import { canTune, count, merger, tunedServer } from "./parts/tuning.mjs";
 import { setUp } from "./setup.mjs";
 
 main(async () => {
+  if (process.argv.some((arg) => /^(-h|--help)$/.test(arg))) {
+    return say("npm run tune: builds `headgate` by what the load bench counts, and says where it is. It takes no options.");
+  }
   if (!canTune) throw new Trouble("Nothing can be counted here: the load bench runs on Linux alone.");
   merger();
   await setUp(["core"]);
