@@ -257,6 +257,9 @@ async fn a_packed_request_was_only_said_to_be_no_json() {
     assert_eq!(reply.status, StatusCode::BAD_REQUEST);
     let said = reply.text().await;
     assert!(said.contains("content-encoding") && said.contains("send it without"), "{said}");
+    let plain = Request::post("/v1/messages").header("content-encoding", "identity");
+    let said = through.house.client.send(plain.body("{".into()).unwrap()).await.text().await;
+    assert!(!said.contains("content-encoding"), "{said}");
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ impl Roster {
             if text.trim().is_empty() { Ok(None) } else { base_url(&text, change.plain_http).map(Some) }
         });
         let address = address.transpose()?;
-        let models = change.models.map(ModelMap::typed).transpose()?;
+        let models = change.models.map(ModelMap::new).transpose()?;
         let lacks = change.lacks.map(checked_lacks).transpose()?;
         let has_new_key = key.is_some();
         let now = self.inner().clock.now();
@@ -201,6 +201,9 @@ impl Roster {
             return Err(EditError::NoSuchPool);
         }
         let before = self.find(id)?;
+        if let Some(models) = &models {
+            models.adds_no_pattern(&before.account.models)?;
+        }
         let paid = before.paid_if(change.paid.unwrap_or(before.account.paid));
         let before = before.account.guards.clone();
         let has_new_guards = !change.guards.is_none();

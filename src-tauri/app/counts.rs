@@ -5,7 +5,7 @@ use crate::store::Store;
 
 const KEY: &str = "counts_estimated";
 
-/// Whether the last run that served anybody had to estimate.
+/// Whether the last run that served a request had to estimate.
 pub fn were_estimated(store: &Store) -> bool {
     // What can't be read costs the first count its precision, and nothing else.
     store.meta(KEY).ok().flatten().is_some()

@@ -336,14 +336,14 @@ impl App {
         }
         let store = self.0.store.clone();
         let are_estimated = self.0.api.gateway.counting.was_needed();
+        let has_served = was_serving && self.0.ledger.was_used();
         let closed = tokio::task::spawn_blocking(move || {
-            if was_serving {
+            if has_served {
                 counts::keep(&store, are_estimated);
             }
             store.close()
         });
-        let closed = closed.await;
-        if let Ok(Err(error)) = closed {
+        if let Ok(Err(error)) = closed.await {
             tracing::error!(%error, "the last records could not be written");
         }
     }

@@ -23,26 +23,13 @@ pub enum BadModelMap {
 }
 
 impl ModelMap {
-    /// Takes a map as typed, in which a star is meant as a pattern. A name that is mapped to itself is left out.
+    /// Takes a map. A name that is mapped to itself is left out.
     ///
     /// # Errors
     /// [`BadModelMap`], which says what to change.
-    pub fn typed(typed: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
-        let map = Self::new(typed)?;
-        let pattern = map.iter().flat_map(|(asked, sent)| [asked, sent]).find(|name| name.contains('*'));
-        match pattern {
-            Some(pattern) => Err(BadModelMap::Pattern(pattern.to_string())),
-            None => Ok(map),
-        }
-    }
-
-    /// Takes a map as it was kept.
-    ///
-    /// # Errors
-    /// As [`ModelMap::typed`], but for stars, which were letters once.
-    pub fn new(kept: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadModelMap> {
         let mut map = BTreeMap::new();
-        for (asked, sent) in kept {
+        for (asked, sent) in pairs {
             let (asked, sent) = (name(&asked)?, name(&sent)?);
             if asked != sent {
                 map.insert(asked, sent);
@@ -52,6 +39,19 @@ impl ModelMap {
             }
         }
         Ok(Self((!map.is_empty()).then(|| Arc::new(map))))
+    }
+
+    /// Whether it has no pattern, but for those that were there before: a star was taken for a letter once.
+    ///
+    /// # Errors
+    /// [`BadModelMap::Pattern`]
+    pub fn adds_no_pattern(&self, before: &Self) -> Result<(), BadModelMap> {
+        let is_new = |(asked, sent): &(&Arc<str>, &Arc<str>)| before.sent(asked) != Some(sent);
+        let mut names = self.iter().filter(is_new).flat_map(|(asked, sent)| [asked, sent]);
+        match names.find(|name| name.contains('*')) {
+            Some(pattern) => Err(BadModelMap::Pattern(pattern.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// What is sent in place of the model that was asked for; `None` where it goes up as it is.
@@ -98,9 +98,12 @@ mod tests {
 
     #[test]
     fn a_pattern_was_kept_as_a_model_of_that_name() {
-        let pair = || [("claude-*".to_owned(), "glm-5.2".to_owned())];
-        assert_eq!(ModelMap::typed(pair()), Err(BadModelMap::Pattern("claude-*".into())));
-        assert!(ModelMap::new(pair()).is_ok(), "an old map stops no start");
+        let (kept, none) = (map(&[("claude-*", "glm-5.2")]).unwrap(), ModelMap::default());
+        assert_eq!(kept.adds_no_pattern(&none), Err(BadModelMap::Pattern("claude-*".into())));
+        let more = map(&[("claude-*", "glm-5.2"), ("claude-opus-5-5", "glm-5.2")]).unwrap();
+        assert_eq!(more.adds_no_pattern(&kept), Ok(()), "an old one keeps nobody from adding to it");
+        let other = map(&[("claude-*", "glm-*")]).unwrap();
+        assert!(other.adds_no_pattern(&kept).is_err());
     }
 
     #[test]

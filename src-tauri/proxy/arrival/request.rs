@@ -80,8 +80,7 @@ impl Arrival {
                 ask.cache_price = model.and_then(|model| gateway.prices.of_cache(model));
             }
             Err(why) if wants_json(&head.method, head.uri.path()) => {
-                let is_packed = head.headers.contains_key(header::CONTENT_ENCODING);
-                let why = if is_packed { PACKED.to_owned() } else { why.to_string() };
+                let why = if is_packed(&head.headers) { PACKED.to_owned() } else { why.to_string() };
                 return Err(Failure::NotJson { why });
             }
             // Files, multipart and whatever else lives below /v1 is not ours to read.
@@ -119,6 +118,11 @@ impl Arrival {
     pub fn counts_tokens(&self) -> bool {
         self.ask.endpoint == Endpoint::Counts
     }
+}
+
+fn is_packed(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.as_bytes().trim_ascii());
+    encoding.is_some_and(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn wants_json(method: &Method, path: &str) -> bool {

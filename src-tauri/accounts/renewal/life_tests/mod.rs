@@ -438,6 +438,29 @@ fn whoever_came_behind_a_renewal_that_could_not_be_kept_was_told_that_there_was_
 }
 
 #[test]
+fn a_token_that_came_while_a_renewal_went_on_was_asked_with_again_where_it_had_been_refused() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut life = Life::begin();
+        life.issuer.is_open.send_replace(false);
+        life.issuer.books(|books| books.is_wanted = true);
+        let (renewals, id) = (life.renewals.clone(), life.id);
+        let (mut first, mut second) = (JoinSet::new(), JoinSet::new());
+        first.spawn(async move { renewals.renew(id).await });
+        life.issuer.under_way.subscribe().wait_for(|count| *count > 0).await.unwrap();
+        life.signs_in();
+        let (renewals, fresh) = (life.renewals.clone(), life.roster.bearer(id).unwrap());
+        second.spawn(async move { renewals.renew_refused(id, &fresh).await });
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        life.issuer.is_open.send_replace(true);
+        assert_eq!(second.join_all().await, [Err(NotRenewed::Young)]);
+        first.join_all().await;
+    });
+}
+
+#[test]
 fn a_renewal_that_breaks_off_keeps_nobody_waiting() {
     // A panic in the middle once left a lock behind, and every later renewal waited for it.
     #[derive(Debug)]
