@@ -2,10 +2,12 @@
 //! is not asked for at memory speed, keeps no more than a bounded copy of each value, and refuses to
 //! judge the grammar below the top level: that is the upstream's matter.
 
+mod nest;
 mod quotes;
 
 use std::{borrow::Cow, mem, ops::Range};
 
+use nest::Nest;
 use quotes::Quotes;
 
 /// Why bytes are not a JSON object.
@@ -268,37 +270,23 @@ impl<const N: usize> Fields<N> {
 
     /// Runs over a value that is no scalar: to its end, or as far as the piece goes.
     fn skip(&mut self, piece: &[u8], at: usize, depth: u32, text: Option<Escape>) -> usize {
-        let (mut at, mut depth, mut text) = (at, depth, text);
-        let mut quotes = Quotes::behind(piece, at);
-        loop {
-            if let Some(Escape(escaped)) = text {
-                match quotes.close(at, escaped) {
-                    Ok(end) => at = end + 1,
-                    Err(escaped) => {
-                        self.state = State::Inside { depth, text: Some(Escape(escaped)) };
-                        return piece.len();
-                    }
+        if depth == 0 {
+            let escaped = text.is_some_and(|Escape(escaped)| escaped);
+            return match Quotes::behind(piece, at).close(at, escaped) {
+                Ok(end) => self.end_value(piece, end + 1),
+                Err(escaped) => {
+                    self.state = State::Inside { depth, text: Some(Escape(escaped)) };
+                    piece.len()
                 }
-                if depth == 0 {
-                    return self.end_value(piece, at);
-                }
-            }
-            // Between two texts there are but a few bytes.
-            let opening = quotes.next();
-            for (nth, byte) in piece[at..opening.unwrap_or(piece.len())].iter().enumerate() {
-                // Objects and lists differ by this bit. Added, not branched on: nobody can guess what comes next.
-                let bracket = byte | 0x20;
-                depth = depth.saturating_add(u32::from(bracket == b'{')) - u32::from(bracket == b'}');
-                if depth == 0 {
-                    return self.end_value(piece, at + nth + 1);
-                }
-            }
-            let Some(opening) = opening else {
-                self.state = State::Inside { depth, text: None };
-                return piece.len();
             };
-            (at, text) = (opening + 1, Some(Escape(false)));
         }
+        let mut nest = Nest { depth, in_text: text.is_some(), escaped: text == Some(Escape(true)) };
+        if let Some(to) = nest.end(piece, at) {
+            return self.end_value(piece, to);
+        }
+        let text = nest.in_text.then_some(Escape(nest.escaped));
+        self.state = State::Inside { depth: nest.depth, text };
+        piece.len()
     }
 
     /// The value ends before `to`, where reading goes on.

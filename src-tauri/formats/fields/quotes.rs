@@ -22,7 +22,7 @@ impl<'a> Quotes<'a> {
     }
 
     /// Where the next one stands.
-    pub(super) fn next(&mut self) -> Option<usize> {
+    fn next(&mut self) -> Option<usize> {
         while self.left == 0 {
             let rest = self.piece.get(self.ahead..).filter(|rest| !rest.is_empty())?;
             let block = rest.first_chunk().copied().unwrap_or_else(|| {
