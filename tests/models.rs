@@ -341,7 +341,7 @@ async fn many_counts_at_once_all_get_an_answer() {
 }
 
 #[tokio::test]
-async fn s21_the_tables_are_read_when_somebody_asks_for_a_count_and_not_before() {
+async fn s21_where_nobody_has_asked_for_a_count_the_tables_are_not_read() {
     let mut house = House::with(&["work"]).await;
     house.ask().await.bytes().await;
     house.ended().await;

@@ -202,7 +202,7 @@ impl Roster {
         }
         let before = self.find(id)?;
         if let Some(models) = &models {
-            models.adds_no_pattern(&before.account.models)?;
+            models.refuse_new_patterns(&before.account.models)?;
         }
         let paid = before.paid_if(change.paid.unwrap_or(before.account.paid));
         let before = before.account.guards.clone();

@@ -5,15 +5,15 @@ use crate::store::Store;
 
 const KEY: &str = "counts_estimated";
 
-/// Whether the last run that served a request had to estimate.
+/// Whether the last run that ended in order, and recorded anything, had to estimate.
 pub fn were_estimated(store: &Store) -> bool {
     // What can't be read costs the first count its precision, and nothing else.
     store.meta(KEY).ok().flatten().is_some()
 }
 
-/// Keeps it for the next start. Blocks on the store.
-pub fn keep(store: &Store, are_estimated: bool) {
-    if were_estimated(store) == are_estimated {
+/// Keeps it for the next start, if this run has recorded anything that could tell. Blocks on the store.
+pub fn keep(store: &Store, has_recorded: bool, are_estimated: bool) {
+    if !has_recorded || were_estimated(store) == are_estimated {
         return;
     }
     if let Err(error) = store.change_meta(&[(KEY, are_estimated.then_some("yes"))]) {

@@ -336,11 +336,9 @@ impl App {
         }
         let store = self.0.store.clone();
         let are_estimated = self.0.api.gateway.counting.was_needed();
-        let has_served = was_serving && self.0.ledger.was_used();
+        let has_recorded = was_serving && self.0.ledger.was_used();
         let closed = tokio::task::spawn_blocking(move || {
-            if has_served {
-                counts::keep(&store, are_estimated);
-            }
+            counts::keep(&store, has_recorded, are_estimated);
             store.close()
         });
         if let Ok(Err(error)) = closed.await {

@@ -159,6 +159,7 @@ impl Family {
         let is_within = |at: usize| name.get(at).is_some_and(u8::is_ascii_alphanumeric);
         // Asked several times of each request, so most letters are passed over with one look.
         (0..name.len()).find_map(|at| {
+            // `ALL` by their first letters; a test holds both together.
             let family = match name[at].to_ascii_lowercase() {
                 b'o' => Self::Opus,
                 b's' => Self::Sonnet,

@@ -41,11 +41,12 @@ impl ModelMap {
         Ok(Self((!map.is_empty()).then(|| Arc::new(map))))
     }
 
-    /// Whether it has no pattern, but for those that were there before: a star was taken for a letter once.
+    /// Refuses patterns, but for those of `before`: they were taken for names once, and keep nobody from changing the
+    /// rest.
     ///
     /// # Errors
     /// [`BadModelMap::Pattern`]
-    pub fn adds_no_pattern(&self, before: &Self) -> Result<(), BadModelMap> {
+    pub fn refuse_new_patterns(&self, before: &Self) -> Result<(), BadModelMap> {
         let is_new = |(asked, sent): &(&Arc<str>, &Arc<str>)| before.sent(asked) != Some(sent);
         let mut names = self.iter().filter(is_new).flat_map(|(asked, sent)| [asked, sent]);
         match names.find(|name| name.contains('*')) {
@@ -99,11 +100,11 @@ mod tests {
     #[test]
     fn a_pattern_was_kept_as_a_model_of_that_name() {
         let (kept, none) = (map(&[("claude-*", "glm-5.2")]).unwrap(), ModelMap::default());
-        assert_eq!(kept.adds_no_pattern(&none), Err(BadModelMap::Pattern("claude-*".into())));
+        assert_eq!(kept.refuse_new_patterns(&none), Err(BadModelMap::Pattern("claude-*".into())));
         let more = map(&[("claude-*", "glm-5.2"), ("claude-opus-5-5", "glm-5.2")]).unwrap();
-        assert_eq!(more.adds_no_pattern(&kept), Ok(()), "an old one keeps nobody from adding to it");
+        assert_eq!(more.refuse_new_patterns(&kept), Ok(()), "an old one keeps nobody from adding to it");
         let other = map(&[("claude-*", "glm-*")]).unwrap();
-        assert!(other.adds_no_pattern(&kept).is_err());
+        assert!(other.refuse_new_patterns(&kept).is_err());
     }
 
     #[test]

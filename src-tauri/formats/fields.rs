@@ -2,13 +2,13 @@
 //! is not asked for at memory speed, keeps no more than a bounded copy of each value, and refuses to
 //! judge the grammar below the top level: that is the upstream's matter.
 
+mod block;
 mod nest;
 mod quotes;
 
 use std::{borrow::Cow, mem, ops::Range};
 
 use nest::Nest;
-use quotes::Quotes;
 
 /// Why bytes are not a JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,21 +54,18 @@ enum State {
     Colon,
     Value,
     Scalar,
-    /// Within a value: so many objects and lists deep, and within a text there or between two.
-    Inside {
-        depth: u32,
-        text: Option<Escape>,
+    /// Within a value that is a text.
+    Text {
+        escaped: bool,
     },
+    /// Within one that is an object or a list.
+    Within(Nest),
     CommaOrEnd,
     Done,
     Broken {
         at: u64,
     },
 }
-
-/// Within a text: whether the next byte stands behind a backslash that escapes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Escape(bool);
 
 /// The longest key that can be one of ours, quotes aside; a longer one is somebody else's.
 const MAX_KEY: usize = 64;
@@ -189,7 +186,8 @@ impl<const N: usize> Fields<N> {
         let blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
             State::Key { escaped } => return self.read_key(piece, at, escaped),
-            State::Inside { depth, text } => return self.skip(piece, at, depth, text),
+            State::Text { escaped } => return self.skip_text(piece, at, escaped),
+            State::Within(nest) => return self.skip_nest(piece, at, nest),
             State::Scalar => {
                 if blank || matches!(byte, b',' | b'}') {
                     return self.end_value(piece, at);
@@ -206,8 +204,8 @@ impl<const N: usize> Fields<N> {
             State::Value => {
                 (self.start, self.kept_from) = (self.seen + at as u64, at);
                 self.state = match byte {
-                    b'"' => State::Inside { depth: 0, text: Some(Escape(false)) },
-                    b'{' | b'[' => State::Inside { depth: 1, text: None },
+                    b'"' => State::Text { escaped: false },
+                    b'{' | b'[' => State::Within(Nest::open()),
                     b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => State::Scalar,
                     _ => State::Broken { at: self.start },
                 };
@@ -219,7 +217,7 @@ impl<const N: usize> Fields<N> {
     }
 
     fn read_key(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
-        match Quotes::behind(piece, at).close(at, escaped) {
+        match quotes::close(piece, at, escaped) {
             Err(escaped) => {
                 self.keep_key(&piece[at..]);
                 self.state = State::Key { escaped };
@@ -268,24 +266,23 @@ impl<const N: usize> Fields<N> {
         is_exact.then_some(field)
     }
 
-    /// Runs over a value that is no scalar: to its end, or as far as the piece goes.
-    fn skip(&mut self, piece: &[u8], at: usize, depth: u32, text: Option<Escape>) -> usize {
-        if depth == 0 {
-            let escaped = text.is_some_and(|Escape(escaped)| escaped);
-            return match Quotes::behind(piece, at).close(at, escaped) {
-                Ok(end) => self.end_value(piece, end + 1),
-                Err(escaped) => {
-                    self.state = State::Inside { depth, text: Some(Escape(escaped)) };
-                    piece.len()
-                }
-            };
+    /// Runs over a text: to its end, or as far as the piece goes.
+    fn skip_text(&mut self, piece: &[u8], at: usize, escaped: bool) -> usize {
+        match quotes::close(piece, at, escaped) {
+            Ok(end) => self.end_value(piece, end + 1),
+            Err(escaped) => {
+                self.state = State::Text { escaped };
+                piece.len()
+            }
         }
-        let mut nest = Nest { depth, in_text: text.is_some(), escaped: text == Some(Escape(true)) };
+    }
+
+    /// The same of an object or a list.
+    fn skip_nest(&mut self, piece: &[u8], at: usize, mut nest: Nest) -> usize {
         if let Some(to) = nest.end(piece, at) {
             return self.end_value(piece, to);
         }
-        let text = nest.in_text.then_some(Escape(nest.escaped));
-        self.state = State::Inside { depth: nest.depth, text };
+        self.state = State::Within(nest);
         piece.len()
     }
 

@@ -85,7 +85,7 @@ impl Ledger {
         }
     }
 
-    /// Whether anything has been entered in this run.
+    /// Whether an id has been given in this run.
     pub fn was_used(&self) -> bool {
         self.0.last.load(Ordering::Relaxed) != self.0.before.0
     }

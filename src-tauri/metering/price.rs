@@ -194,7 +194,7 @@ fn thousandths(dollars_per_million: f64) -> u64 {
 impl<'a> Plain<'a> {
     /// Bedrock writes `eu.anthropic.claude-sonnet-4-5-20250929-v1:0`, Vertex `claude-haiku-4-5@20251001`.
     fn of(model: &'a str) -> Self {
-        // Looked for at a full stop, which most names have none of.
+        // A name without a full stop names no maker, and looking for one costs more.
         let maker = model.contains('.').then(|| model.split_once("anthropic.")).flatten();
         let (region, id) = match maker {
             Some((region, id)) if region.is_empty() || region.ends_with('.') => (Some(region), id),

@@ -1,6 +1,7 @@
 //! One request, from the client's socket to its ending. `forward` is the page to read first. Knows
 //! neither the management API nor the window; what is not its own goes through a door it was given. The
-//! folders stand below as a request comes through them; `own` is what Headgate asks for by itself.
+//! folders stand below as a request comes through them, `headers` and `seldom` serve several of them, and `own` is what
+//! Headgate asks for by itself.
 
 mod door;
 mod forward;

@@ -156,14 +156,17 @@ impl Renewals {
             Err(NotRenewed::Newer) => Ok(()),
             Err(not) => Err(not),
         };
-        match &renewed {
-            Err(NotRenewed::Young) => return Err(self.refused_while_fresh(id, refused)),
-            // The renewal that it joined was the one that had just brought the refused token.
-            Ok(()) if self.0.roster.is_current(id, refused) => {
-                return Err(self.refused_while_fresh(id, refused));
-            }
-            Err(not) => self.rests(id, refused, not).await,
-            Ok(()) => {}
+        let is_fresh = match &renewed {
+            Err(NotRenewed::Young) => true,
+            // The renewal that it joined was of an older token: it brought this one, or a person signed in meanwhile.
+            Ok(()) => self.0.roster.is_current(id, refused),
+            Err(_) => false,
+        };
+        if is_fresh {
+            return Err(self.refused_while_fresh(id, refused));
+        }
+        if let Err(not) = &renewed {
+            self.rests(id, refused, not).await;
         }
         renewed
     }

@@ -71,6 +71,7 @@ impl Framing {
     /// [`BadChunk`], after which nothing on this connection can be trusted.
     pub fn take(&mut self, wire: &mut BytesMut, most: usize) -> Result<Bytes, BadChunk> {
         let there = wire.len().min(most);
+        // To split nothing off still counts one more owner of the buffer, and the first time allocates for that count.
         if there == 0 {
             return Ok(Bytes::new());
         }

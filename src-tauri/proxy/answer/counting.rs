@@ -56,7 +56,7 @@ impl Counting {
     }
 
     /// Whom a request need not ask, because it wants a count that they can't give. With the first such
-    /// request the tables are read, aside.
+    /// request, at the latest, the tables are read, aside.
     pub fn passed_over(&self, arrival: &Arrival, gateway: &Gateway) -> Vec<Aside> {
         if !arrival.counts_tokens() {
             return Vec::new();

@@ -13,7 +13,6 @@ use http::{HeaderMap, Method, Response, StatusCode, Version, header, response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::ext::ReasonPhrase;
-use tokio::time::Instant;
 
 use super::record::Record;
 use crate::{
@@ -24,7 +23,7 @@ use crate::{
         AnswerBody,
         door::{meant::quotes_a_key, unread},
         headers,
-        seldom::Limit,
+        seldom::Wait,
         upstream::UpstreamBody,
     },
     routing::Lease,
@@ -95,8 +94,7 @@ impl Answer {
             record,
             status,
             idle_limit,
-            waits_since: None,
-            idle: None,
+            silence: Wait::default(),
             has_had_last_word: false,
             cut: None,
             error_text: Vec::new(),
@@ -159,12 +157,8 @@ struct Relay {
     record: Box<Record>,
     status: StatusCode,
     idle_limit: Duration,
-    /// When it began to be waited for; `None` if it has said something since. An answer that comes at once costs no
-    /// look at the clock.
-    waits_since: Option<Instant>,
-    /// Set with the first wait, and again only when it rings: an answer that comes at once needs none, and
-    /// moving it with each piece would cost more than the piece.
-    idle: Option<Limit>,
+    /// For the upstream's next word. Time that the client takes is not its silence.
+    silence: Wait,
     /// The last frame was our own: it is over.
     has_had_last_word: bool,
     /// Why the answer is cut, once the client's side has had time to send what came before.
@@ -271,21 +265,10 @@ impl Relay {
         Poll::Ready(Some(Ok(Frame::data([before, event.as_bytes()].concat().into()))))
     }
 
-    /// Whether the upstream has been silent for as long as it may.
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Ready once the upstream has been silent for as long as it may.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let limit = if self.has_said_all() { LINGER.min(self.idle_limit) } else { self.idle_limit };
-        let deadline = *self.waits_since.get_or_insert_with(now) + limit;
-        let idle = self.idle.get_or_insert_with(|| Limit::at(deadline));
-        if idle.deadline() > deadline {
-            idle.set(deadline);
-        }
-        while idle.poll(cx).is_ready() {
-            if idle.deadline() >= deadline {
-                return true;
-            }
-            idle.set(deadline);
-        }
-        false
+        self.silence.poll_too_long(limit, cx)
     }
 }
 
@@ -318,7 +301,7 @@ impl Body for Relay {
             Poll::Ready(Some(Ok(frame))) => {
                 // Whatever comes behind the last event, a comment each second say, keeps nobody waiting.
                 if !self.has_said_all() {
-                    self.waits_since = None;
+                    self.silence.over();
                 }
                 self.pass(frame.into_data().unwrap_or_default())
             }
@@ -333,7 +316,7 @@ impl Body for Relay {
                 Poll::Pending
             }
             Poll::Ready(None) => self.finish(),
-            Poll::Pending if !self.poll_idle(cx) => Poll::Pending,
+            Poll::Pending if self.poll_silence(cx).is_pending() => Poll::Pending,
             Poll::Pending if self.has_said_all() => self.finish_early(),
             Poll::Pending => self.stall(),
         }
@@ -352,11 +335,6 @@ impl Body for Relay {
         }
         hint
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 impl Drop for Relay {

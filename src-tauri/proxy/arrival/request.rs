@@ -45,7 +45,7 @@ pub struct Arrival {
 pub(in crate::proxy) const MESSAGES: &str = "/v1/messages";
 pub(in crate::proxy) const COUNTS: &str = "/v1/messages/count_tokens";
 
-/// Why a body can't be read that is packed.
+/// Why a packed body is refused.
 const PACKED: &str = "it has a content-encoding, and requests are read as they come; send it without";
 
 /// Room made for a body before its bytes are there; a length that a client only claims costs no more.

@@ -25,7 +25,6 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    time::Instant,
 };
 
 use super::{
@@ -36,7 +35,7 @@ use crate::{
     proxy::{
         AnswerBody,
         answer::relay::Cut,
-        seldom::{Limit, Seldom},
+        seldom::{Deadline, Seldom, now},
     },
     settings::Limits,
 };
@@ -100,7 +99,7 @@ struct Counted {
     waits_since: Option<usize>,
 }
 
-/// What is to be seen to on a connection.
+/// Why a connection is looked at.
 enum Next<E> {
     Ended(Result<(), E>),
     /// The client has left more requests than it may.
@@ -152,7 +151,7 @@ impl Connections {
         });
         let connection = self.builder.serve_connection(TokioIo::new(Watched::new(io, self.unread)), service);
         let mut connection = pin!(connection);
-        let mut quiet = Limit::at(after(self.limit));
+        let mut quiet = Deadline::at(now() + self.limit);
         let told = stop.clone();
         let changed = pin!(stop.changed());
         let mut drain = Seldom::new(changed);
@@ -187,25 +186,20 @@ impl Connections {
                     }
                     known = begun;
                     if was_used && !is_ending {
-                        quiet.set(after(self.limit));
+                        quiet.set(now() + self.limit);
                         continue;
                     }
-                    // An answer may still be on its way into the socket.
                 }
                 Next::Drain => known = activity.begun.load(Ordering::Relaxed),
                 Next::TooMuch => {}
             }
+            // Not simply closed: an answer may still be on its way into the socket.
             if !std::mem::replace(&mut is_ending, true) {
                 connection.as_mut().graceful_shutdown();
             }
-            quiet.set(after(LAST_BYTES));
+            quiet.set(now() + LAST_BYTES);
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
-fn after(pause: Duration) -> Instant {
-    Instant::now() + pause
 }
 
 impl Activity {

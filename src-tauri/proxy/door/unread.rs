@@ -12,59 +12,21 @@ use std::{
 };
 
 use hyper::rt::Executor;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How long a client has taken nothing.
-struct Wait {
-    limit: Duration,
-    /// When what waits began to; `None` while nothing does.
-    since: Option<Instant>,
-    /// Set with the first wait, and again only when it rings.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl Wait {
-    fn at_most(limit: Duration) -> Self {
-        Self { limit, since: None, timer: None }
-    }
-
-    /// Something went.
-    fn over(&mut self) {
-        self.since = None;
-    }
-
-    /// Nothing goes. Ready once that has lasted too long.
-    fn poll_too_long(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = *self.since.get_or_insert_with(now) + self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if timer.deadline() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the runtime's own timer counts in the runtime's own time")]
-fn now() -> Instant {
-    Instant::now()
-}
+use crate::proxy::seldom::Wait;
 
 /// A client's socket on which no write may wait longer than the limit.
 pub struct Watched<T> {
     io: T,
+    limit: Duration,
     wait: Wait,
 }
 
 impl<T> Watched<T> {
     /// Watches this one.
     pub fn new(io: T, limit: Duration) -> Self {
-        Self { io, wait: Wait::at_most(limit) }
+        Self { io, limit, wait: Wait::default() }
     }
 
     fn watch<R>(&mut self, polled: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
@@ -72,7 +34,7 @@ impl<T> Watched<T> {
             self.wait.over();
             return polled;
         }
-        ready!(self.wait.poll_too_long(cx));
+        ready!(self.wait.poll_too_long(self.limit, cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client has stopped reading")))
     }
 }
@@ -161,14 +123,15 @@ impl Streams {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     #[expect(clippy::disallowed_methods, reason = "a stream ends with its connection, which is counted")]
     fn execute(&self, stream: F) {
-        tokio::spawn(Stream { stream: Some(Box::pin(stream)), wait: Wait::at_most(self.limit) });
+        tokio::spawn(Stream { running: Some(Box::pin(stream)), limit: self.limit, wait: Wait::default() });
     }
 }
 
 /// One stream. Dropped, it is reset, and its answer's body with all that this holds is gone.
 struct Stream<F> {
     /// `None` once it was let go.
-    stream: Option<Pin<Box<F>>>,
+    running: Option<Pin<Box<F>>>,
+    limit: Duration,
     wait: Wait,
 }
 
@@ -176,7 +139,7 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(stream) = self.stream.as_mut().map(Pin::as_mut) else { return Poll::Ready(()) };
+        let Some(stream) = self.running.as_mut().map(Pin::as_mut) else { return Poll::Ready(()) };
         let (polled, told) = TURN.sync_scope(Cell::new(None), || (stream.poll(cx), TURN.with(Cell::get)));
         if polled.is_ready() {
             return polled;
@@ -187,12 +150,13 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
                 return Poll::Pending;
             }
             Some(Turn::Client) => self.wait.over(),
-            None if self.wait.since.is_none() => return Poll::Pending,
+            None if !self.wait.is_on() => return Poll::Pending,
             None => {}
         }
-        ready!(self.wait.poll_too_long(cx));
+        let limit = self.limit;
+        ready!(self.wait.poll_too_long(limit, cx));
         tracing::debug!("a client has stopped reading one of its answers");
-        let stream = self.stream.take();
+        let stream = self.running.take();
         LET_GO.sync_scope((), || drop(stream));
         Poll::Ready(())
     }

@@ -178,8 +178,9 @@ impl Line {
         is_at_rest && pin!(unconstrained(look)).poll(cx).is_pending()
     }
 
-    /// Lets go of the buffer, which can be large and has nothing in it, while nobody uses the line.
+    /// Of a line that is ready: lets go of its buffer, which is empty and can be large.
     pub fn rest(&mut self) {
+        debug_assert!(self.arrived.is_empty(), "only a line that is ready may rest");
         self.arrived = BytesMut::new();
     }
 
