@@ -66,7 +66,12 @@ impl Running {
 
     /// Memory that it and its own children have in use, in MiB.
     pub fn rss_mib(&self) -> f64 {
-        self.family().filter_map(rss_kib_of).sum::<f64>() / 1024.0
+        self.memory_mib("VmRSS:")
+    }
+
+    /// The same of one kind: a line of `/proc/PID/status`, such as `RssAnon:`.
+    pub fn memory_mib(&self, line: &str) -> f64 {
+        self.family().filter_map(|id| memory_kib_of(id, line)).sum::<f64>() / 1024.0
     }
 
     fn family(&self) -> impl Iterator<Item = u32> {
@@ -114,8 +119,8 @@ fn cpu_of(id: u32) -> Option<Duration> {
     stat(id).map(|stat| Duration::from_millis(10) * stat.ticks)
 }
 
-fn rss_kib_of(id: u32) -> Option<f64> {
+fn memory_kib_of(id: u32, line: &str) -> Option<f64> {
     let text = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
+    let kib = text.lines().find_map(|of| of.strip_prefix(line))?;
+    kib.trim().strip_suffix(" kB")?.parse().ok()
 }

@@ -92,6 +92,7 @@ fn run(options: &Options) -> io::Result<bool> {
         headgate: &serving,
         reader: Reader { headgate: serving.address, token, clock: clock.clone() },
         upstream: upstream.clone(),
+        wal: headgate.database().with_extension("db-wal"),
     };
     let load = Arc::new(Load::new(serving.address, upstream, clock));
     let length = Duration::from_secs_f64(options.minutes * 60.0);
@@ -117,6 +118,8 @@ fn run(options: &Options) -> io::Result<bool> {
 struct Seen {
     figures: Vec<Back>,
     trend: Option<Trend>,
+    /// One every two seconds of the load.
+    samples: Vec<Sample>,
     cpu: Duration,
     read: u64,
     pages: Vec<Page>,
@@ -136,7 +139,7 @@ async fn soak(watch: &Watch<'_>, load: &Arc<Load>, length: Duration) -> io::Resu
     let cpu = watch.headgate.cpu().saturating_sub(cpu);
     eprintln!("The load is over; waiting until everything is back.");
     let figures = watch.back(&base, &samples).await?;
-    Ok(Seen { figures, trend: Trend::of(&samples), cpu, read, ..Seen::default() })
+    Ok(Seen { figures, trend: Trend::of(&samples), samples, cpu, read, ..Seen::default() })
 }
 
 /// The whole mixture for so long, watched, and until its last request has ended.
@@ -203,6 +206,7 @@ impl Seen {
         json!({
             "minutes": minutes,
             "figures": self.figures.iter().map(Back::json).collect::<Vec<_>>(),
+            "samples": self.samples.iter().map(Sample::json).collect::<Vec<_>>(),
             "rss": self.trend.as_ref().map(Trend::json),
             "books": pages.collect::<Vec<_>>(),
             "reads": self.read, "cpu_seconds": self.cpu.as_secs_f64(),

@@ -1,7 +1,7 @@
 //! What Headgate holds: memory, file descriptors, threads and requests, before, during and after the load;
 //! and whether all of it has come back.
 
-use std::{fs, io, time::Duration};
+use std::{fs, io, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(150);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
     rss_mib: f64,
+    /// Of it, what belongs to no file: what the program itself has allocated, and its stacks.
+    anon_mib: f64,
+    /// How long the database's log is.
+    wal_mib: f64,
     fds: f64,
     threads: f64,
     running: f64,
@@ -48,6 +52,8 @@ pub struct Watch<'a> {
     pub reader: Reader,
     /// Knows the connections that Headgate keeps warm.
     pub upstream: Upstream,
+    /// The log of its database.
+    pub wal: PathBuf,
 }
 
 /// A figure before, during and after the load.
@@ -77,6 +83,16 @@ fn open_files(id: u32) -> io::Result<u64> {
     }
 }
 
+impl Sample {
+    /// What it saw, for programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "rss_mib": self.rss_mib, "anon_mib": self.anon_mib, "wal_mib": self.wal_mib, "fds": self.fds,
+            "threads": self.threads, "running": self.running, "waiting": self.waiting, "held": self.held,
+        })
+    }
+}
+
 impl Watch<'_> {
     /// Looks once.
     pub async fn look(&self) -> io::Result<Sample> {
@@ -84,7 +100,9 @@ impl Watch<'_> {
         let [running, waiting, held] = self.reader.occupancy().await?.map(|count| count as f64);
         let fds = open_files(id)? as f64;
         let threads = fs::read_dir(format!("/proc/{id}/task"))?.count() as f64;
-        Ok(Sample { rss_mib: self.headgate.rss_mib(), fds, threads, running, waiting, held })
+        let (rss_mib, anon_mib) = (self.headgate.rss_mib(), self.headgate.memory_mib("RssAnon:"));
+        let wal_mib = fs::metadata(&self.wal)?.len() as f64 / f64::from(1 << 20);
+        Ok(Sample { rss_mib, anon_mib, wal_mib, fds, threads, running, waiting, held })
     }
 
     /// The base line, after a rest. Connections that are kept warm for the upstream do not belong to it.
