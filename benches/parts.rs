@@ -11,7 +11,7 @@ use std::{
 };
 
 use accounts::{asked, contender, snapshot};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use divan::{Bencher, black_box, counter::BytesCount, counter::ItemsCount};
 use headgate::{
     clock::Clock,
@@ -19,7 +19,10 @@ use headgate::{
         AccountId, Ask, Attempt, Ending, Exchange, ExchangeId, ExchangeStart, Family, Need, Policy, Usage,
         Verdict, VerdictKind,
     },
-    formats::{EventData, EventLines, RequestHead},
+    formats::{
+        EventData, EventLines, RequestHead,
+        http1::{Chunks, Framing},
+    },
     metering::Tally,
     providers::Catalog,
     routing::{self, Affinities, Contender, Decision, Lesson, MOST_AFFINITIES, is_news},
@@ -57,6 +60,23 @@ fn event_lines_of_50_events(bencher: Bencher) {
             },
         );
         heard
+    });
+}
+
+/// As a burst comes off the wire, each event a chunk of its own; the buffer's copy counts in.
+#[divan::bench]
+fn chunks_of_50_events(bencher: Bencher) {
+    let mut wire = Vec::new();
+    for event in STREAM.split_inclusive(|byte| *byte == b'\n').collect::<Vec<_>>().chunks(3) {
+        let event = event.concat();
+        wire.extend_from_slice(format!("{:x}\r\n", event.len()).as_bytes());
+        wire.extend_from_slice(&event);
+        wire.extend_from_slice(b"\r\n");
+    }
+    wire.extend_from_slice(b"0\r\n\r\n");
+    bencher.counter(BytesCount::new(wire.len())).bench(|| {
+        let mut wire = BytesMut::from(black_box(&wire[..]));
+        Framing::Chunked(Chunks::default()).take(&mut wire, usize::MAX)
     });
 }
 

@@ -103,6 +103,10 @@ impl Chunks {
         let (mut at, mut from, mut kept) = (0, 0, 0);
         while at < wire.len() && kept < most && self.step != Step::Over {
             if self.step != Step::Data {
+                if let Some(length) = self.read_usual(&wire[at..]) {
+                    at += length;
+                    continue;
+                }
                 match self.read(wire[at]) {
                     Ok(()) => at += 1,
                     // What came before it is the body's all the same; the next call meets this byte again.
@@ -129,6 +133,22 @@ impl Chunks {
         taken.advance(from);
         taken.truncate(kept);
         Ok(taken.freeze())
+    }
+
+    /// Reads at once what nearly always stands between the data: a line's end, and the length of a piece that has
+    /// one. Says how long that was; `None` where it is anything else, or not all there.
+    fn read_usual(&mut self, rest: &[u8]) -> Option<usize> {
+        let line = match self.step {
+            Step::DataReturn => rest.strip_prefix(b"\r\n")?,
+            Step::Size if self.line == 0 => rest,
+            _ => return None,
+        };
+        let digits = line.iter().map_while(|byte| char::from(*byte).to_digit(16)).take(MAX_DIGITS);
+        let (count, left) =
+            digits.fold((0, 0), |(count, left), digit| (count + 1, left << 4 | u64::from(digit)));
+        let line = line[count..].strip_prefix(b"\r\n").filter(|_| left > 0)?;
+        (self.step, self.left, self.line) = (Step::Data, left, 0);
+        Some(rest.len() - line.len())
     }
 
     /// Reads one byte of what stands between the data.
