@@ -13,10 +13,6 @@ pub(super) const ADD: &str = "INSERT OR REPLACE INTO attempts
 pub(super) const OF: &str =
     "SELECT * FROM attempts WHERE exchange_id IN (SELECT value FROM json_each(?1)) ORDER BY exchange_id, n";
 
-pub(super) fn adding(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    conn.prepare_cached(ADD)
-}
-
 /// The verdict of an attempt that stands in its exchange's row.
 const FINE: VerdictKind = VerdictKind::Fine;
 
@@ -47,10 +43,15 @@ pub(super) fn sole_of(row: &Row<'_>) -> rusqlite::Result<Option<Attempt>> {
     }))
 }
 
-pub(super) fn write(add: &mut CachedStatement<'_>, exchange: &Exchange) -> rusqlite::Result<()> {
-    if sole(exchange).is_some() {
-        return Ok(());
+pub(super) fn write(conn: &Connection, exchanges: &[&Exchange]) -> rusqlite::Result<()> {
+    let mut add = conn.prepare_cached(ADD)?;
+    for exchange in exchanges.iter().filter(|exchange| sole(exchange).is_none()) {
+        write_of(&mut add, exchange)?;
     }
+    Ok(())
+}
+
+fn write_of(add: &mut CachedStatement<'_>, exchange: &Exchange) -> rusqlite::Result<()> {
     for (n, attempt) in exchange.attempts.iter().enumerate() {
         add.execute(params![
             exchange.start.id.0,

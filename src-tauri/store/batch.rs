@@ -9,7 +9,7 @@ use super::{
     Permit,
     accounts::{self, WaitingLessons},
     affinities::{self, WaitingAffinities},
-    decisions, rows, spent,
+    attempts, decisions, rows, spent,
     windows::{self, WaitingWindows},
 };
 use crate::domain::{Exchange, ExchangeStart};
@@ -23,6 +23,8 @@ pub(super) struct Batch {
     pub lessons: WaitingLessons,
     pub windows: WaitingWindows,
     pub affinities: WaitingAffinities,
+    /// It was tried before, and nobody knows what of it is on disk: a commit can say that it failed and be done.
+    tried: bool,
 }
 
 impl Batch {
@@ -42,6 +44,7 @@ impl Batch {
             *self = later;
             return;
         }
+        self.tried |= later.tried;
         self.begun.extend(later.begun);
         self.finished.extend(later.finished);
         self.lessons.extend(later.lessons);
@@ -56,11 +59,16 @@ impl Batch {
         if self.is_empty() {
             return Ok(());
         }
-        self.sort();
+        let is_first_try = !mem::replace(&mut self.tried, true);
+        let is_whole = self.sort();
+        let mut is_new = is_whole.iter().map(|is_whole| *is_whole && is_first_try);
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         rows::write_begun(&tx, &self.begun)?;
         let ended: Vec<&Exchange> = self.finished.iter().map(|(exchange, _)| &**exchange).collect();
-        rows::write_finished(&tx, &ended)?;
+        let (new, begun): (Vec<&Exchange>, _) = ended.iter().partition(|_| is_new.next() == Some(true));
+        rows::write_new(&tx, &new)?;
+        rows::write_finished(&tx, &begun)?;
+        attempts::write(&tx, &ended)?;
         decisions::write(&tx, ended.iter().copied())?;
         spent::write(&tx, ended.iter().copied())?;
         accounts::write(&tx, &self.lessons)?;
@@ -71,13 +79,18 @@ impl Batch {
         Ok(())
     }
 
-    /// Rows go in by id, where a B-tree is quickest; beginnings that have their end here are left out.
-    fn sort(&mut self) {
+    /// Rows go in by id, where a B-tree is quickest; beginnings that have their end here are left out. Says which
+    /// of the ended ones had theirs here.
+    fn sort(&mut self) -> Vec<bool> {
         self.finished.sort_by_key(|(exchange, _)| exchange.start.id);
         let Self { begun, finished, .. } = self;
+        let mut is_whole = vec![false; finished.len()];
         begun.retain(|start| {
-            finished.binary_search_by_key(&start.id, |(exchange, _)| exchange.start.id).is_err()
+            let end = finished.binary_search_by_key(&start.id, |(exchange, _)| exchange.start.id);
+            let ended = end.ok().and_then(|end| is_whole.get_mut(end));
+            ended.map(|is_whole| *is_whole = true).is_none()
         });
         begun.sort_unstable_by_key(|start| start.id);
+        is_whole
     }
 }

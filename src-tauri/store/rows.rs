@@ -63,19 +63,24 @@ static BEGIN: LazyLock<String> = LazyLock::new(|| {
     let (columns, row) = (BEGINNING.join(", "), row(BEGINNING.len()));
     format!("INSERT INTO exchanges ({columns}) VALUES {row} ON CONFLICT (id) DO NOTHING")
 });
-static ONE: LazyLock<String> = LazyLock::new(|| sql(1));
-static MANY: LazyLock<String> = LazyLock::new(|| sql(AT_ONCE));
 
-fn sql(rows: usize) -> String {
-    let row = row(COLUMNS);
-    let rows: Vec<&str> = repeat_n(row.as_str(), rows).collect();
-    format!(
-        "INSERT INTO exchanges ({}, {}) VALUES {} ON CONFLICT (id) DO UPDATE SET {}",
-        BEGINNING.join(", "),
-        END.join(", "),
-        rows.join(","),
-        END.map(|column| format!("{column} = excluded.{column}")).join(", ")
-    )
+/// A statement for one row, and one for [`AT_ONCE`].
+type Statements = [String; 2];
+/// Of rows that may be there.
+static FINISH: LazyLock<Statements> = LazyLock::new(|| {
+    let end = END.map(|column| format!("{column} = excluded.{column}")).join(", ");
+    insertion("INSERT").map(|insertion| format!("{insertion} ON CONFLICT (id) DO UPDATE SET {end}"))
+});
+/// Of rows that are not there. `OR FAIL` leaves what the statement did before it failed, which goes with the whole batch
+/// then; SQLite keeps a journal of each statement otherwise.
+static ADD: LazyLock<Statements> = LazyLock::new(|| insertion("INSERT OR FAIL"));
+
+fn insertion(insert: &str) -> Statements {
+    let (columns, row) = ([BEGINNING.join(", "), END.join(", ")].join(", "), row(COLUMNS));
+    [1, AT_ONCE].map(|rows| {
+        let rows: Vec<&str> = repeat_n(row.as_str(), rows).collect();
+        format!("{insert} INTO exchanges ({columns}) VALUES {}", rows.join(","))
+    })
 }
 
 fn row(columns: usize) -> String {
@@ -91,21 +96,29 @@ pub(super) fn write_begun(conn: &Connection, begun: &[Arc<ExchangeStart>]) -> ru
     Ok(())
 }
 
+/// Of exchanges whose beginning may be there, or all of them.
 pub(super) fn write_finished(conn: &Connection, finished: &[&Exchange]) -> rusqlite::Result<()> {
-    let (many, rest) = finished.as_chunks::<AT_ONCE>();
-    if !many.is_empty() {
-        let mut statement = conn.prepare_cached(&MANY)?;
-        for exchanges in many {
+    write(conn, finished, &FINISH)
+}
+
+/// Of exchanges that nothing was written of.
+pub(super) fn write_new(conn: &Connection, finished: &[&Exchange]) -> rusqlite::Result<()> {
+    write(conn, finished, &ADD)
+}
+
+fn write(conn: &Connection, finished: &[&Exchange], [one, many]: &Statements) -> rusqlite::Result<()> {
+    let (whole, rest) = finished.as_chunks::<AT_ONCE>();
+    if !whole.is_empty() {
+        let mut statement = conn.prepare_cached(many)?;
+        for exchanges in whole {
             insert(&mut statement, exchanges)?;
         }
     }
-    let mut statement = conn.prepare_cached(&ONE)?;
-    for exchange in rest {
-        insert(&mut statement, &[exchange])?;
-    }
-    let mut add_attempt = attempts::adding(conn)?;
-    for exchange in finished {
-        attempts::write(&mut add_attempt, exchange)?;
+    if !rest.is_empty() {
+        let mut statement = conn.prepare_cached(one)?;
+        for exchange in rest {
+            insert(&mut statement, &[exchange])?;
+        }
     }
     Ok(())
 }

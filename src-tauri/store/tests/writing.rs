@@ -47,6 +47,31 @@ fn a_batch_that_fails_is_kept_whole() {
 }
 
 #[test]
+fn what_a_commit_wrote_that_said_it_had_failed_is_written_again() {
+    let folder = Folder::new();
+    folder.open().close().unwrap();
+    let mut conn = Connection::open(folder.file()).unwrap();
+    conn.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let stall = stall(&folder.file());
+    let ending = |id| (Arc::new(ended(id, Ending::Complete, 1)), None);
+    let (mut batch, mut done) = (Batch::default(), Batch::default());
+    batch.begun.extend([begun(1), begun(2)].map(Into::into));
+    batch.finished.push(ending(1));
+    assert!(batch.write(&mut conn).is_err());
+    drop(stall);
+    done.begun.extend([begun(1), begun(2)].map(Into::into));
+    done.write(&mut conn).unwrap();
+
+    let mut later = Batch::default();
+    later.finished.push(ending(2));
+    batch.absorb(later);
+    batch.write(&mut conn).unwrap();
+
+    let complete = "SELECT count(*) FROM exchanges WHERE ending = 'complete'";
+    assert_eq!(conn.query_row(complete, [], |row| row.get::<_, i64>(0)), Ok(2));
+}
+
+#[test]
 fn s03_nothing_is_dropped_while_the_disk_says_no() {
     let folder = Folder::new();
     let store = folder.open();
