@@ -31,6 +31,7 @@ mod accounts;
 mod affinities;
 mod attempts;
 mod batch;
+mod checkpoints;
 mod bindings;
 mod columns;
 mod decisions;
@@ -149,7 +150,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     queue: Arc<Queue>,
-    readers: Readers,
+    readers: Arc<Readers>,
     writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     checking: Checking,
     closing: Arc<AtomicBool>,
@@ -173,11 +174,12 @@ impl Store {
         prepare(&conn)?;
         schema::migrate(&mut conn)?;
         let queue = Arc::new(Queue::new(options.gather, options.enough));
-        let writer = writer::start(conn, Arc::clone(&queue))?;
+        let readers = Arc::new(Readers::new(path.to_owned()));
+        let writer = writer::start(conn, Arc::clone(&queue), Arc::clone(&readers))?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             queue,
-            readers: Readers::new(path.to_owned()),
+            readers,
             writer: Mutex::new(Some(writer)),
             checking: Checking::default(),
             closing: Arc::default(),
@@ -286,7 +288,7 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "cache_size", -4096)?;
-    // Fold the log in every 8 MiB, and give back what a long reader made it grow beyond 64.
-    conn.pragma_update(None, "wal_autocheckpoint", 2048)?;
+    // The log is folded in by the writer (`checkpoints`); what a long reader made it grow beyond 64 MiB is given back.
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)
 }

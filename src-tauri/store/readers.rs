@@ -14,11 +14,15 @@ use super::{StoreError, open};
 const MOST: usize = 4;
 /// A question that gets no turn for so long is refused.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Questions hold back for so long at most: all that run have ended by then, or one is of the kind that takes minutes.
+const LONGEST_HOLD: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Default)]
 struct Pool {
     idle: Vec<Connection>,
     lent: usize,
+    /// New ones hold back, so that the log can be folded in.
+    on_hold: bool,
     closed: bool,
 }
 
@@ -28,11 +32,12 @@ pub(super) struct Readers {
     path: PathBuf,
     pool: Mutex<Pool>,
     returned: Condvar,
+    resumed: Condvar,
 }
 
 impl Readers {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, pool: Mutex::default(), returned: Condvar::new() }
+        Self { path, pool: Mutex::default(), returned: Condvar::new(), resumed: Condvar::new() }
     }
 
     /// Asks one question, which sees one moment of the database however many statements it takes.
@@ -63,12 +68,37 @@ impl Readers {
         pool.closed = true;
         pool.idle.clear();
         self.returned.notify_all();
+        self.resumed.notify_all();
+    }
+
+    /// From now on questions hold back, until [`Readers::go_on`] or until one has waited long enough.
+    pub fn hold(&self) {
+        self.lock().on_hold = true;
+    }
+
+    /// Whether they still hold back.
+    pub fn are_on_hold(&self) -> bool {
+        self.lock().on_hold
+    }
+
+    /// They need not hold back any more.
+    pub fn go_on(&self) {
+        self.lock().on_hold = false;
+        self.resumed.notify_all();
     }
 
     fn turn(&self) -> Result<Option<Connection>, StoreError> {
+        let (mut pool, hold) = self
+            .resumed
+            .wait_timeout_while(self.lock(), LONGEST_HOLD, |pool| pool.on_hold && !pool.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        if hold.timed_out() {
+            pool.on_hold = false;
+            self.resumed.notify_all();
+        }
         let (mut pool, timeout) = self
             .returned
-            .wait_timeout_while(self.lock(), LONGEST_WAIT, |pool| pool.lent >= MOST && !pool.closed)
+            .wait_timeout_while(pool, LONGEST_WAIT, |pool| pool.lent >= MOST && !pool.closed)
             .unwrap_or_else(PoisonError::into_inner);
         if pool.closed {
             return Err(StoreError::Closed);

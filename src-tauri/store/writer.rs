@@ -8,7 +8,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::{
     StoreError,
     batch::Batch,
+    checkpoints::Checkpoints,
     queue::{Job, Queue},
+    readers::Readers,
 };
 
 /// The first pause after a failed commit; each further one is twice as long, up to [`LONGEST_PAUSE`].
@@ -21,10 +23,11 @@ const LAST_TRIES: u32 = 7;
 pub(super) fn start(
     conn: Connection,
     queue: Arc<Queue>,
+    readers: Arc<Readers>,
 ) -> std::io::Result<JoinHandle<Result<(), StoreError>>> {
     thread::Builder::new().name("headgate-writer".into()).spawn(move || {
         let queue = EndsWithThread(queue);
-        write_all(conn, &queue.0)
+        write_all(conn, &queue.0, &readers)
     })
 }
 
@@ -62,8 +65,8 @@ fn commit<T>(
     Ok(done)
 }
 
-fn write_all(mut conn: Connection, queue: &Queue) -> Result<(), StoreError> {
-    let mut batch = Batch::default();
+fn write_all(mut conn: Connection, queue: &Queue, readers: &Readers) -> Result<(), StoreError> {
+    let (mut batch, mut checkpoints) = (Batch::default(), Checkpoints::default());
     let mut failures = 0;
     while let Some(round) = queue.next(pause_after(failures)) {
         batch.absorb(round.batch);
@@ -77,6 +80,10 @@ fn write_all(mut conn: Connection, queue: &Queue) -> Result<(), StoreError> {
         }
         if let Some(trouble) = trouble.filter(|_| round.closing && failures >= LAST_TRIES) {
             return Err(StoreError::NotWritten(trouble));
+        }
+        // Like SQLite's own: what goes wrong here is met again by the next commit.
+        if let Err(err) = checkpoints.after_commit(&conn, readers) {
+            tracing::debug!(%err, "the database's log could not be folded in");
         }
     }
     tidy_up(&conn);
