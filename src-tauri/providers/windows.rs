@@ -1,9 +1,6 @@
 //! Reads the usage windows that a reply states in its headers, in one pass and by a table that was made at the
 //! start. Names that we don't know are kept; values that make no sense are unknown.
 
-use std::ops::Range;
-
-use foldhash::HashMap;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,18 +20,8 @@ const EPOCH: f64 = 1e9;
 #[derive(Debug, Clone, Default)]
 pub(super) struct WindowReader {
     patterns: Vec<Pattern>,
-    /// Where the headers of windows belong that are sure to come: what the patterns say of them, found sooner.
-    known: HashMap<String, KnownHeader>,
     /// What the headers' names begin with; most headers are done with after one look.
     initials: Vec<u8>,
-}
-
-/// A header by its name: which pattern it follows, which part of the name is the window's, and what it says.
-#[derive(Debug, Clone)]
-struct KnownHeader {
-    at: usize,
-    window: Range<usize>,
-    means: Means,
 }
 
 impl WindowReader {
@@ -43,33 +30,7 @@ impl WindowReader {
             patterns.iter().filter_map(|pattern| pattern.prefix.bytes().next()).collect();
         initials.sort_unstable();
         initials.dedup();
-        let mut reader = Self { patterns, known: HashMap::default(), initials };
-        let headers: Vec<String> = reader.patterns.iter().flat_map(Pattern::known_headers).collect();
-        for header in headers {
-            if let Some((at, Place { window, means })) = reader.search(&header) {
-                // No name at all stands nowhere.
-                let start =
-                    if window.is_empty() { 0 } else { window.as_ptr().addr() - header.as_ptr().addr() };
-                let window = start..start + window.len();
-                reader.known.insert(header, KnownHeader { at, window, means });
-            }
-        }
-        reader
-    }
-
-    /// Which pattern a header follows first, and where it belongs by that.
-    fn place<'a>(&self, header: &'a str) -> Option<(usize, Place<'a>)> {
-        match self.known.get(header) {
-            Some(known) => {
-                Some((known.at, Place { window: &header[known.window.clone()], means: known.means }))
-            }
-            None => self.search(header),
-        }
-    }
-
-    fn search<'a>(&self, header: &'a str) -> Option<(usize, Place<'a>)> {
-        let placed = |(at, pattern): (usize, &Pattern)| Some((at, pattern.place(header)?));
-        self.patterns.iter().enumerate().find_map(placed)
+        Self { patterns, initials }
     }
 
     /// Every window that the headers of a reply to such a request name, in the order of their names. Allocates
@@ -81,7 +42,11 @@ impl WindowReader {
             if !name.as_bytes().first().is_some_and(|byte| self.initials.contains(byte)) {
                 continue;
             }
-            let Some((at, Place { window, means })) = self.place(name) else { continue };
+            let placed = |(at, pattern): (usize, &Pattern)| Some((at, pattern.place(name)?));
+            let Some((at, Place { window, means })) = self.patterns.iter().enumerate().find_map(placed)
+            else {
+                continue;
+            };
             if let Ok(value) = value.to_str() {
                 drafts.of(at, window).take(means, value.trim(), &self.patterns[at], now);
             }

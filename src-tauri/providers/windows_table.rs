@@ -229,17 +229,6 @@ impl Pattern {
         Ok(pattern)
     }
 
-    /// What the headers of windows are called that are sure to come.
-    pub fn known_headers(&self) -> impl Iterator<Item = String> {
-        let called = |window: &str, field: &str| match self.order {
-            Order::WindowField | Order::Field => format!("{}{window}{field}", self.prefix),
-            Order::FieldWindow => format!("{}{field}{window}", self.prefix),
-        };
-        self.known
-            .iter()
-            .flat_map(move |known| self.fields.iter().map(move |(field, _)| called(&known.window, field)))
-    }
-
     /// Where a header belongs, if it is one of this kind.
     pub fn place<'a>(&self, header: &'a str) -> Option<Place<'a>> {
         let rest = behind(header, &self.prefix)?;
