@@ -4,7 +4,6 @@
 use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::value::RawValue;
 
 use super::{EventData, Fields, Malformed};
 use crate::domain::Usage;
@@ -132,28 +131,28 @@ impl StreamEvent {
 
     /// Reads one event. The type may stand on the event line, in the data, or in both.
     fn read(name: &[u8], data: &[u8]) -> Self {
-        // A byte that is no text, wherever it stands, costs no count.
-        let text = String::from_utf8_lossy(data);
-        let wire = serde_json::from_str::<WireEvent>(&text);
-        let is_readable = wire.is_ok() || is_json(data);
-        let wire = wire.unwrap_or_default();
-        let kind = wire.kind.as_deref().map_or(name, str::as_bytes);
+        let fields = Fields::values(["type", "message", "delta", "usage"], data);
+        let [kind, message, delta, usage] = fields.unwrap_or_default();
+        let kind = kind.and_then(text);
+        let kind = kind.as_deref().map_or(name, str::as_bytes);
         if name == b"error" || kind == b"error" {
             let (kind, message) = error_in(data).unwrap_or_else(|| ("api_error".into(), "".into()));
             return Self::Error { kind, message };
         }
         match kind {
             b"message_stop" => Self::Stop,
-            _ if !is_readable => Self::Unreadable,
+            // Below its fields nobody has looked yet.
+            _ if !is_json(data) => Self::Unreadable,
             b"message_start" => {
-                let message = wire.message.unwrap_or_default();
-                let usage = usage_told(message.usage);
-                Self::Start { usage, model: message.model.and_then(in_bounds) }
+                let message = message.and_then(|message| Fields::values(["model", "usage"], message).ok());
+                let [model, usage] = message.unwrap_or_default();
+                Self::Start { usage: usage_told(usage), model: model.and_then(model_of) }
             }
-            b"message_delta" => Self::Delta {
-                usage: usage_told(wire.usage),
-                stops: wire.delta.is_some_and(|delta| delta.stop_reason.is_some()),
-            },
+            b"message_delta" => {
+                let delta = delta.and_then(|delta| Fields::values(["stop_reason"], delta).ok());
+                let [reason] = delta.unwrap_or_default();
+                Self::Delta { usage: usage_told(usage), stops: reason.and_then(text).is_some() }
+            }
             other => Self::named(other),
         }
     }
@@ -167,34 +166,8 @@ pub fn is_json(bytes: &[u8]) -> bool {
 /// The end of a stream, as the upstream would have written it.
 pub const MESSAGE_STOP: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
-#[derive(Default, Deserialize)]
-struct WireEvent<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    message: Option<WireMessage<'a>>,
-    #[serde(borrow, default)]
-    delta: Option<WireDelta<'a>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-struct WireDelta<'a> {
-    #[serde(borrow, default)]
-    stop_reason: Option<Cow<'a, str>>,
-}
-
-#[derive(Default, Deserialize)]
-struct WireMessage<'a> {
-    #[serde(borrow, default)]
-    model: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-}
-
-fn usage_told(value: Option<&RawValue>) -> Usage {
-    value.map(|value| usage_in(value.get().as_bytes())).unwrap_or_default()
+fn usage_told(value: Option<&[u8]>) -> Usage {
+    value.map(usage_in).unwrap_or_default()
 }
 
 /// The usage in the value of a `usage` field; of `count_tokens` it is none. A surprise in one of its fields costs no
