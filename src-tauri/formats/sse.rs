@@ -6,6 +6,9 @@ pub const MAX_EVENT: usize = 256 * 1024;
 
 const MAX_NAME: usize = 64;
 const DATA: &[u8] = b"data:";
+/// How most of a stream's events begin.
+const DELTA: &[u8] = b"event: content_block_delta\ndata: ";
+const NAME_OF_DELTA: &[u8] = b"content_block_delta";
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Gathers the lines of one event at a time.
@@ -205,13 +208,21 @@ struct Usual<'a> {
 /// The event at the beginning of a piece, if it is all there in the usual form: a name, one line of data and a
 /// blank line, each ended by a line feed. It is heard where it stands; whatever else comes is taken line by line.
 fn usual(piece: &[u8]) -> Option<Usual<'_>> {
-    let named = piece.strip_prefix(b"event: ")?;
-    let name = &named[..memchr::memchr2(b'\n', b'\r', &named[..named.len().min(MAX_NAME + 1)])?];
-    let told = named[name.len()..].strip_prefix(b"\ndata: ")?;
+    let (name, told) = match piece.strip_prefix(DELTA) {
+        Some(told) => (NAME_OF_DELTA, told),
+        None => usual_name(piece)?,
+    };
     let data = &told[..memchr::memchr2(b'\n', b'\r', told)?];
     let rest = told[data.len()..].strip_prefix(b"\n\n")?;
     let is_usual = !name.is_empty() && DATA.len() + 1 + data.len() <= MAX_EVENT;
     is_usual.then_some(Usual { name, data, length: piece.len() - rest.len() })
+}
+
+/// Its name, and what stands behind the beginning of its data.
+fn usual_name(piece: &[u8]) -> Option<(&[u8], &[u8])> {
+    let named = piece.strip_prefix(b"event: ")?;
+    let name = &named[..memchr::memchr2(b'\n', b'\r', &named[..named.len().min(MAX_NAME + 1)])?];
+    Some((name, named[name.len()..].strip_prefix(b"\ndata: ")?))
 }
 
 #[cfg(test)]
