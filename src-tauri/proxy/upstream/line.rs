@@ -60,6 +60,9 @@ pub struct Line {
     may_stay: bool,
     /// Room that is made for the next read.
     room: usize,
+    /// Whether the last read left most of it: a second one in a row makes it smaller, for a burst's last read is
+    /// small too.
+    was_small: bool,
 }
 
 /// A read gets at least so much room, and up to so much if it fills what it had: events are small, and documents
@@ -85,6 +88,7 @@ impl Line {
             framing: Framing::Over,
             may_stay: true,
             room: LEAST_ROOM,
+            was_small: false,
         }
     }
 
@@ -222,7 +226,9 @@ impl Line {
         let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.arrived))?;
         if read >= spare {
             self.room = (self.room * 2).min(MOST_ROOM);
-        } else if read < self.room / 4 {
+        }
+        let is_small = read < self.room / 4;
+        if std::mem::replace(&mut self.was_small, is_small) && is_small {
             self.room = (self.room / 2).max(LEAST_ROOM);
         }
         Poll::Ready(Ok(read))
@@ -243,9 +249,14 @@ impl From<BadChunk> for Broken {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::{TcpListener, TcpStream};
+    use http::{HeaderMap, uri::PathAndQuery};
+    use tokio::{
+        io::AsyncWriteExt as _,
+        net::{TcpListener, TcpStream},
+    };
 
     use super::*;
+    use crate::proxy::headers::UpstreamHeaders;
 
     #[tokio::test]
     async fn a_closed_connection_is_not_ready_for_a_task_that_has_had_its_turn() {
@@ -257,5 +268,32 @@ mod tests {
         let cx = &mut Context::from_waker(Waker::noop());
         while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
         assert!(!line.is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_burst_like_the_last_ones_is_read_at_once() {
+        let (ours, mut upstream) = tokio::io::duplex(64 * 1024);
+        let mut line = Line::new(Box::new(ours));
+        let answer = [b"HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\n".as_slice(), &[b'x'; 9000]].concat();
+        let (method, ours) = (Method::GET, HeaderMap::new());
+        let request = UpstreamRequest {
+            method: &method,
+            path: PathAndQuery::from_static("/"),
+            headers: UpstreamHeaders::of_our_own(&ours),
+            body: Bytes::new(),
+        };
+        let mut pieces = Vec::new();
+        for _ in 0..6 {
+            upstream.write_all(&answer).await.unwrap();
+            assert!(line.exchange(&request).await.is_ok());
+            let mut heard = 0;
+            while poll_fn(|cx| line.poll_body(cx)).await.transpose().unwrap().is_some() {
+                heard += 1;
+            }
+            pieces.push(heard);
+            assert!(line.is_ready());
+            line.rest();
+        }
+        assert_eq!(pieces[2..], [1; 4], "{pieces:?}");
     }
 }
