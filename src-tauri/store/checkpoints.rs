@@ -11,6 +11,8 @@ use super::readers::Readers;
 const STEP: i64 = 2048;
 /// From so many on questions hold back: 32 MiB.
 const LONG: i64 = 4 * STEP;
+/// Where that was in vain, because some question takes minutes, they do so again after so many more: 256 MiB.
+const LATER: i64 = 32 * STEP;
 
 /// What is known of the log after the last commit. Lengths are in pages.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub(super) struct Checkpoints {
     length: i64,
     /// The length at which it is folded in next.
     due: i64,
-    /// The length at which questions hold back next. Whoever reads for minutes is not waited for, and not asked often.
+    /// The length at which questions hold back next.
     long: i64,
     holds_back: bool,
 }
@@ -43,7 +45,8 @@ impl Checkpoints {
     pub fn after_commit(&mut self, conn: &Connection, readers: &Readers) -> rusqlite::Result<()> {
         let Log { length, .. } = checkpoint(conn, "NOOP")?;
         if length < self.length {
-            *self = Self { holds_back: self.holds_back, ..Self::default() };
+            readers.go_on();
+            *self = Self::default();
         }
         self.length = length;
         if length < self.due {
@@ -52,7 +55,7 @@ impl Checkpoints {
         if self.holds_back && !readers.are_on_hold() {
             // Some question has waited long enough.
             self.holds_back = false;
-            self.long = 2 * length;
+            self.long = length + LATER;
         }
         let Log { folded, .. } = checkpoint(conn, "PASSIVE")?;
         if folded >= length {

@@ -14,8 +14,8 @@ use super::{StoreError, open};
 const MOST: usize = 4;
 /// A question that gets no turn for so long is refused.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// Questions hold back for so long at most: all that run have ended by then, or one is of the kind that takes minutes.
-const LONGEST_HOLD: Duration = Duration::from_millis(300);
+/// New ones hold back for so long at most: all that run have ended by then, or one is of the kind that takes minutes.
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 struct Pool {
