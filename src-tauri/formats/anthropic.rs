@@ -131,8 +131,10 @@ impl StreamEvent {
 
     /// Reads one event. The type may stand on the event line, in the data, or in both.
     fn read(name: &[u8], data: &[u8]) -> Self {
-        let fields = Fields::values(["type", "message", "delta", "usage"], data);
-        let [kind, message, delta, usage] = fields.unwrap_or_default();
+        // What is damaged anywhere says nothing, though its fields could be found.
+        let is_readable = is_json(data);
+        let fields = Fields::values(["type", "message", "delta", "usage"], data).ok();
+        let [kind, message, delta, usage] = fields.filter(|_| is_readable).unwrap_or_default();
         let kind = kind.and_then(text);
         let kind = kind.as_deref().map_or(name, str::as_bytes);
         if name == b"error" || kind == b"error" {
@@ -141,8 +143,7 @@ impl StreamEvent {
         }
         match kind {
             b"message_stop" => Self::Stop,
-            // Below its fields nobody has looked yet.
-            _ if !is_json(data) => Self::Unreadable,
+            _ if !is_readable => Self::Unreadable,
             b"message_start" => {
                 let message = message.and_then(|message| Fields::values(["model", "usage"], message).ok());
                 let [model, usage] = message.unwrap_or_default();
@@ -186,8 +187,11 @@ pub fn usage_in(value: &[u8]) -> Usage {
     let Ok(told) = Fields::values(wanted, value) else { return Usage::default() };
     let [input, output, cache_read, cache_write, writes, tier, speed, place] = told;
     let for_an_hour = writes.and_then(|writes| Fields::values(["ephemeral_1h_input_tokens"], writes).ok());
+    // A text that can't be read is none that is known.
     let is_usual = |value: Option<&[u8]>, usual: &[&str]| {
-        value.and_then(text).is_none_or(|word| usual.contains(&&*word))
+        value
+            .filter(|value| value.starts_with(b"\""))
+            .is_none_or(|value| text(value).is_some_and(|word| usual.contains(&&*word)))
     };
     // A count that stands there and is not understood is not zero.
     let is_odd = |told: &[u8]| told != b"null" && count(Some(told)).is_none();
@@ -341,6 +345,19 @@ mod tests {
         }
         assert_eq!(StreamEvent::read(b"", b"{\"type\":\"pi"), StreamEvent::Unreadable);
         assert_eq!(StreamEvent::read(b"message_delta", b"{"), StreamEvent::Unreadable);
+    }
+
+    #[test]
+    fn what_is_damaged_anywhere_says_nothing() {
+        for damaged in [
+            r#"{"type":"message_stop","x":nope}"#,
+            r#"{"type":"error","error":nope}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn" 7}}"#,
+            r#"{"type":"message_start","message":{"content":[}}"#,
+        ] {
+            assert_eq!(StreamEvent::read(b"", damaged.as_bytes()), StreamEvent::Unreadable, "{damaged}");
+        }
+        assert!(usage_in(b"{\"input_tokens\":1,\"service_tier\":\"priority\xff\"}").is_off_list);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! ever fills the disk, and each page that is read is looked for in all of it. So questions hold back for a moment once
 //! it is long.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::readers::Readers;
@@ -14,6 +16,11 @@ const LONG: i64 = 4 * STEP;
 /// Where that was in vain, because some question takes minutes, they do so again after so many more: 256 MiB.
 const LATER: i64 = 32 * STEP;
 
+/// While questions hold back it is looked so often whether the last one has ended, with or without another commit.
+pub(super) const LOOK: Duration = Duration::from_millis(10);
+/// Looks before it is given up: five seconds.
+const LOOKS: u32 = 500;
+
 /// What is known of the log after the last commit. Lengths are in pages.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
@@ -22,7 +29,8 @@ pub(super) struct Checkpoints {
     due: i64,
     /// The length at which questions hold back next.
     long: i64,
-    holds_back: bool,
+    /// How often it was looked since they hold back.
+    looks: Option<u32>,
 }
 
 /// How long the log is, and how much of it is folded in.
@@ -33,17 +41,22 @@ struct Log {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self { length: 0, due: STEP, long: LONG, holds_back: false }
+        Self { length: 0, due: STEP, long: LONG, looks: None }
     }
 }
 
 impl Checkpoints {
-    /// Called after each commit, on the connection that writes.
+    /// Whether questions hold back, so that [`Checkpoints::look`] is wanted again soon.
+    pub fn is_waiting(&self) -> bool {
+        self.looks.is_some()
+    }
+
+    /// Called after each commit, and every [`LOOK`] while it waits, on the connection that writes.
     ///
     /// # Errors
     /// The disk's. Nothing is lost: what is not folded in stays in the log.
-    pub fn after_commit(&mut self, conn: &Connection, readers: &Readers) -> rusqlite::Result<()> {
-        let Log { length, .. } = checkpoint(conn, "NOOP")?;
+    pub fn look(&mut self, conn: &Connection, readers: &Readers) -> rusqlite::Result<()> {
+        let Some(Log { length, .. }) = checkpoint(conn, "NOOP")? else { return Ok(()) };
         if length < self.length {
             readers.go_on();
             *self = Self::default();
@@ -52,26 +65,36 @@ impl Checkpoints {
         if length < self.due {
             return Ok(());
         }
-        if self.holds_back && !readers.are_on_hold() {
-            // Some question has waited long enough.
-            self.holds_back = false;
-            self.long = length + LATER;
-        }
-        let Log { folded, .. } = checkpoint(conn, "PASSIVE")?;
+        let Some(Log { folded, .. }) = checkpoint(conn, "PASSIVE")? else { return Ok(()) };
         if folded >= length {
-            // Whoever asks from now on reads the database alone, so the next commit begins the log anew.
+            // Whoever asks from now on reads the database alone, so the next commit begins the log anew. Whoever has
+            // just begun may be in its way: then it is folded in again.
+            self.looks = None;
+            self.due = length;
             readers.go_on();
-            self.holds_back = false;
-        } else if length >= self.long && !self.holds_back {
-            readers.hold();
-            self.holds_back = true;
+            return Ok(());
         }
-        self.due = if self.holds_back { length } else { length + STEP };
+        self.looks = match self.looks {
+            None if length < self.long => None,
+            None => {
+                readers.hold();
+                Some(0)
+            }
+            Some(looks) if looks < LOOKS && readers.are_on_hold() => Some(looks + 1),
+            Some(_) => {
+                readers.go_on();
+                self.long = length + LATER;
+                None
+            }
+        };
+        self.due = if self.is_waiting() { length } else { length + STEP };
         Ok(())
     }
 }
 
-fn checkpoint(conn: &Connection, how: &str) -> rusqlite::Result<Log> {
+/// `None` where somebody else keeps us from looking.
+fn checkpoint(conn: &Connection, how: &str) -> rusqlite::Result<Option<Log>> {
     let mut statement = conn.prepare_cached(&format!("PRAGMA wal_checkpoint({how})"))?;
-    statement.query_row([], |row| Ok(Log { length: row.get(1)?, folded: row.get(2)? }))
+    let log = statement.query_row([], |row| Ok(Log { length: row.get(1)?, folded: row.get(2)? }))?;
+    Ok((log.length >= 0).then_some(log))
 }

@@ -15,7 +15,7 @@ const MOST: usize = 4;
 /// A question that gets no turn for so long is refused.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// New ones hold back for so long at most: all that run have ended by then, or one is of the kind that takes minutes.
-const LONGEST_HOLD: Duration = Duration::from_secs(2);
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 struct Pool {
@@ -66,14 +66,17 @@ impl Readers {
     pub fn close(&self) {
         let mut pool = self.lock();
         pool.closed = true;
+        pool.on_hold = false;
         pool.idle.clear();
         self.returned.notify_all();
         self.resumed.notify_all();
     }
 
-    /// From now on questions hold back, until [`Readers::go_on`] or until one has waited long enough.
+    /// From now on questions hold back, also those that wait for their turn: until [`Readers::go_on`], or until one has
+    /// waited long enough.
     pub fn hold(&self) {
         self.lock().on_hold = true;
+        self.returned.notify_all();
     }
 
     /// Whether they still hold back.
@@ -88,23 +91,32 @@ impl Readers {
     }
 
     fn turn(&self) -> Result<Option<Connection>, StoreError> {
-        let (mut pool, hold) = self
-            .resumed
-            .wait_timeout_while(self.lock(), LONGEST_HOLD, |pool| pool.on_hold && !pool.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        if hold.timed_out() {
-            pool.on_hold = false;
-            self.resumed.notify_all();
-        }
-        let (mut pool, timeout) = self
-            .returned
-            .wait_timeout_while(pool, LONGEST_WAIT, |pool| pool.lent >= MOST && !pool.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        if pool.closed {
-            return Err(StoreError::Closed);
-        }
-        if timeout.timed_out() {
-            return Err(StoreError::Busy);
+        let mut pool = self.lock();
+        loop {
+            let (after_hold, hold) = self
+                .resumed
+                .wait_timeout_while(pool, LONGEST_HOLD, |pool| pool.on_hold && !pool.closed)
+                .unwrap_or_else(PoisonError::into_inner);
+            pool = after_hold;
+            if hold.timed_out() {
+                pool.on_hold = false;
+                self.resumed.notify_all();
+            }
+            let is_full = |pool: &mut Pool| pool.lent >= MOST && !pool.on_hold && !pool.closed;
+            let (in_turn, wait) = self
+                .returned
+                .wait_timeout_while(pool, LONGEST_WAIT, is_full)
+                .unwrap_or_else(PoisonError::into_inner);
+            pool = in_turn;
+            if pool.closed {
+                return Err(StoreError::Closed);
+            }
+            if wait.timed_out() {
+                return Err(StoreError::Busy);
+            }
+            if !pool.on_hold {
+                break;
+            }
         }
         pool.lent += 1;
         Ok(pool.idle.pop())

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::{
     StoreError,
     batch::Batch,
-    checkpoints::Checkpoints,
+    checkpoints::{Checkpoints, LOOK},
     queue::{Job, Queue},
     readers::Readers,
 };
@@ -67,8 +67,11 @@ fn commit<T>(
 
 fn write_all(mut conn: Connection, queue: &Queue, readers: &Readers) -> Result<(), StoreError> {
     let (mut batch, mut checkpoints) = (Batch::default(), Checkpoints::default());
-    let mut failures = 0;
-    while let Some(round) = queue.next(pause_after(failures)) {
+    let (mut failures, mut closing) = (0, false);
+    loop {
+        let looks = (checkpoints.is_waiting() && !closing).then_some(LOOK);
+        let Some(round) = queue.next(pause_after(failures).or(looks)) else { break };
+        closing = round.closing;
         batch.absorb(round.batch);
         let trouble = batch.write(&mut conn).err().map(|err| Arc::<str>::from(err.to_string()));
         tell(failures, trouble.as_deref());
@@ -82,7 +85,7 @@ fn write_all(mut conn: Connection, queue: &Queue, readers: &Readers) -> Result<(
             return Err(StoreError::NotWritten(trouble));
         }
         // Like SQLite's own: what goes wrong here is met again by the next commit.
-        if let Err(err) = checkpoints.after_commit(&conn, readers) {
+        if let Err(err) = checkpoints.look(&conn, readers) {
             tracing::debug!(%err, "the database's log could not be folded in");
         }
     }

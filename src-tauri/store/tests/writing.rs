@@ -3,6 +3,7 @@
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
+    mpsc,
 };
 
 use rusqlite::Connection;
@@ -184,15 +185,37 @@ fn the_log_does_not_grow_for_ever_where_one_question_follows_another() {
 }
 
 #[test]
-fn a_log_that_nobody_folds_in_holds_questions_up_for_a_moment_and_not_again() {
+fn questions_that_hold_back_go_on_when_the_last_one_has_ended_though_nothing_more_is_written() {
     let folder = Folder::new();
     let store = folder.open();
     let readers = &store.0.readers;
-    readers.hold();
+    let (begin, begun) = mpsc::channel();
+    let (end, ending) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let store = &store;
+        let slow = scope.spawn(move || {
+            store.read(|conn| {
+                conn.query_row("SELECT count(*) FROM exchanges", [], |row| row.get::<_, i64>(0))?;
+                begin.send(()).unwrap();
+                ending.recv().unwrap();
+                Ok(())
+            })
+        });
+        begun.recv().unwrap();
+        let mut id = 0;
+        while !readers.are_on_hold() {
+            id += 1;
+            finish(store, ended(id, Ending::Complete, 1));
+            store.flush().unwrap();
+        }
+        let waiting = scope.spawn(|| store.totals_since(ExchangeId(0)));
 
-    assert_eq!(store.totals_since(ExchangeId(0)).unwrap().requests, 0, "it waits long enough, and goes on");
+        end.send(()).unwrap();
 
-    assert!(!readers.are_on_hold(), "and so do all");
+        slow.join().unwrap().unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap().complete, u64::try_from(id).unwrap());
+        assert!(!readers.are_on_hold());
+    });
 }
 
 #[test]
