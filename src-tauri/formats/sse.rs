@@ -6,7 +6,7 @@ pub const MAX_EVENT: usize = 256 * 1024;
 
 const MAX_NAME: usize = 64;
 const DATA: &[u8] = b"data:";
-/// How most of a stream's events begin.
+/// How most events of an Anthropic stream begin.
 const DELTA: &[u8] = b"event: content_block_delta\ndata: ";
 const NAME_OF_DELTA: &[u8] = b"content_block_delta";
 const BOM: &[u8] = b"\xEF\xBB\xBF";

@@ -44,7 +44,6 @@ impl Batch {
             *self = later;
             return;
         }
-        self.tried |= later.tried;
         self.begun.extend(later.begun);
         self.finished.extend(later.finished);
         self.lessons.extend(later.lessons);
@@ -61,13 +60,15 @@ impl Batch {
         }
         let is_first_try = !mem::replace(&mut self.tried, true);
         let is_whole = self.sort();
-        let mut is_new = is_whole.iter().map(|is_whole| *is_whole && is_first_try);
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         rows::write_begun(&tx, &self.begun)?;
         let ended: Vec<&Exchange> = self.finished.iter().map(|(exchange, _)| &**exchange).collect();
-        let (new, begun): (Vec<&Exchange>, _) = ended.iter().partition(|_| is_new.next() == Some(true));
+        let (mut new, mut known) = (Vec::new(), Vec::new());
+        for (exchange, is_whole) in ended.iter().zip(is_whole) {
+            if is_whole && is_first_try { new.push(*exchange) } else { known.push(*exchange) }
+        }
         rows::write_new(&tx, &new)?;
-        rows::write_finished(&tx, &begun)?;
+        rows::write_finished(&tx, &known)?;
         attempts::write(&tx, &ended)?;
         decisions::write(&tx, ended.iter().copied())?;
         spent::write(&tx, ended.iter().copied())?;

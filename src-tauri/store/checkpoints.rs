@@ -15,10 +15,9 @@ const STEP: i64 = 2048;
 const LONG: i64 = 4 * STEP;
 /// Where that was in vain, because some question takes minutes, they do so again after so many more: 256 MiB.
 const LATER: i64 = 32 * STEP;
-
 /// While questions hold back it is looked so often whether the last one has ended, with or without another commit.
 pub(super) const LOOK: Duration = Duration::from_millis(10);
-/// Looks before it is given up: five seconds.
+/// Looks before it is given up: five seconds, sooner where commits are asked for.
 const LOOKS: u32 = 500;
 
 /// What is known of the log after the last commit. Lengths are in pages.
@@ -56,6 +55,7 @@ impl Checkpoints {
     /// # Errors
     /// The disk's. Nothing is lost: what is not folded in stays in the log.
     pub fn look(&mut self, conn: &Connection, readers: &Readers) -> rusqlite::Result<()> {
+        self.count_look(readers);
         let Some(Log { length, .. }) = checkpoint(conn, "NOOP")? else { return Ok(()) };
         if length < self.length {
             readers.go_on();
@@ -74,21 +74,22 @@ impl Checkpoints {
             readers.go_on();
             return Ok(());
         }
-        self.looks = match self.looks {
-            None if length < self.long => None,
-            None => {
-                readers.hold();
-                Some(0)
-            }
-            Some(looks) if looks < LOOKS && readers.are_on_hold() => Some(looks + 1),
-            Some(_) => {
-                readers.go_on();
-                self.long = length + LATER;
-                None
-            }
-        };
+        if self.looks.is_none() && length >= self.long {
+            readers.hold();
+            self.looks = Some(0);
+        }
         self.due = if self.is_waiting() { length } else { length + STEP };
         Ok(())
+    }
+
+    /// A look that fails is one too.
+    fn count_look(&mut self, readers: &Readers) {
+        let Some(looks) = self.looks else { return };
+        self.looks = (looks < LOOKS && readers.are_on_hold()).then_some(looks + 1);
+        if self.looks.is_none() {
+            readers.go_on();
+            self.long = self.length + LATER;
+        }
     }
 }
 

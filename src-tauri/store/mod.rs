@@ -4,7 +4,7 @@
 //! | file | what it is for |
 //! | --- | --- |
 //! | `open`, `schema`, `migrations/` | looking before writing; the shape of the database |
-//! | `queue`, `batch`, `writer` | from a record to its group commit |
+//! | `queue`, `batch`, `rows`, `writer`, `checkpoints` | from a record to its group commit, and from the log into the file |
 //! | `readers`, `integrity` | questions, and the deep look |
 //! | `accounts`, `windows`, `keys`, `exchanges`, `attempts`, `affinities`, `models`, `renewals`, `jobs`, `profiles`, `meta` | one table each |
 //! | `decisions` | the tables `decisions` and `prevented` |
@@ -31,8 +31,8 @@ mod accounts;
 mod affinities;
 mod attempts;
 mod batch;
-mod checkpoints;
 mod bindings;
+mod checkpoints;
 mod columns;
 mod decisions;
 mod exchanges;

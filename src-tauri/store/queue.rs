@@ -132,16 +132,17 @@ impl Queue {
         waiting.health.trouble = trouble;
     }
 
-    /// The next round. Sleeps while there is nothing, unless the writer holds a batch that failed: then
-    /// it comes back after `retry` at the latest. `None` once the queue is closed and empty.
-    pub fn next(&self, retry: Option<Duration>) -> Option<Round> {
+    /// The next round. Sleeps while there is nothing, unless the writer has something of its own to do again, a batch
+    /// that failed or a look at the log: then it comes back after `again` at the latest. `None` once the queue is
+    /// closed and empty.
+    pub fn next(&self, again: Option<Duration>) -> Option<Round> {
         let mut waiting = self.lock();
-        waiting = match retry {
+        waiting = match again {
             Some(pause) => self.wait(waiting, Phase::Busy, pause, Waiting::is_urgent),
             None => self.gather(waiting),
         };
         waiting.phase = Phase::Busy;
-        if waiting.closing && waiting.is_empty() && retry.is_none() {
+        if waiting.closing && waiting.is_empty() && again.is_none() {
             waiting.health.ended = true;
             return None;
         }

@@ -14,8 +14,6 @@ use super::{StoreError, open};
 const MOST: usize = 4;
 /// A question that gets no turn for so long is refused.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// New ones hold back for so long at most: all that run have ended by then, or one is of the kind that takes minutes.
-const LONGEST_HOLD: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 struct Pool {
@@ -31,13 +29,12 @@ struct Pool {
 pub(super) struct Readers {
     path: PathBuf,
     pool: Mutex<Pool>,
-    returned: Condvar,
-    resumed: Condvar,
+    changed: Condvar,
 }
 
 impl Readers {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, pool: Mutex::default(), returned: Condvar::new(), resumed: Condvar::new() }
+        Self { path, pool: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Asks one question, which sees one moment of the database however many statements it takes.
@@ -68,15 +65,12 @@ impl Readers {
         pool.closed = true;
         pool.on_hold = false;
         pool.idle.clear();
-        self.returned.notify_all();
-        self.resumed.notify_all();
+        self.changed.notify_all();
     }
 
-    /// From now on questions hold back, also those that wait for their turn: until [`Readers::go_on`], or until one has
-    /// waited long enough.
+    /// From now on questions hold back, also those that wait for their turn, until [`Readers::go_on`].
     pub fn hold(&self) {
         self.lock().on_hold = true;
-        self.returned.notify_all();
     }
 
     /// Whether they still hold back.
@@ -87,36 +81,23 @@ impl Readers {
     /// They need not hold back any more.
     pub fn go_on(&self) {
         self.lock().on_hold = false;
-        self.resumed.notify_all();
+        self.changed.notify_all();
     }
 
     fn turn(&self) -> Result<Option<Connection>, StoreError> {
-        let mut pool = self.lock();
-        loop {
-            let (after_hold, hold) = self
-                .resumed
-                .wait_timeout_while(pool, LONGEST_HOLD, |pool| pool.on_hold && !pool.closed)
-                .unwrap_or_else(PoisonError::into_inner);
-            pool = after_hold;
-            if hold.timed_out() {
-                pool.on_hold = false;
-                self.resumed.notify_all();
-            }
-            let is_full = |pool: &mut Pool| pool.lent >= MOST && !pool.on_hold && !pool.closed;
-            let (in_turn, wait) = self
-                .returned
-                .wait_timeout_while(pool, LONGEST_WAIT, is_full)
-                .unwrap_or_else(PoisonError::into_inner);
-            pool = in_turn;
-            if pool.closed {
-                return Err(StoreError::Closed);
-            }
-            if wait.timed_out() {
-                return Err(StoreError::Busy);
-            }
-            if !pool.on_hold {
-                break;
-            }
+        let must_wait = |pool: &mut Pool| (pool.on_hold || pool.lent >= MOST) && !pool.closed;
+        let (mut pool, wait) = self
+            .changed
+            .wait_timeout_while(self.lock(), LONGEST_WAIT, must_wait)
+            .unwrap_or_else(PoisonError::into_inner);
+        if pool.closed {
+            return Err(StoreError::Closed);
+        }
+        if wait.timed_out() {
+            // A writer that holds them for so long is stuck, and nobody else is to wait for it.
+            pool.on_hold = false;
+            self.changed.notify_all();
+            return Err(StoreError::Busy);
         }
         pool.lent += 1;
         Ok(pool.idle.pop())
@@ -140,6 +121,6 @@ impl Drop for Lent<'_> {
         let conn = self.conn.take().filter(|_| !pool.closed);
         pool.idle.extend(conn);
         drop(pool);
-        self.readers.returned.notify_one();
+        self.readers.changed.notify_one();
     }
 }

@@ -69,8 +69,8 @@ fn write_all(mut conn: Connection, queue: &Queue, readers: &Readers) -> Result<(
     let (mut batch, mut checkpoints) = (Batch::default(), Checkpoints::default());
     let (mut failures, mut closing) = (0, false);
     loop {
-        let looks = (checkpoints.is_waiting() && !closing).then_some(LOOK);
-        let Some(round) = queue.next(pause_after(failures).or(looks)) else { break };
+        let look = (checkpoints.is_waiting() && !closing).then_some(LOOK);
+        let Some(round) = queue.next(pause_after(failures).or(look)) else { break };
         closing = round.closing;
         batch.absorb(round.batch);
         let trouble = batch.write(&mut conn).err().map(|err| Arc::<str>::from(err.to_string()));
@@ -84,7 +84,7 @@ fn write_all(mut conn: Connection, queue: &Queue, readers: &Readers) -> Result<(
         if let Some(trouble) = trouble.filter(|_| round.closing && failures >= LAST_TRIES) {
             return Err(StoreError::NotWritten(trouble));
         }
-        // Like SQLite's own: what goes wrong here is met again by the next commit.
+        // Like SQLite's own: what goes wrong here is met again by the next look.
         if let Err(err) = checkpoints.look(&conn, readers) {
             tracing::debug!(%err, "the database's log could not be folded in");
         }

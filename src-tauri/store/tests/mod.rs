@@ -19,6 +19,7 @@ use crate::domain::{
 
 mod accounts;
 mod affinities;
+mod checkpoints;
 mod decisions;
 mod exchanges;
 mod jobs;

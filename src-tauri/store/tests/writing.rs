@@ -1,10 +1,6 @@
 //! The writer: one commit for many, and nothing lost when the disk says no.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-    mpsc,
-};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -149,73 +145,6 @@ fn the_last_handle_to_go_closes_the_store() {
 
     assert_eq!(folder.names(), ["headgate.db"]);
     assert_eq!(folder.open().totals_since(ExchangeId(0)).unwrap().requests, 1);
-}
-
-/// A question that takes a while, and sees the database as it was when it began.
-const LONG_QUESTION: &str =
-    "WITH RECURSIVE n (i) AS (SELECT max(id) FROM exchanges UNION ALL SELECT i + 1 FROM n LIMIT 20000)
-    SELECT count(*) FROM n";
-
-#[test]
-fn the_log_does_not_grow_for_ever_where_one_question_follows_another() {
-    let folder = Folder::new();
-    let store = folder.open();
-    let log = folder.file().with_extension("db-wal");
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    let asked =
-                        store.read(|conn| Ok(conn.query_row(LONG_QUESTION, [], |row| row.get::<_, i64>(0))?));
-                    assert_eq!(asked.unwrap(), 20_000);
-                }
-            });
-        }
-        for id in 1..=6_000 {
-            finish(&store, ended(id, Ending::Complete, 1));
-            store.flush().unwrap();
-        }
-        is_over.store(true, Ordering::Relaxed);
-    });
-
-    let length = std::fs::metadata(log).unwrap().len() >> 20;
-    assert!(length < 50, "six thousand commits left a log of {length} MiB");
-    assert_eq!(store.totals_since(ExchangeId(0)).unwrap().complete, 6_000);
-}
-
-#[test]
-fn questions_that_hold_back_go_on_when_the_last_one_has_ended_though_nothing_more_is_written() {
-    let folder = Folder::new();
-    let store = folder.open();
-    let readers = &store.0.readers;
-    let (begin, begun) = mpsc::channel();
-    let (end, ending) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        let store = &store;
-        let slow = scope.spawn(move || {
-            store.read(|conn| {
-                conn.query_row("SELECT count(*) FROM exchanges", [], |row| row.get::<_, i64>(0))?;
-                begin.send(()).unwrap();
-                ending.recv().unwrap();
-                Ok(())
-            })
-        });
-        begun.recv().unwrap();
-        let mut id = 0;
-        while !readers.are_on_hold() {
-            id += 1;
-            finish(store, ended(id, Ending::Complete, 1));
-            store.flush().unwrap();
-        }
-        let waiting = scope.spawn(|| store.totals_since(ExchangeId(0)));
-
-        end.send(()).unwrap();
-
-        slow.join().unwrap().unwrap();
-        assert_eq!(waiting.join().unwrap().unwrap().complete, u64::try_from(id).unwrap());
-        assert!(!readers.are_on_hold());
-    });
 }
 
 #[test]
