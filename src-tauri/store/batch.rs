@@ -88,8 +88,10 @@ impl Batch {
         let mut is_whole = vec![false; finished.len()];
         begun.retain(|start| {
             let end = finished.binary_search_by_key(&start.id, |(exchange, _)| exchange.start.id);
-            let ended = end.ok().and_then(|end| is_whole.get_mut(end));
-            ended.map(|is_whole| *is_whole = true).is_none()
+            if let Ok(end) = end {
+                is_whole[end] = true;
+            }
+            end.is_err()
         });
         begun.sort_unstable_by_key(|start| start.id);
         is_whole

@@ -1,7 +1,7 @@
 //! Folds the write-ahead log into the database as it grows. SQLite begins it anew only where all of it is folded in and
 //! nobody reads from it; under load, where one question follows another, that moment never comes. A log that grows for
 //! ever fills the disk, and each page that is read is looked for in all of it. So questions hold back for a moment once
-//! it is long.
+//! it is long. The writer itself never waits for one.
 
 use std::time::Duration;
 
@@ -32,6 +32,11 @@ pub(super) struct Checkpoints {
     looks: Option<u32>,
 }
 
+/// Only tells how long the log is.
+const ASK: &str = "PRAGMA wal_checkpoint(NOOP)";
+/// Folds in what no question is in the way of.
+const FOLD: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
 /// How long the log is, and how much of it is folded in.
 struct Log {
     length: i64,
@@ -56,7 +61,7 @@ impl Checkpoints {
     /// The disk's. Nothing is lost: what is not folded in stays in the log.
     pub fn look(&mut self, conn: &Connection, readers: &Readers) -> rusqlite::Result<()> {
         self.count_look(readers);
-        let Some(Log { length, .. }) = checkpoint(conn, "NOOP")? else { return Ok(()) };
+        let Some(Log { length, .. }) = checkpoint(conn, ASK)? else { return Ok(()) };
         if length < self.length {
             readers.go_on();
             *self = Self::default();
@@ -65,7 +70,7 @@ impl Checkpoints {
         if length < self.due {
             return Ok(());
         }
-        let Some(Log { folded, .. }) = checkpoint(conn, "PASSIVE")? else { return Ok(()) };
+        let Some(Log { folded, .. }) = checkpoint(conn, FOLD)? else { return Ok(()) };
         if folded >= length {
             // Whoever asks from now on reads the database alone, so the next commit begins the log anew. Whoever has
             // just begun may be in its way: then it is folded in again.
@@ -94,8 +99,8 @@ impl Checkpoints {
 }
 
 /// `None` where somebody else keeps us from looking.
-fn checkpoint(conn: &Connection, how: &str) -> rusqlite::Result<Option<Log>> {
-    let mut statement = conn.prepare_cached(&format!("PRAGMA wal_checkpoint({how})"))?;
+fn checkpoint(conn: &Connection, sql: &str) -> rusqlite::Result<Option<Log>> {
+    let mut statement = conn.prepare_cached(sql)?;
     let log = statement.query_row([], |row| Ok(Log { length: row.get(1)?, folded: row.get(2)? }))?;
     Ok((log.length >= 0).then_some(log))
 }

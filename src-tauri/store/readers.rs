@@ -63,7 +63,6 @@ impl Readers {
     pub fn close(&self) {
         let mut pool = self.lock();
         pool.closed = true;
-        pool.on_hold = false;
         pool.idle.clear();
         self.changed.notify_all();
     }
