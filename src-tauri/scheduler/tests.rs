@@ -390,6 +390,7 @@ async fn a_disk_that_stood_still_held_the_jobs_and_the_scheduler() {
     stage.clock.set_back(DAY);
     stage.settle().await;
     stage.after(HOUR, JobId::Integrity, &count, 4).await;
+    stage.after(Duration::ZERO, JobId::Models, &well, 4).await;
     assert!(stage.tasks.count() <= 1 + 2, "one write of each job at most waits: {}", stage.tasks.count());
     drop(disk);
     stage.close().await;
