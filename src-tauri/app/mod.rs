@@ -1,7 +1,6 @@
 //! Builds every room once, in order, hands out the handles, starts and drains. Holds no logic of its own.
 
 mod core_file;
-mod counts;
 mod jobs;
 mod remote;
 mod vault;
@@ -274,9 +273,7 @@ impl App {
         // Only here: a command's own core, which listens to nobody, renews what it is told to and nothing else.
         api.scheduler.start();
         api.homes.look_aside();
-        if counts::were_estimated(&self.0.store) {
-            api.gateway.counting.warm_up();
-        }
+        api.gateway.counting.prepare();
         Ok(address)
     }
 
@@ -313,7 +310,6 @@ impl App {
         // First, while connections to authorisation servers are still driven.
         self.0.api.gateway.renewals.close().await;
         let server = self.0.server.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let was_serving = server.is_some();
         if let Err(error) = self.0.lock.announce_end() {
             tracing::warn!(%error, "commands can't be told that Headgate is stopping");
         }
@@ -335,13 +331,7 @@ impl App {
             );
         }
         let store = self.0.store.clone();
-        let are_estimated = self.0.api.gateway.counting.was_needed();
-        let has_recorded = was_serving && self.0.ledger.was_used();
-        let closed = tokio::task::spawn_blocking(move || {
-            counts::keep(&store, has_recorded, are_estimated);
-            store.close()
-        });
-        if let Ok(Err(error)) = closed.await {
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "the last records could not be written");
         }
     }

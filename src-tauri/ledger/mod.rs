@@ -37,17 +37,15 @@ struct Inner {
     events: Events,
     slots: Arc<Semaphore>,
     size: u32,
-    /// The newest id of the runs before.
-    before: ExchangeId,
     last: AtomicI64,
 }
 
 impl Ledger {
     /// A ledger with `size` slots ([`SLOTS`] but in tests), which goes on after the store's newest id.
     pub fn new(store: Store, events: Events, size: u32) -> Result<Self, StoreError> {
-        let before = store.last_exchange_id()?.unwrap_or(ExchangeId(0));
+        let last = store.last_exchange_id()?.unwrap_or(ExchangeId(0));
         let slots = Arc::new(Semaphore::new(size as usize));
-        Ok(Self(Arc::new(Inner { store, events, slots, size, before, last: AtomicI64::new(before.0) })))
+        Ok(Self(Arc::new(Inner { store, events, slots, size, last: AtomicI64::new(last.0) })))
     }
 
     /// Takes a slot; waits while all are taken, in turn. The caller sets a limit to the wait.
@@ -83,11 +81,6 @@ impl Ledger {
                 Err(seen) => last = seen,
             }
         }
-    }
-
-    /// Whether an id has been given in this run.
-    pub fn was_used(&self) -> bool {
-        self.0.last.load(Ordering::Relaxed) != self.0.before.0
     }
 
     /// How many exchanges have a slot now.

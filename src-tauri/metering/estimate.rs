@@ -1,9 +1,9 @@
-//! How many tokens a request would be, said without asking its upstream: text by tiktoken's tables, the rest
+//! How many tokens a request would be, said without asking its upstream: text by tiktoken's encoding, the rest
 //! by rule. An estimate is rough either way, for no public tokenizer is Claude's; whoever shows it says so.
 //!
 //! | part | counted as |
 //! | --- | --- |
-//! | text, thinking, names, JSON of tools and of tool calls | tokens of `cl100k_base`, or a token for each 4 bytes while the tables are not there |
+//! | text, thinking, names, JSON of tools and of tool calls | tokens of `cl100k_base`, or a token for each 4 bytes once it takes too long |
 //! | each message | 4 more |
 //! | tools, if there are any | 346 more, the prompt that makes them known (Anthropic's tool-use pages) |
 //! | an image | 1,600, the most that Anthropic's pages on vision state for one |
@@ -11,13 +11,9 @@
 //!
 //! The sum is taken times 1.3 for Claude models from 4.7 on, whose tokenizer makes about so much more.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
-
 use serde_json::Value;
-use tiktoken_rs::CoreBPE;
+
+use super::tokens;
 
 const PER_MESSAGE: u64 = 4;
 const TOOLS: u64 = 346;
@@ -34,48 +30,15 @@ const DEEPEST: usize = 16;
 pub struct Estimate {
     /// At least 1.
     pub tokens: u64,
-    /// Some of it was counted by bytes: the tables were not there yet, the time was up, or it was no JSON.
+    /// Some of it was counted by bytes: the time was up, or it was no JSON.
     pub is_rough: bool,
 }
 
-/// tiktoken's tables, about 20 MB once they are read. Clones share them.
-#[derive(Clone, Default)]
-pub struct Scales(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    tables: OnceLock<CoreBPE>,
-    begun: AtomicBool,
-}
-
-impl Scales {
-    /// Whether the caller is the one who should call [`Scales::warm`], on a thread that may block.
-    pub fn should_warm(&self) -> bool {
-        !self.0.begun.swap(true, Ordering::Relaxed)
-    }
-
-    /// Reads the tables, which takes a good part of a second.
-    pub fn warm(&self) {
-        match tiktoken_rs::cl100k_base() {
-            Ok(tables) => drop(self.0.tables.set(tables)),
-            Err(error) => tracing::error!(%error, "tokens are estimated by bytes"),
-        }
-    }
-
-    /// Whether nobody has wanted the tables yet.
-    pub fn are_cold(&self) -> bool {
-        !self.0.begun.load(Ordering::Relaxed)
-    }
-
-    /// Whether the tables are there.
-    pub fn are_warm(&self) -> bool {
-        self.0.tables.get().is_some()
-    }
-
+impl Estimate {
     /// Estimates a request of Anthropic's Messages API. Once `is_late` says so, what is left is counted by
     /// its bytes.
-    pub fn estimate(&self, body: &[u8], model: Option<&str>, is_late: impl Fn() -> bool) -> Estimate {
-        let mut count = Count { tables: self.0.tables.get(), is_late: &is_late, tokens: 0, is_rough: false };
+    pub fn of(body: &[u8], model: Option<&str>, is_late: impl Fn() -> bool) -> Self {
+        let mut count = Count { is_late: &is_late, tokens: 0, is_rough: false };
         match serde_json::from_slice::<Value>(body) {
             Ok(request) => count.request(&request),
             // The upstreams may read it all the same, such as half a surrogate pair.
@@ -83,7 +46,7 @@ impl Scales {
         }
         let tokens =
             if makes_more(model.unwrap_or_default()) { count.tokens * 13 / 10 } else { count.tokens };
-        Estimate { tokens: tokens.max(1), is_rough: count.is_rough }
+        Self { tokens: tokens.max(1), is_rough: count.is_rough }
     }
 }
 
@@ -97,7 +60,6 @@ fn makes_more(model: &str) -> bool {
 }
 
 struct Count<'a> {
-    tables: Option<&'a CoreBPE>,
     is_late: &'a dyn Fn() -> bool,
     tokens: u64,
     is_rough: bool,
@@ -171,11 +133,14 @@ impl Count<'_> {
 
     fn text(&mut self, mut text: &str) {
         while !text.is_empty() {
-            let Some(tables) = self.tables.filter(|_| !(self.is_late)()) else {
+            if (self.is_late)() {
                 return self.by_bytes(text.len());
-            };
+            }
             let end = text.floor_char_boundary(PIECE);
-            self.tokens += tables.count_ordinary(&text[..end]) as u64;
+            match tokens::count(&text[..end]) {
+                Some(tokens) => self.tokens += tokens,
+                None => self.by_bytes(end),
+            }
             text = &text[end..];
         }
     }
@@ -189,16 +154,9 @@ impl Count<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::LazyLock;
-
-    static WARM: LazyLock<Scales> = LazyLock::new(|| {
-        let scales = Scales::default();
-        scales.warm();
-        scales
-    });
 
     fn tokens(body: &str) -> u64 {
-        let estimate = WARM.estimate(body.as_bytes(), Some("claude-opus-4-5"), || false);
+        let estimate = Estimate::of(body.as_bytes(), Some("claude-opus-4-5"), || false);
         assert!(!estimate.is_rough, "{body}");
         estimate.tokens
     }
@@ -250,12 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn s14_without_the_tables_it_is_counted_by_bytes_and_said_to_be_rough() {
+    fn s14_once_the_time_is_up_it_is_counted_by_bytes_and_said_to_be_rough() {
         let body = r#"{"messages":[{"role":"user","content":"12345678"}]}"#;
-        let cold = Scales::default().estimate(body.as_bytes(), None, || false);
-        assert_eq!(cold, Estimate { tokens: PER_MESSAGE + 2, is_rough: true });
-        let late = WARM.estimate(body.as_bytes(), None, || true);
-        assert_eq!(late, cold, "nor does it go on once its time is up");
+        let late = Estimate::of(body.as_bytes(), None, || true);
+        assert_eq!(late, Estimate { tokens: PER_MESSAGE + 2, is_rough: true });
     }
 
     #[test]
@@ -268,7 +224,7 @@ mod tests {
         for body in
             ["", "null", "[]", "\u{0}", r#"{"messages":7}"#, r#"{"system":"\ud83d"}"#, &deep, &nested, &word]
         {
-            assert!(WARM.estimate(body.as_bytes(), Some("claude-"), || false).tokens >= 1);
+            assert!(Estimate::of(body.as_bytes(), Some("claude-"), || false).tokens >= 1);
         }
     }
 }

@@ -5,9 +5,11 @@ mod course;
 mod estimate;
 mod price;
 mod tally;
+mod tokens;
 mod unpack;
 
 pub use course::Course;
-pub use estimate::{Estimate, Scales};
+pub use estimate::Estimate;
 pub use price::Prices;
 pub use tally::{Heard, Tally};
+pub use tokens::prepare as prepare_to_count;

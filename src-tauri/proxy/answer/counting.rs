@@ -3,10 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +16,7 @@ use crate::{
     clock::Clock,
     domain::AccountId,
     formats::error_in,
-    metering::{Estimate, Scales},
+    metering::{Estimate, prepare_to_count},
     proxy::{AnswerBody, Gateway, arrival::request::Arrival},
     routing::Aside,
     tasks::Tasks,
@@ -35,47 +32,26 @@ const ESTIMATED: HeaderName = HeaderName::from_static("x-headgate-estimated");
 
 /// What is needed to count for those who can't.
 pub struct Counting {
-    scales: Scales,
     places: Arc<Semaphore>,
     /// Accounts whose upstream has no such path, and until when that is believed. One entry an account.
     cannot: Mutex<HashMap<AccountId, Timestamp>>,
-    was_needed: AtomicBool,
     tasks: Tasks,
 }
 
 impl Counting {
-    /// Nothing is read yet: the tables come with [`Counting::warm_up`], or with the first request that asks for a count.
+    /// For one gateway.
     pub fn new(tasks: Tasks) -> Self {
-        Self {
-            scales: Scales::default(),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
-            cannot: Mutex::default(),
-            was_needed: AtomicBool::new(false),
-            tasks,
-        }
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)), cannot: Mutex::default(), tasks }
     }
 
-    /// Whom a request need not ask, because it wants a count that they can't give. With the first such
-    /// request, at the latest, the tables are read, aside.
+    /// Whom a request need not ask, because it wants a count that they can't give.
     pub fn passed_over(&self, arrival: &Arrival, gateway: &Gateway) -> Vec<Aside> {
-        if !arrival.counts_tokens() {
-            return Vec::new();
-        }
-        self.warm_up();
-        self.unable(gateway)
+        if arrival.counts_tokens() { self.unable(gateway) } else { Vec::new() }
     }
 
-    /// Has the tables read aside, if nobody had before.
-    pub fn warm_up(&self) {
-        if self.scales.should_warm() {
-            let scales = self.scales.clone();
-            drop(self.tasks.spawn_blocking(move || scales.warm()));
-        }
-    }
-
-    /// Whether anything was estimated.
-    pub fn was_needed(&self) -> bool {
-        self.was_needed.load(Ordering::Relaxed)
+    /// Has everything made ready aside, so that the first estimate waits for nothing either.
+    pub fn prepare(&self) {
+        drop(self.tasks.spawn_blocking(prepare_to_count));
     }
 
     /// Who can't count tokens, as far as anybody knows.
@@ -105,25 +81,14 @@ impl Counting {
         is_missing
     }
 
-    /// Whether nobody has wanted the tables yet.
-    pub fn is_cold(&self) -> bool {
-        self.scales.are_cold()
-    }
-
-    /// Whether the tables are there.
-    pub fn is_warm(&self) -> bool {
-        self.scales.are_warm()
-    }
-
     async fn estimate(&self, arrival: &Arrival, clock: Clock) -> Estimate {
-        self.was_needed.store(true, Ordering::Relaxed);
         let by_length = Estimate { tokens: (arrival.body.len() as u64).div_ceil(4).max(1), is_rough: true };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return by_length };
-        let (scales, body, model) = (self.scales.clone(), arrival.body.clone(), arrival.ask.model.clone());
+        let (body, model) = (arrival.body.clone(), arrival.ask.model.clone());
         let estimating = self.tasks.spawn_blocking(move || {
             let began = clock.instant();
             let is_late = || clock.instant().duration_since(began) > TIME;
-            let estimate = scales.estimate(&body, model.as_deref(), is_late);
+            let estimate = Estimate::of(&body, model.as_deref(), is_late);
             drop(place);
             estimate
         });
