@@ -9,6 +9,7 @@ mod arrival;
 mod attempts;
 mod upstream;
 mod headers;
+mod joined;
 mod answer;
 mod seldom;
 mod own;

@@ -35,6 +35,7 @@ use crate::{
     proxy::{
         AnswerBody,
         answer::relay::Cut,
+        joined::Joined,
         seldom::{Deadline, Seldom, now},
     },
     settings::Limits,
@@ -149,7 +150,8 @@ impl Connections {
             let counted = move |body| Counted { body, open, is_alone, waits_since: None };
             async move { Ok::<_, Infallible>(answer.await.map(counted)) }
         });
-        let connection = self.builder.serve_connection(TokioIo::new(Watched::new(io, self.unread)), service);
+        let io = TokioIo::new(Watched::new(Joined(io), self.unread));
+        let connection = self.builder.serve_connection(io, service);
         let mut connection = pin!(connection);
         let mut quiet = Deadline::at(now() + self.limit);
         let told = stop.clone();

@@ -18,7 +18,10 @@ use tokio::{
 use tokio_util::io::poll_read_buf;
 
 use super::request::UpstreamRequest;
-use crate::formats::http1::{BadChunk, BadHead, Framing, Head, Names, read_head, write_head};
+use crate::{
+    formats::http1::{BadChunk, BadHead, Framing, Head, Names, read_head, write_head},
+    proxy::joined::Joined,
+};
 
 /// What a connection runs on: a socket, or TLS on one.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -49,7 +52,7 @@ pub enum Broken {
 
 /// A connection, with what has arrived on it and what has still to leave.
 pub struct Line {
-    io: Box<dyn Io>,
+    io: Joined<Box<dyn Io>>,
     arrived: BytesMut,
     names: Names,
     /// Of the request: what is left of its head, and of its body.
@@ -79,7 +82,7 @@ impl Line {
     /// A connection that has just been made.
     pub fn new(io: Box<dyn Io>) -> Self {
         Self {
-            io,
+            io: Joined(io),
             arrived: BytesMut::new(),
             names: Names::default(),
             leaving: [Bytes::new(), Bytes::new()],
