@@ -22,13 +22,6 @@ fn hundred() -> Behaviour {
     Behaviour::Answer(Answer { input: Some(60), tokens: 40, ..Answer::default() })
 }
 
-fn to_midnight(house: &House) {
-    let now = house.clock.now().to_zoned_datetime(TimeZone::UTC);
-    let midnight = now.tomorrow().unwrap().start_of_day().unwrap().timestamp();
-    let left: Duration = midnight.duration_since(house.clock.now()).try_into().unwrap();
-    house.clock.advance(left + Duration::from_secs(1));
-}
-
 #[tokio::test]
 async fn an_account_stops_at_its_reserve_and_another_takes_over() {
     let hour = Duration::from_hours(1);
@@ -128,7 +121,7 @@ async fn a_cap_counts_what_was_spent_before_it_was_set_holds_to_the_token_and_en
     assert!(shown["kept_back"]["until"].is_string() && shown["standing"]["state"] == "ready", "{shown}");
     let sentence = overview["sentence"].as_str().unwrap();
     assert!(sentence.starts_with("Nobody can work until") && sentence.contains("work is back"), "{sentence}");
-    to_midnight(&house);
+    house.to_midnight();
     let reply = house.ask().await;
     house.answered_by(reply).await;
     let caps = json!({ "day": { "tokens": 500 }, "week": { "tokens": 1 } });

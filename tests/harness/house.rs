@@ -1,6 +1,6 @@
 //! A core in this process, with a sandbox as its only upstream and a clock that can be moved.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use headgate::{
     accounts::NewAccount,
@@ -16,6 +16,7 @@ use headgate::{
     settings::{Limits, Network, Settings},
     tasks::Tasks,
 };
+use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 
@@ -139,6 +140,14 @@ impl House {
     /// Has an account do this next.
     pub fn script(&self, name: &str, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.sandbox.script(&format!("key-{name}"), behaviours).unwrap();
+    }
+
+    /// Moves on to the beginning of the next day, as caps count them.
+    pub fn to_midnight(&self) {
+        let now = self.clock.now().to_zoned_datetime(TimeZone::UTC);
+        let midnight = now.tomorrow().unwrap().start_of_day().unwrap().timestamp();
+        let left: Duration = midnight.duration_since(self.clock.now()).try_into().unwrap();
+        self.clock.advance(left + Duration::from_secs(1));
     }
 
     /// Asks for a message and reads it.
