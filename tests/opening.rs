@@ -233,13 +233,13 @@ async fn what_headgate_asks_by_itself_takes_no_account_out_of_service() {
 #[tokio::test]
 async fn a_cap_holds_it_back_says_so_and_lets_it_go() {
     let mut house = house().await;
-    // What is used late in the evening is no longer of this day when the window begins anew.
+    // What is used late in the evening is no longer of this day when the window begins anew, within five hours.
     house.to_midnight();
     set(&house, json!({ "when": "at_reset" })).await;
     teach(&mut house).await;
     let caps = json!({ "guards": { "caps": { "day": { "tokens": 1 } } } });
     house.done(Method::PATCH, &path(&house), caps).await;
-    house.clock.advance(2 * HOUR);
+    house.clock.advance(5 * HOUR + Duration::from_mins(10));
     let job = until_said(&house, "work is kept back: ").await;
     assert_eq!(job["last"]["outcome"], "fine");
     let held = account(&house).await["opening"]["kept_back"].as_str().unwrap().to_owned();
