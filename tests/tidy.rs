@@ -166,6 +166,24 @@ fn the_bundler_takes_the_window_for_the_program() {
     assert_eq!(config["mainBinaryName"], env!("CARGO_PKG_NAME"), "left: tauri.conf.json, right: Cargo.toml");
 }
 
+/// Its lock is a file of its own, which no build here reads.
+#[test]
+fn the_fuzz_targets_lock_knows_every_library() {
+    let lock: toml::Table = read(Path::new("fuzz/Cargo.lock")).parse().unwrap();
+    let mut packages = lock["package"].as_array().unwrap().iter();
+    let own = packages.find(|one| one["name"].as_str() == Some(env!("CARGO_PKG_NAME"))).unwrap();
+    let names = own["dependencies"].as_array().unwrap().iter();
+    // Where a name stands twice its version stands behind it.
+    let known: BTreeSet<&str> = names.map(|name| name.as_str().unwrap().split(' ').next().unwrap()).collect();
+    let manifest: toml::Table = read(Path::new("Cargo.toml")).parse().unwrap();
+    let wanted = manifest["dependencies"].as_table().unwrap().iter();
+    let needed =
+        wanted.filter(|(_, terms)| terms.get("optional").and_then(toml::Value::as_bool) != Some(true));
+    let missing: Vec<&String> =
+        needed.map(|(name, _)| name).filter(|name| !known.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "cargo metadata --manifest-path fuzz/Cargo.toml adds {missing:?}");
+}
+
 /// A file or folder of tests, which its room declares under `#[cfg(test)]`.
 fn is_test(file: &Path) -> bool {
     file.with_extension("").iter().any(|part| part.to_string_lossy().ends_with("tests"))
