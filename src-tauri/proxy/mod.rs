@@ -9,7 +9,6 @@ mod arrival;
 mod attempts;
 mod upstream;
 mod headers;
-mod joined;
 mod answer;
 mod seldom;
 mod own;

@@ -55,17 +55,18 @@ pub struct Head {
 }
 
 /// The head of a request, as it goes onto the wire. The headers tell neither a length nor an encoding for the
-/// transfer: all of the body is there, `length` bytes.
+/// transfer: all of the body is there, `length` bytes. There is room for so many more behind the head.
 pub fn write_head<'a>(
     method: &Method,
     path: &PathAndQuery,
     headers: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> + Clone,
     length: usize,
+    room: usize,
 ) -> BytesMut {
     let each = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
     let path = path.as_str();
     let size = path.len() + headers.clone().map(each).sum::<usize>() + 64;
-    let mut head = BytesMut::with_capacity(size);
+    let mut head = BytesMut::with_capacity(size + room);
     for part in [method.as_str(), " ", path, " HTTP/1.1\r\n"] {
         head.put_slice(part.as_bytes());
     }
@@ -356,7 +357,7 @@ mod tests {
     fn a_request_is_written_with_its_length_where_it_can_have_a_body() {
         let written = |method: Method, body: &'static str| {
             let (path, host) = (PathAndQuery::from_static("/v1/x?a=b"), HeaderValue::from_static("h"));
-            let head = write_head(&method, &path, [(&header::HOST, &host)].into_iter(), body.len());
+            let head = write_head(&method, &path, [(&header::HOST, &host)].into_iter(), body.len(), 0);
             String::from_utf8(head.to_vec()).unwrap()
         };
         assert_eq!(

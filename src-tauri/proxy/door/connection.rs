@@ -28,6 +28,7 @@ use tokio::{
 };
 
 use super::{
+    joined::Joined,
     server::Answering,
     unread::{Streams, Turn, Watched, is_turn_of},
 };
@@ -35,7 +36,6 @@ use crate::{
     proxy::{
         AnswerBody,
         answer::relay::Cut,
-        joined::Joined,
         seldom::{Deadline, Seldom, now},
     },
     settings::Limits,

@@ -5,6 +5,7 @@
 mod connection;
 mod crew;
 pub(super) mod identity;
+mod joined;
 pub(super) mod listener;
 pub(super) mod meant;
 mod port;
