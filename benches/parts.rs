@@ -23,7 +23,7 @@ use headgate::{
         EventData, EventLines, RequestHead,
         http1::{Chunks, Framing},
     },
-    metering::Tally,
+    metering::{Estimate, Tally},
     providers::Catalog,
     routing::{self, Affinities, Contender, Decision, Lesson, MOST_AFFINITIES, is_news},
     store::{Options, Store},
@@ -39,6 +39,14 @@ fn main() {
 fn request_head(bencher: Bencher, size: usize) {
     let body = prompts::of_size(size, true);
     bencher.counter(BytesCount::new(body.len())).bench(|| RequestHead::read(black_box(&body)));
+}
+
+/// As many tokens as tiktoken would count, and what is estimated of the rest.
+#[divan::bench(args = [600, 90_000])]
+fn estimate(bencher: Bencher, size: usize) {
+    let body = prompts::of_size(size, true);
+    let counter = BytesCount::new(body.len());
+    bencher.counter(counter).bench(|| Estimate::of(black_box(&body), Some("claude-opus-5-5"), || false));
 }
 
 static STREAM: LazyLock<Bytes> = LazyLock::new(|| {

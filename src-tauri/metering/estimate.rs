@@ -20,7 +20,8 @@ const TOOLS: u64 = 346;
 const IMAGE: u64 = 1600;
 const PDF: u64 = 2250;
 const PDF_CHARACTERS: u64 = 100_000;
-/// Text is counted in pieces of this size, so that no single word of a megabyte takes a minute.
+/// Text is counted in pieces of this size, between which the time is looked at. A word that is torn by it can come to a
+/// token more than tiktoken says.
 const PIECE: usize = 4096;
 /// Nobody means deeper content than this.
 const DEEPEST: usize = 16;
@@ -30,7 +31,7 @@ const DEEPEST: usize = 16;
 pub struct Estimate {
     /// At least 1.
     pub tokens: u64,
-    /// Some of it was counted by bytes: the time was up, or it was no JSON.
+    /// Some of it was counted by bytes: the time was up, it was no JSON, or a text could not be taken apart.
     pub is_rough: bool,
 }
 
