@@ -24,7 +24,7 @@ use crate::{
 
 /// So many estimates are made at once; one that finds no place is made by the body's length alone.
 const AT_ONCE: usize = 2;
-/// An estimate is by bytes from here on: some 7 MB of text.
+/// An estimate is by bytes from here on: more than a megabyte of text, on a busy machine too.
 const TIME: Duration = Duration::from_millis(250);
 /// An upstream that does not count is asked again after this long.
 const REMEMBERED: Duration = Duration::from_hours(6);
