@@ -1,6 +1,6 @@
 //! How many tokens of `cl100k_base` a text is, to the number that tiktoken gives. Its ranks lie in the program as a map
 //! that is read where it lies (`build.rs` makes it), so nothing has to be loaded: tiktoken's own tables have to be read
-//! first, and take 20 MiB for as long as the program lives.
+//! first, and take 20 MiB for as long as the program lives. Knows texts alone, and no special tokens.
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::LazyLock};
 

@@ -28,7 +28,6 @@ use tokio::{
 };
 
 use super::{
-    joined::Joined,
     server::Answering,
     unread::{Streams, Turn, Watched, is_turn_of},
 };
@@ -150,8 +149,7 @@ impl Connections {
             let counted = move |body| Counted { body, open, is_alone, waits_since: None };
             async move { Ok::<_, Infallible>(answer.await.map(counted)) }
         });
-        let io = TokioIo::new(Watched::new(Joined(io), self.unread));
-        let connection = self.builder.serve_connection(io, service);
+        let connection = self.builder.serve_connection(TokioIo::new(Watched::new(io, self.unread)), service);
         let mut connection = pin!(connection);
         let mut quiet = Deadline::at(now() + self.limit);
         let told = stop.clone();

@@ -1,5 +1,6 @@
 //! What is small leaves as one piece: hyper writes the size of a chunk, its bytes and what ends it as a list of three, over
 //! which the kernel takes longer than their copy does. Over TLS, where they become one record anyway, it changes nothing.
+//! Keeps nothing: what was not taken is written again by whoever wrote it.
 
 use std::{
     io::{self, IoSlice},
@@ -8,66 +9,37 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncWrite, ReadBuf};
 
 /// Pieces of so many bytes together are joined: a burst of events, and not a document.
 const SMALL: usize = 8 * 1024;
 
-/// A connection on which a list of pieces leaves in one write where it is small.
-pub struct Joined<T>(pub T);
-
-impl<T: AsyncRead + Unpin> AsyncRead for Joined<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
+/// Writes a list of pieces, in one plain write where it is small; how much is taken is the connection's to say.
+pub fn poll_write_joined<T: AsyncWrite>(
+    io: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    pieces: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    if let [piece] = pieces {
+        return io.poll_write(cx, piece);
     }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Joined<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+    if pieces.iter().map(|piece| piece.len()).sum::<usize>() > SMALL {
+        return io.poll_write_vectored(cx, pieces);
     }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if let [piece] = pieces {
-            return Pin::new(&mut self.0).poll_write(cx, piece);
-        }
-        if pieces.iter().map(|piece| piece.len()).sum::<usize>() > SMALL {
-            return Pin::new(&mut self.0).poll_write_vectored(cx, pieces);
-        }
-        let mut room = [MaybeUninit::uninit(); SMALL];
-        let mut joined = ReadBuf::uninit(&mut room);
-        for piece in pieces {
-            joined.put_slice(piece);
-        }
-        Pin::new(&mut self.0).poll_write(cx, joined.filled())
+    let mut room = [MaybeUninit::uninit(); SMALL];
+    let mut joined = ReadBuf::uninit(&mut room);
+    for piece in pieces {
+        joined.put_slice(piece);
     }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
+    io.poll_write(cx, joined.filled())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{task::Waker, time::Duration};
 
     use super::*;
+    use crate::proxy::door::unread::Watched;
 
     /// Takes so many bytes of a write, none means that it waits; keeps what it was given, and whether that was a list.
     struct Socket {
@@ -115,13 +87,14 @@ mod tests {
 
     /// What comes of these pieces, and what the socket was given.
     fn write(room: usize, pieces: &[&[u8]]) -> (Poll<Option<usize>>, (bool, Vec<u8>)) {
-        let mut joined = Joined(Socket { room, given: Vec::new() });
-        assert!(joined.is_write_vectored(), "or hyper copies whatever is large");
+        let mut socket = Socket { room, given: Vec::new() };
         let pieces: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let cx = &mut Context::from_waker(Waker::noop());
-        let sent = Pin::new(&mut joined).poll_write_vectored(cx, &pieces).map(Result::ok);
-        let given = joined.0.given.pop().unwrap();
-        assert!(joined.0.given.is_empty(), "one write");
+        let sent = poll_write_joined(Pin::new(&mut socket), cx, &pieces).map(Result::ok);
+        let given = socket.given.pop().unwrap();
+        assert!(socket.given.is_empty(), "one write");
+        let watched = Watched::new(socket, Duration::ZERO);
+        assert!(watched.is_write_vectored(), "or hyper copies whatever is large");
         (sent, given)
     }
 

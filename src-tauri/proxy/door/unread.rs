@@ -14,9 +14,10 @@ use std::{
 use hyper::rt::Executor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::joined::poll_write_joined;
 use crate::proxy::seldom::Wait;
 
-/// A client's socket on which no write may wait longer than the limit.
+/// A client's socket on which no write may wait longer than the limit, and a small one leaves in one piece.
 pub struct Watched<T> {
     io: T,
     limit: Duration,
@@ -60,7 +61,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, pieces);
+        let polled = poll_write_joined(Pin::new(&mut self.io), cx, pieces);
         self.watch(polled, cx)
     }
 
